@@ -1,0 +1,138 @@
+"""The engine contract.
+
+An engine holds the keys of one *domain*. Its four abstract methods are those of the Moobius SDK, with the same names and
+results; an engine that has only these works. The rest is built from the four here, and an engine that can do better
+(bulk loads, atomic commits of several dicts) overrides it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storage import codec
+from storage.codec import Encoded
+from storage.errors import CommitFailed, StorageError
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who and what caused a commit; an engine with a journal keeps it there."""
+
+    member: str = ""
+    event: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an engine found while opening or loading, for `storage.report`.
+
+    `kind` is `replayed`, `torn`, `quarantined`, `cleared` or `note`; `kept` names the file that keeps the data set aside.
+    """
+
+    kind: str
+    domain: str
+    key: str | None
+    where: str
+    reason: str
+    kept: str | None = None
+
+
+@dataclass(frozen=True)
+class DomainChanges:
+    """What one commit does to one domain, in order: `(key, encoded)` sets, `(key, None)` deletes."""
+
+    engine: DatabaseInterface
+    changes: Sequence[tuple[str, Encoded | None]]
+
+
+class DatabaseInterface(ABC):
+    """One engine object serves one domain; engine objects of one `group` commit together."""
+
+    version: int = 0
+    """Grows when the domain's content changes through any object of this process; 0 for ever if the engine cannot tell."""
+
+    def __init__(self, domain: str = "", **settings: Any) -> None:
+        self.domain = domain
+        self.report: list[Finding] = []
+        self.lock: threading.Lock = threading.Lock()
+        """Held by the one open transaction over this domain. Engines that share data between objects share the lock."""
+
+    @abstractmethod
+    def get_value(self, key: str) -> tuple[bool, Any]:
+        """`(True, value)`, or `(False, message)` if the key is not there or not readable."""
+
+    @abstractmethod
+    def set_value(self, key: str, value: Any) -> tuple[bool, str]:
+        """`(True, key)`, or `(False, message)`, and then the old value is still there."""
+
+    @abstractmethod
+    def delete_key(self, key: str) -> tuple[bool, str]:
+        """`(True, key)`, or `(False, message)`; a key that is not there is the latter."""
+
+    @abstractmethod
+    def all_keys(self) -> Iterable[str]:
+        """Every key of the domain; the iterable stays as it is while the domain changes."""
+
+    def group(self) -> Hashable:
+        """Engines with equal groups take part in one `commit_batch` call."""
+        return id(self)
+
+    def load_all(self) -> dict[str, Encoded]:
+        """Every readable key with its encoded value, in the engine's order. What is unreadable goes to `report`.
+
+        Raises StorageUnavailable if the engine cannot be reached.
+        """
+        loaded: dict[str, Encoded] = {}
+        for key in self.all_keys():
+            found, value = self.get_value(key)
+            try:
+                if not found:
+                    raise StorageError(str(value))
+                loaded[key] = codec.encode(value)
+            except StorageError as error:
+                self.report.append(Finding("quarantined", self.domain, key, repr(self), str(error)))
+        return loaded
+
+    def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
+        """Apply everything, or nothing and raise CommitFailed. `sync` asks for safety against power loss.
+
+        This default serves engines that have only the four methods: it goes change by change, and takes back what it
+        did when one is refused.
+        """
+        done: list[tuple[DatabaseInterface, str, tuple[bool, Any]]] = []
+        for part in batch:
+            for key, encoded in part.changes:
+                before = part.engine.get_value(key)
+                accepted, message = _apply(part.engine, key, encoded)
+                if not accepted:
+                    _take_back(done)
+                    raise CommitFailed(f"{part.engine!r} refused {key!r}: {message}; nothing was changed")
+                done.append((part.engine, key, before))
+
+    async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
+        """The same, without blocking the event loop."""
+        await asyncio.to_thread(self.commit_batch, batch, origin, sync=sync)
+
+    def close(self) -> None:
+        """Let go of files and connections. Calling it twice is fine."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.domain!r})"
+
+
+def _apply(engine: DatabaseInterface, key: str, encoded: Encoded | None) -> tuple[bool, str]:
+    if encoded is None:
+        return engine.delete_key(key)
+    return engine.set_value(key, codec.decode(encoded))
+
+
+def _take_back(done: list[tuple[DatabaseInterface, str, tuple[bool, Any]]]) -> None:
+    for engine, key, (existed, value) in reversed(done):
+        accepted, message = engine.set_value(key, value) if existed else engine.delete_key(key)
+        if not accepted:
+            raise CommitFailed(f"{engine!r} refused a commit and then refused to restore {key!r}: {message}")

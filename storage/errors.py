@@ -1,0 +1,99 @@
+"""Everything that storage raises, in one tree.
+
+    StorageError
+    ├── ConfigError          the database config has faults; carries all of them
+    ├── KeyRefused           a key that is not a string (also a TypeError)
+    ├── ValueRefused         a value that could not be restored exactly (also a TypeError)
+    ├── UnreadableValue      stored data that cannot be decoded
+    ├── CommitFailed         an engine refused; nothing was changed
+    │   ├── StorageUnavailable   the engine cannot be reached at the moment
+    │   └── VersionConflict      somebody else committed first
+    ├── StorageBusy          waiting for a transaction here would block the event loop
+    ├── StoreLocked          another process owns the folder
+    └── StoreClosed          used after close()
+
+Engines themselves do not raise: their four methods answer (False, message).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class StorageError(Exception):
+    """The common ancestor; catching it catches every fault of storage."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a config: where it stands, what is wrong and what would be right."""
+
+    file: str
+    entry: str
+    field: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = ", ".join(part for part in (self.file, self.entry, self.field) if part)
+        return f"{place}: {self.problem}; {self.remedy}"
+
+
+class ConfigError(StorageError):
+    """Every fault of a config at once, so that an operator mends it in one go."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__("\n".join([f"the config has {count}:", *(f"  - {fault}" for fault in self.faults)]))
+
+
+class KeyRefused(StorageError, TypeError):
+    """The key is not a string."""
+
+    def __init__(self, key: object) -> None:
+        super().__init__(f"keys are strings, and {key!r} is of type {type(key).__name__}; use str(key)")
+
+
+class ValueRefused(StorageError, TypeError):
+    """The value holds a part that could not be restored exactly; `path` leads to that part."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")
+
+
+class UnreadableValue(StorageError):
+    """Stored data that does not decode: damaged, or of a class that is not registered here."""
+
+
+class CommitFailed(StorageError):
+    """The engine refused the commit. Nothing was changed, in memory or in the engine."""
+
+
+class StorageUnavailable(CommitFailed):
+    """The engine cannot be reached at the moment; the same commit may succeed later."""
+
+
+class VersionConflict(CommitFailed):
+    """Another writer committed to the same dicts first; read again and repeat."""
+
+
+class StorageBusy(StorageError):
+    """Another transaction is open, and waiting for it on this thread would block the event loop."""
+
+
+class StoreLocked(StorageError):
+    """The folder belongs to another running process."""
+
+    def __init__(self, root_dir: str, pid: int | None) -> None:
+        self.root_dir = root_dir
+        self.pid = pid
+        owner = "another process" if pid is None else f"process {pid}"
+        super().__init__(f"{root_dir} is in use by {owner}; stop that process or choose another root_dir")
+
+
+class StoreClosed(StorageError):
+    """The dict, storage or engine was used after close()."""
