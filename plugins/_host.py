@@ -1,0 +1,69 @@
+"""What the service offers to plugins that bring members in or work beside the channels.
+
+Protocols, so that plugins need not import the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from plugins._events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
+
+if TYPE_CHECKING:
+    from plugins._commands import CommandTable
+    from plugins._context import Context
+    from storage import MoobiusStorage
+
+T = TypeVar("T")
+
+
+class Gateway(Protocol):
+    """A way in and out for members; `attach` makes it known to the service."""
+
+    def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
+        """Pass committed downs on, in order. Called on the event loop; must neither block nor raise."""
+
+
+class Service(Protocol):
+    """The running service as plugins see it."""
+
+    service_id: str
+    channels: Mapping[str, MoobiusStorage]
+
+    @property
+    def commands(self) -> CommandTable:
+        """All commands of all loaded plugins."""
+
+    def channel_info(self, channel_id: str) -> ChannelInfo: ...
+
+    def attach(self, gateway: Gateway) -> None: ...
+
+    def detach(self, gateway: Gateway) -> None: ...
+
+    async def submit(self, event: UpEvent) -> Acknowledgement:
+        """Queue the event in its channel and wait until it is handled, committed and delivered.
+
+        Raises ChannelBusy if the channel's queue is full and UnknownChannel if there is no such channel.
+        """
+
+    async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
+        """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit."""
+
+    def members(self, channel_id: str) -> Mapping[str, Character]:
+        """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
+
+    def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
+        """Numbered downs that this member may see, oldest first: those after `after`, or the last `limit` before `before`."""
+
+    def current(self, channel_id: str, member_id: str) -> list[Down]:
+        """The state to draw for a member who comes in: characters, canvas, buttons, menu, style, channel_info."""
+
+    def last_number(self, channel_id: str) -> int:
+        """The number of the newest kept down of the channel, 0 if there is none."""
+
+    def presence(self, channel_id: str, member_id: str, online: bool) -> None:
+        """Tell the channel that a member's last connection came or went (not a join or leave)."""
+
+
+PluginConfig = Any
