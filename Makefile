@@ -1,0 +1,44 @@
+# One virtual environment serves every target; it is made again when the pinned versions change.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONFIG ?= config/service.json
+DB_CONFIG ?= config/db_config.json
+ROUNDS ?= 200
+PYTEST_ARGS ?=
+
+.PHONY: run test lint bench crash clean
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+
+crash: $(VENV)/.test
+	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/storage.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mooring needs Python 3.11 or later; say which with make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Preparing $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,test,bench]'
+	@touch $@
