@@ -1,0 +1,77 @@
+"""Which classes may be stored, and under which names.
+
+Stored data carries a name, never something to import: a name that no running code registered builds nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar, overload
+
+from storage.errors import StorageError
+
+Registered = TypeVar("Registered", bound=type)
+
+
+class Registry:
+    """The two-way table between classes and their stored names. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._names: dict[type, str] = {}
+        self._classes: dict[str, type] = {}
+        self._lock = threading.Lock()
+
+    @overload
+    def register(self, cls: Registered, *, name: str | None = None) -> Registered: ...
+    @overload
+    def register(self, cls: None = None, *, name: str | None = None) -> Callable[[Registered], Registered]: ...
+
+    def register(self, cls: Registered | None = None, *, name: str | None = None) -> Registered | Callable[[Registered], Registered]:
+        """Allow a dataclass or an Enum to be stored; a decorator with or without arguments, or a function.
+
+        The stored name is the class's qualified name unless `name` says otherwise: give one before renaming a class whose
+        objects are already stored. Raises StorageError if the name or the class is taken, or if the class cannot be restored.
+        """
+        if cls is None:
+            return lambda decorated: self._add(decorated, name)
+        return self._add(cls, name)
+
+    def name_of(self, cls: type) -> str | None:
+        """The stored name of a registered class."""
+        return self._names.get(cls)
+
+    def class_of(self, name: object) -> type | None:
+        """The class behind a stored name, which may be anything that the data holds."""
+        return self._classes.get(name) if isinstance(name, str) else None
+
+    def _add(self, cls: Registered, name: str | None) -> Registered:
+        name = cls.__qualname__ if name is None else name
+        _check_restorable(cls)
+        with self._lock:
+            holder = self._classes.get(name, cls)
+            if holder is not cls:
+                raise StorageError(f"the stored name {name!r} already belongs to {holder.__module__}.{holder.__qualname__}; give another name=")
+            if self._names.get(cls, name) != name:
+                raise StorageError(f"{cls.__qualname__} is already registered as {self._names[cls]!r}")
+            self._names[cls] = name
+            self._classes[name] = cls
+        return cls
+
+
+def _check_restorable(cls: type) -> None:
+    if not isinstance(cls, type):
+        raise StorageError(f"only dataclasses and Enum classes can be registered, and {cls!r} is not a class")
+    if issubclass(cls, Enum):
+        return
+    if "__dataclass_fields__" not in vars(cls):
+        # A plain subclass of a dataclass looks like one to dataclasses.is_dataclass, but its own annotations are no fields.
+        raise StorageError(f"only dataclasses and Enum classes can be registered; put @dataclass above {cls.__qualname__}")
+    if not all(dataclasses.is_dataclass(base) or base.__flags__ & _HEAP_TYPE or base is object for base in cls.__mro__):
+        raise StorageError(f"{cls.__qualname__} inherits from a built-in class, whose part of the value would be lost")
+
+
+_HEAP_TYPE = 1 << 9
+"""Set in `__flags__` of the classes that a class statement made, and clear for those written in C."""
