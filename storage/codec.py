@@ -7,6 +7,7 @@ in journals, snapshots and messages. What JSON has no form for is a tag: an obje
 
 from __future__ import annotations
 
+from typing import Any
 
 import msgspec
 
