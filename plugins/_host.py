@@ -21,6 +21,16 @@ T = TypeVar("T")
 class Gateway(Protocol):
     """A way in and out for members; `attach` makes it known to the service."""
 
+    @property
+    def address(self) -> str:
+        """Where members find it, as a URL for the operator; empty if it has none."""
+
+    def stop_accepting(self) -> None:
+        """From here on nobody comes in and nothing new is submitted; what was submitted is still answered.
+
+        The service calls it first when it stops, before the queues finish; `on_stop` closes the gateway after them.
+        """
+
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Pass committed downs on, in order. Called on the event loop; must neither block nor raise."""
 
@@ -61,6 +71,12 @@ class Service(Protocol):
 
     def last_number(self, channel_id: str) -> int:
         """The number of the newest kept down of the channel, 0 if there is none."""
+
+    def queue_depth(self, channel_id: str) -> int:
+        """How many events wait in the channel's queue."""
+
+    def last_commit(self, channel_id: str) -> float | None:
+        """When the channel's newest commit was acknowledged by its engines (seconds since 1970), None if there was none yet."""
 
     def presence(self, channel_id: str, member_id: str, online: bool) -> None:
         """Tell the channel that a member's last connection came or went (not a join or leave)."""
