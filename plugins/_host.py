@@ -5,8 +5,8 @@ Protocols, so that plugins need not import the service.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from plugins._events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
 
@@ -16,6 +16,33 @@ if TYPE_CHECKING:
     from storage import MoobiusStorage
 
 T = TypeVar("T")
+
+
+class ServiceError(Exception):
+    """The service did not take an event. Nothing was changed, and the text is fit for a member to read."""
+
+
+class UnknownChannel(ServiceError):
+    """There is no such channel here."""
+
+    def __init__(self, channel_id: str) -> None:
+        self.channel_id = channel_id
+        super().__init__(f"There is no channel {channel_id!r} here.")
+
+
+class ChannelBusy(ServiceError):
+    """The channel's queue is full; the same event may be sent again."""
+
+    def __init__(self, channel_id: str, waiting: int) -> None:
+        self.channel_id = channel_id
+        super().__init__(f"This channel is busy ({waiting} events are waiting). Try again.")
+
+
+class ServiceStopping(ServiceError):
+    """The service is on its way down and takes no more events; the same event may be sent again after its restart."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is stopping. Try again in a moment.")
 
 
 class Gateway(Protocol):
@@ -33,6 +60,18 @@ class Gateway(Protocol):
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Pass committed downs on, in order. Called on the event loop; must neither block nor raise."""
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A gateway that listens at an address. The service tells operators the address, and closes the door first when it stops."""
+
+    @property
+    def address(self) -> str:
+        """Where members find it, like `http://127.0.0.1:8765/`, with the true port."""
+
+    async def stop_accepting(self) -> None:
+        """Let no more members in, and tell those who are in; connections stay until the plugin's `on_stop`."""
 
 
 class Service(Protocol):
@@ -54,7 +93,9 @@ class Service(Protocol):
     async def submit(self, event: UpEvent) -> Acknowledgement:
         """Queue the event in its channel and wait until it is handled, committed and delivered.
 
-        Raises ChannelBusy if the channel's queue is full and UnknownChannel if there is no such channel.
+        Raises ChannelBusy if the channel's queue is full, UnknownChannel if there is no such channel, and ServiceStopping.
+        The context of a join's body carries the member's `name`, and `role` if it has one; the gateway answers for both and
+        lets no client set them. The same member may join again (another window, a new name).
         """
 
     async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
@@ -80,6 +121,18 @@ class Service(Protocol):
 
     def presence(self, channel_id: str, member_id: str, online: bool) -> None:
         """Tell the channel that a member's last connection came or went (not a join or leave)."""
+
+    def show(self, down: Down) -> None:
+        """Deliver one down at once, uncommitted and unnumbered: progress, and nothing else. From any thread."""
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop."""
+
+    def channel_ids(self) -> Sequence[str]:
+        """The channels of this service, in the order of the config."""
+
+    def health(self) -> dict[str, Any]:
+        """JSON-ready facts: `ready`, `problems` (in words), and per channel whether storage answers, and its queue."""
 
 
 PluginConfig = Any

@@ -1,0 +1,39 @@
+"""The turn: one event in hand, and how code that runs in it finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plugins._events import UpEvent
+from plugins._outbox import Outbox
+
+if TYPE_CHECKING:
+    from plugins._host import Service
+    from plugins._members import Members
+    from storage import MoobiusStorage
+
+
+@dataclass
+class Turn:
+    """Everything that handlers of one event need; a Context is made from it.
+
+    `event` is None and `member_id` empty when no member stands behind it (work of a plugin, a timer).
+    """
+
+    service: Service
+    channel_id: str
+    storage: MoobiusStorage
+    members: Members
+    outbox: Outbox
+    clock: Callable[[], float]
+    member_id: str = ""
+    event: UpEvent | None = None
+    handler: str = ""
+    """Who is running, in words for the log; whoever calls a handler sets it."""
+
+
+current_turn: ContextVar[Turn | None] = ContextVar("current_turn", default=None)
+"""Set while a channel handles an event, in its task and in the threads of its `def` handlers."""
