@@ -6,7 +6,7 @@ Protocols, so that plugins need not import the service.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from plugins._events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
 
@@ -59,19 +59,7 @@ class Gateway(Protocol):
         """
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
-        """Pass committed downs on, in order. Called on the event loop; must neither block nor raise."""
-
-
-@runtime_checkable
-class Listener(Protocol):
-    """A gateway that listens at an address. The service tells operators the address, and closes the door first when it stops."""
-
-    @property
-    def address(self) -> str:
-        """Where members find it, like `http://127.0.0.1:8765/`, with the true port."""
-
-    async def stop_accepting(self) -> None:
-        """Let no more members in, and tell those who are in; connections stay until the plugin's `on_stop`."""
+        """Pass downs on, in order: committed ones, and those of `show`. Called on the event loop; must neither block nor raise."""
 
 
 class Service(Protocol):
