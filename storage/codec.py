@@ -63,14 +63,13 @@ def unescape_key(text: str) -> str:
     """The key that `escape_key` was given; raises UnreadableValue for what it cannot have returned."""
     if not text.startswith("$"):
         return text
-    if text.startswith("$$"):
-        return text[1:]
     try:
-        if text.startswith("$%"):
-            return unquote_surrogates(text[2:])
+        key = unquote_surrogates(text[2:]) if text.startswith("$%") else text[1:]
     except ValueError as error:
         raise UnreadableValue(f"the key {text!r} cannot be decoded: {error}") from error
-    raise UnreadableValue(f"{text!r} is no escaped key")
+    if escape_key(key) != text:
+        raise UnreadableValue(f"{text!r} is no escaped key")
+    return key
 
 
 def _is_plain(value: Any, depth: int) -> bool:

@@ -70,11 +70,8 @@ class ValueReader:
     def _enum(self, content: Any) -> Enum:
         name, member = _checked(list, content)
         cls = self._class(name, Enum)
-        if isinstance(member, str) and not issubclass(cls, Flag):
-            found: Enum = cls.__members__[member]
-            return found
-        flags: Enum = cls(_checked(int, self.read(member)))
-        return flags
+        found: Enum = cls(_checked(int, self.read(member))) if issubclass(cls, Flag) else cls.__members__[member]
+        return found
 
     def _dataclass(self, content: Any) -> Any:
         name, stored = _checked(list, content)

@@ -5,7 +5,6 @@ Stored data carries a name, never something to import: a name that no running co
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections.abc import Callable
 from enum import Enum
@@ -48,8 +47,8 @@ class Registry:
         return self._classes.get(name) if isinstance(name, str) else None
 
     def _add(self, cls: Registered, name: str | None) -> Registered:
-        name = cls.__qualname__ if name is None else name
         _check_restorable(cls)
+        name = cls.__qualname__ if name is None else name
         with self._lock:
             holder = self._classes.get(name, cls)
             if holder is not cls:
@@ -69,9 +68,7 @@ def _check_restorable(cls: type) -> None:
     if "__dataclass_fields__" not in vars(cls):
         # A plain subclass of a dataclass looks like one to dataclasses.is_dataclass, but its own annotations are no fields.
         raise StorageError(f"only dataclasses and Enum classes can be registered; put @dataclass above {cls.__qualname__}")
-    if not all(dataclasses.is_dataclass(base) or base.__flags__ & _HEAP_TYPE or base is object for base in cls.__mro__):
-        raise StorageError(f"{cls.__qualname__} inherits from a built-in class, whose part of the value would be lost")
-
-
-_HEAP_TYPE = 1 << 9
-"""Set in `__flags__` of the classes that a class statement made, and clear for those written in C."""
+    try:
+        object.__new__(cls)  # what reading a stored value will do
+    except TypeError as error:
+        raise StorageError(f"{cls.__qualname__} is abstract, or inherits from a built-in class whose part would be lost: {error}") from error
