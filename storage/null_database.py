@@ -18,6 +18,8 @@ class NullDatabase(DatabaseInterface):
     It refuses the keys and values that the keeping engines refuse, so that a later change of the config brings no surprise.
     """
 
+    persistent = False
+
     def __init__(self, domain: str = "", **settings: Any) -> None:
         super().__init__(domain)
         report_unused(self, settings)
