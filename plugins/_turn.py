@@ -33,6 +33,8 @@ class Turn:
     event: UpEvent | None = None
     handler: str = ""
     """Who is running, in words for the log; whoever calls a handler sets it."""
+    open: bool = True
+    """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
 
 
 current_turn: ContextVar[Turn | None] = ContextVar("current_turn", default=None)

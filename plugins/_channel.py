@@ -1,0 +1,118 @@
+"""One channel, one order: a bounded queue, and one worker that takes its events through their turns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from plugins._events import Acknowledgement, UpEvent
+from plugins._host import ChannelBusy, ServiceStopping
+from plugins._runner import Body, Runner
+from plugins._turn import current_turn
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Something to do in the channel's order, and who waits for it."""
+
+    run: Callable[[], Awaitable[Any]]
+    done: asyncio.Future[Any]
+
+
+class Channel:
+    """The queue of one channel. Handlers that hang or take long hold up their own channel and no other."""
+
+    def __init__(self, runner: Runner, *, queue_length: int) -> None:
+        self._runner = runner
+        self._queue_length = queue_length
+        self._queue: asyncio.Queue[_Job] = asyncio.Queue()
+        self._worker: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def depth(self) -> int:
+        """How many events wait."""
+        return self._queue.qsize()
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._worker = asyncio.create_task(self._work(), name=f"channel {self._runner.channel_id}")
+
+    async def stop(self, patience: float) -> None:
+        """Take no more events, finish those that wait, and after `patience` seconds give up on the rest.
+
+        Whoever waits for one that was given up gets ServiceStopping; it can be sent again after the restart.
+        """
+        self._stopping = True
+        if self._worker is None:
+            return
+        try:
+            await asyncio.wait_for(self._queue.join(), patience)
+        except TimeoutError:
+            log.warning("channel %s did not finish in time; %d events and the one in hand are given up", self._runner.channel_id, self.depth)
+        self._worker.cancel()
+        await asyncio.wait([self._worker])
+        while not self._queue.empty():
+            _give_up(self._queue.get_nowait().done)
+
+    async def submit(self, event: UpEvent) -> Acknowledgement:
+        """Handle an event in its turn. Raises ChannelBusy and ServiceStopping, and then the event was not taken."""
+        if self._stopping:
+            raise ServiceStopping
+        if self.depth >= self._queue_length:
+            raise ChannelBusy(self._runner.channel_id, self.depth)
+        acknowledgement: Acknowledgement = await self._enqueue(lambda: self._runner.event(event))
+        return acknowledgement
+
+    async def run(self, body: Body[T], *, member_id: str = "") -> T:
+        """Run `body` in its turn; inside a turn of this channel, in that turn. Raises what `body` raises.
+
+        Not bounded by the queue's length, which is for what comes from outside, and possible until the worker has stopped,
+        so that work in hand can come to its end.
+        """
+        turn = current_turn.get()
+        if turn is not None and turn.open and turn is self._runner.turn:
+            return await body(turn)
+        if self._worker is None or self._worker.done():
+            raise ServiceStopping
+        result: T = await self._enqueue(lambda: self._runner.work(body, member_id=member_id))
+        return result
+
+    async def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> Any:
+        job = _Job(run, asyncio.get_running_loop().create_future())
+        self._queue.put_nowait(job)
+        # Shielded: whoever sent an event may go away, and the event happens all the same.
+        return await asyncio.shield(job.done)
+
+    async def _work(self) -> None:
+        while True:
+            job = await self._queue.get()
+            try:
+                _resolve(job.done, await job.run())
+            except asyncio.CancelledError:
+                _give_up(job.done)
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked for the work
+                _fail(job.done, error)
+            finally:
+                self._queue.task_done()
+
+
+def _resolve(done: asyncio.Future[Any], result: Any) -> None:
+    if not done.done():
+        done.set_result(result)
+
+
+def _fail(done: asyncio.Future[Any], error: BaseException) -> None:
+    if not done.done():
+        done.set_exception(error)
+
+
+def _give_up(done: asyncio.Future[Any]) -> None:
+    _fail(done, ServiceStopping())

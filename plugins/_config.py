@@ -1,0 +1,165 @@
+"""`service.json`: its model, its loading, and the list of all its faults."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from storage.errors import ConfigError, Fault
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChannelConfig(_Model):
+    """One channel. A bare string in the list of channels is short for its id."""
+
+    id: str = Field(min_length=1, max_length=200)
+    name: str = ""
+    description: str = ""
+    access: Literal["open", "token"] = "open"
+
+    @property
+    def title(self) -> str:
+        """What members read."""
+        return self.name or self.id
+
+
+class PluginEntry(_Model):
+    """One plugin. A bare string in the list of plugins is short for its name."""
+
+    name: str = Field(min_length=1)
+    config: dict[str, Any] = Field(default_factory=dict)
+    required: bool = True
+
+
+class ChannelLimits(_Model):
+    """What one channel may hold, waiting and kept."""
+
+    queue_length: int = Field(1000, ge=1)
+    history_length: int = Field(500, ge=1)
+    handled_hours: float = Field(24, gt=0)
+    handled_length: int = Field(10_000, ge=1)
+
+
+class LogConfig(_Model):
+    """Where the log goes, with the names that the Moobius SDK gives its `log_config`."""
+
+    terminal_log_level: str = "INFO"
+    log_file: str | None = None
+    log_level: str = "DEBUG"
+    error_log_file: str | None = None
+    error_log_level: str = "WARNING"
+    log_retention: dict[str, Any] = Field(default_factory=dict)
+    """Accepted for configs written for the SDK, and not used: rotating files is left to logrotate and journald."""
+
+    @field_validator("terminal_log_level", "log_level", "error_log_level")
+    @classmethod
+    def _known_level(cls, level: str) -> str:
+        if level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+            raise ValueError("is no log level; expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return level.upper()
+
+
+class ServiceConfig(_Model):
+    """Everything in `service.json`."""
+
+    service_id: str = Field("1", min_length=1)
+    channels: list[ChannelConfig] = Field(default_factory=list)
+    plugins: list[PluginEntry] = Field(default_factory=list)
+    plugin_folders: list[str] = Field(default_factory=list)
+    host: str | None = None
+    port: int | None = Field(None, ge=0, le=65535)
+    limits: ChannelLimits = Field(default_factory=ChannelLimits)
+    stop_timeout: float = Field(10, gt=0)
+    checkin_interval: float = Field(3600, ge=0)
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _short_channels(cls, channels: Any) -> Any:
+        return [{"id": entry} if isinstance(entry, str) else entry for entry in channels] if isinstance(channels, list) else channels
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _short_plugins(cls, plugins: Any) -> Any:
+        return [{"name": entry} if isinstance(entry, str) else entry for entry in plugins] if isinstance(plugins, list) else plugins
+
+    @field_validator("channels")
+    @classmethod
+    def _each_once(cls, channels: list[ChannelConfig]) -> list[ChannelConfig]:
+        ids = [channel.id for channel in channels]
+        twice = sorted({channel_id for channel_id in ids if ids.count(channel_id) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(map(repr, twice))} more than once; each channel stands there once")
+        return channels
+
+
+SDK_ONLY = frozenset({"http_server_uri", "ws_server_uri", "others", "service_mode"})
+"""Fields that a `service_config` written for the Moobius SDK has and that have no meaning here."""
+
+
+def parse_service(raw: Mapping[str, Any], file: str) -> ServiceConfig:
+    """Check a service config; `file` is where it came from, for the reader of the faults. Raises ConfigError with all of them."""
+    known = {name: value for name, value in raw.items() if name not in SDK_ONLY and (name, value) != ("service_id", "")}
+    try:
+        return ServiceConfig.model_validate(known)
+    except ValidationError as error:
+        raise ConfigError(list(faults_of(error, file, ServiceConfig))) from error
+
+
+def parse_log(raw: Mapping[str, Any], file: str) -> LogConfig:
+    """Check a log config. Raises ConfigError."""
+    try:
+        return LogConfig.model_validate(dict(raw))
+    except ValidationError as error:
+        raise ConfigError(list(faults_of(error, file, LogConfig))) from error
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON config file. Raises ConfigError that says what is wrong with it, and where."""
+    file = os.fspath(path)
+    try:
+        return json.loads(Path(file).read_text("utf-8"))
+    except json.JSONDecodeError as error:
+        problem, remedy = f"is not JSON: {error.msg}", f"mend line {error.lineno}, column {error.colno}"
+        raise ConfigError([Fault(file, "", "", problem, remedy)]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ConfigError([Fault(file, "", "", f"cannot be read: {reason}", "name a file that can")]) from error
+
+
+def faults_of(error: ValidationError, file: str, model: type[BaseModel]) -> Iterator[Fault]:
+    """A ValidationError in the words of config faults, with the nearest field for an unknown one."""
+    for detail in error.errors(include_url=False):
+        *entry, field = [str(part) for part in detail["loc"]] or [""]
+        problem, remedy = detail["msg"].removeprefix("Value error, "), f"got {_clip(detail['input'])}"
+        if detail["type"] == "extra_forbidden":
+            names = list(_model_at(model, detail["loc"][:-1]).model_fields)
+            match = difflib.get_close_matches(field, names, n=1)
+            problem, remedy = "unknown field", f"did you mean {match[0]}?" if match else f"known are {', '.join(names)}"
+        elif detail["type"] == "missing":
+            problem, remedy = "is missing", "add it"
+        yield Fault(file, ".".join(entry), field, problem, remedy)
+
+
+def _clip(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:59] + "…"
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model that the fields at `location` belong to."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [kind for kind in (annotation, *getattr(annotation, "__args__", ())) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        model = inner[0] if inner else model
+    return model

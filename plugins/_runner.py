@@ -1,0 +1,165 @@
+"""The way of one event: once only, in a transaction, and nothing leaves before the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from plugins._clock import Clock, use_clock
+from plugins._errors import CommandError
+from plugins._events import Acknowledgement, Down, UpEvent
+from plugins._host import Service
+from plugins._outbox import AfterCommit, Outbox
+from plugins._state import ChannelState
+from plugins._turn import Turn, current_turn
+from storage.errors import CommitFailed, VersionConflict
+
+if TYPE_CHECKING:
+    from storage import MoobiusStorage
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+UNAVAILABLE = "Storage is unavailable at the moment; nothing was changed. Try again."
+NOT_A_MEMBER = "Join the channel first."
+ATTEMPTS = 10
+"""How often an event is run when other processes keep committing first, before its member is asked to try again."""
+
+Body = Callable[[Turn], Awaitable[T]]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a runner needs of the service around it."""
+
+    service: Service
+    route: Body[None]
+    """Brings an event to its handlers."""
+    settle: Callable[[Turn], None]
+    """Looks at what the handlers did, inside the transaction, and adds what follows from it to the outbox."""
+    deliver: Callable[[str, Sequence[Down]], None]
+    clock: Clock
+
+
+class Runner:
+    """Takes the events of one channel through their turns. The caller sees to it that they come one after the other."""
+
+    def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, wiring: Wiring) -> None:
+        self.channel_id = channel_id
+        self.turn: Turn | None = None
+        """The turn in hand."""
+        self._storage = storage
+        self._state = state
+        self._wiring = wiring
+
+    async def event(self, event: UpEvent) -> Acknowledgement:
+        """Handle an event and answer it; raises nothing but cancellation."""
+        answered = self._state.handled.find(event.member_id, event.request_id)
+        if answered is not None:
+            return answered
+        if event.type != "join" and event.member_id not in self._state.members:
+            return Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER)
+        answer = Acknowledgement(event.request_id)
+        try:
+            await self._transact(self._wiring.route, event.member_id, event, answer)
+        except CommandError as error:
+            return await self._refuse(event, str(error))
+        except CommitFailed as error:
+            return self._unavailable(event, error)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            # Not the channel was cancelled, but something that the handler waited for.
+            return await self._refuse(event, self._report(event))
+        except Exception:  # noqa: BLE001 - handlers may raise anything, and it must end here
+            return await self._refuse(event, self._report(event))
+        return answer
+
+    async def work(self, body: Body[T], *, member_id: str = "") -> T:
+        """Run `body` in a turn of its own; what it raises is raised here, after the rollback."""
+        return await self._transact(body, member_id)
+
+    async def _refuse(self, event: UpEvent, text: str) -> Acknowledgement:
+        answer = Acknowledgement(event.request_id, ok=False, message=text)
+
+        async def say(turn: Turn) -> None:
+            if event.member_id in turn.members:
+                turn.outbox.message(text, [event.member_id], context={"error": True})
+
+        try:
+            await self._transact(say, event.member_id, event, answer)
+        except CommitFailed as error:
+            return self._unavailable(event, error)
+        return answer
+
+    def _unavailable(self, event: UpEvent, error: CommitFailed) -> Acknowledgement:
+        # Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
+        log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
+        line = Outbox(self.channel_id, self._wiring.clock)
+        line.message(UNAVAILABLE, [event.member_id], context={"error": True})
+        self._wiring.deliver(self.channel_id, line.downs)
+        return Acknowledgement(event.request_id, ok=False, message=UNAVAILABLE)
+
+    async def _transact(self, body: Body[T], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._attempt(body, member_id, event, answer)
+            except VersionConflict:
+                if attempt == ATTEMPTS:
+                    raise
+                log.info("another process committed to channel %s first; attempt %d follows", self.channel_id, attempt + 1)
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, body: Body[T], member_id: str, event: UpEvent | None, answer: Acknowledgement | None) -> T:
+        state, wiring = self._state, self._wiring
+        turn = self.turn = self._new_turn(member_id, event)
+        token = current_turn.set(turn)
+        kept = None
+        try:
+            with use_clock(wiring.clock):
+                async with self._storage.transaction(member=member_id, event=event.request_id if event else ""):
+                    result = await body(turn)
+                    turn.handler = ""
+                    wiring.settle(turn)
+                    downs = state.history.number(turn.outbox.downs)
+                    if answer is not None:
+                        kept = state.handled.keep(member_id, answer, wiring.clock())
+        finally:
+            current_turn.reset(token)
+            turn.open = False
+        state.accept(downs, kept, wiring.clock())
+        wiring.deliver(self.channel_id, downs)
+        for call in turn.outbox.after:
+            self._call(call)
+        return result
+
+    def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
+        wiring = self._wiring
+        outbox = Outbox(self.channel_id, wiring.clock)
+        return Turn(wiring.service, self.channel_id, self._storage, self._state.members, outbox, wiring.clock, member_id, event)
+
+    def _call(self, call: AfterCommit) -> None:
+        """What is asked for after the commit can no longer undo anything, and must not hold up the channel."""
+        try:
+            pending = call()
+        except Exception:
+            log.exception("a call after a commit of channel %s failed", self.channel_id)
+            return
+        if inspect.isawaitable(pending):
+            self._wiring.service.spawn(_finish(pending), name=f"after a commit of {self.channel_id}")
+
+    def _report(self, event: UpEvent) -> str:
+        """Log the exception in hand under a reference, and return the line with which the member can ask about it."""
+        reference = secrets.token_hex(3)
+        culprit = (self.turn and self.turn.handler) or "the service"
+        log.exception("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference)
+        return f"Something went wrong here (reference {reference}); nothing was changed."
+
+
+async def _finish(pending: Awaitable[None]) -> None:
+    await pending
