@@ -1,0 +1,69 @@
+"""What the author of a plugin imports.
+
+A plugin is a module: functions with `@command` are its commands, functions named like an event (`on_join`, ...) its hooks,
+`Config` its settings, `BARS` its bars.
+"""
+
+from plugins._arguments import ChoicesFrom, Rest
+from plugins._background import Background
+from plugins._bar import Bar, Change
+from plugins._bar_spec import BarSpec
+from plugins._clock import now
+from plugins._commands import command
+from plugins._context import Context
+from plugins._errors import CommandError, PluginError
+from plugins._events import (
+    BottomButton,
+    Button,
+    ButtonClick,
+    CanvasItem,
+    ChannelInfo,
+    Character,
+    ClickArgument,
+    Dialog,
+    InputComponent,
+    MenuItem,
+    MenuItemClick,
+    MessageBody,
+    MessageContent,
+    SimpleAction,
+    StyleItem,
+)
+from plugins._host import Service
+from plugins._people import Channel, Member
+from plugins._progress import Progress
+from plugins._rules import requires
+
+__all__ = [
+    "Background",
+    "Bar",
+    "BarSpec",
+    "BottomButton",
+    "Button",
+    "ButtonClick",
+    "CanvasItem",
+    "Change",
+    "Channel",
+    "ChannelInfo",
+    "Character",
+    "ChoicesFrom",
+    "ClickArgument",
+    "CommandError",
+    "Context",
+    "Dialog",
+    "InputComponent",
+    "Member",
+    "MenuItem",
+    "MenuItemClick",
+    "MessageBody",
+    "MessageContent",
+    "PluginError",
+    "Progress",
+    "Rest",
+    "Service",
+    "SimpleAction",
+    "StyleItem",
+    "command",
+    "now",
+    "requires",
+]

@@ -1,0 +1,70 @@
+"""Work beside a channel: long fetches that must not hold up its members."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from plugins._errors import CommandError
+from plugins._progress import Progress
+
+if TYPE_CHECKING:
+    from plugins._context import Context
+    from plugins._host import Service
+
+T = TypeVar("T")
+
+
+class Background:
+    """The way back into the channel for work that runs beside it."""
+
+    def __init__(
+        self,
+        service: Service,
+        channel_id: str,
+        clock: Callable[[], float],
+        take_over: Callable[[Context], Context],
+        context: dict[str, Any],
+    ) -> None:
+        self._service = service
+        self._channel_id = channel_id
+        self._clock = clock
+        self._take_over = take_over
+        self._context = context
+        self._progress: list[Progress] = []
+
+    async def in_channel(self, work: Callable[[Context], Awaitable[T]]) -> T:
+        """Run `work(ctx)` in the channel's order and in a transaction, in the name of the member who began this."""
+        return await self._service.in_channel(self._channel_id, lambda ctx: work(self._take_over(ctx)), name="background")
+
+    def progress(self, label: str, total: int | None = None) -> Progress:
+        """One message that shows how far the work is; what it shows last stays in the channel."""
+        progress = Progress(self._service, self._channel_id, self._clock, label=label, total=total, context=self._context)
+        self._progress.append(progress)
+        return progress
+
+    async def close(self) -> None:
+        """Turn what `progress` showed last into replies."""
+        finals = [final for progress in self._progress if (final := progress.final()) is not None]
+        if finals:
+            await self.in_channel(lambda ctx: _send(ctx, finals))
+
+
+async def _send(ctx: Context, messages: list[Any]) -> None:
+    for message in messages:
+        ctx.reply(message)
+
+
+def run_in_background(service: Service, handle: Background, work: Callable[[Background], Awaitable[None]], name: str) -> None:
+    """Start `work` as a task of the service; a CommandError that it raises is told in the channel."""
+
+    async def run() -> None:
+        try:
+            await work(handle)
+        except CommandError as error:
+            text = str(error)
+            await handle.in_channel(lambda ctx: _send(ctx, [text]))
+        finally:
+            await handle.close()
+
+    service.spawn(run(), name=name)

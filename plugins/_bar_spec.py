@@ -1,0 +1,79 @@
+"""Bars that a plugin declares: what they are called, where they are kept, and how they look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from plugins._bar import Bar
+from plugins._errors import PluginError
+
+if TYPE_CHECKING:
+    from storage import MoobiusStorage
+
+_Shown = dict[str, Any]
+
+@dataclass(frozen=True)
+class BarSpec:
+    """A bar that everybody in a channel has, or that the channel has (`owner="channel"`): a boss, a common store.
+
+    It is kept in the channel's dict named `dict`, by member id, and appears in the page beside its owner by itself.
+    """
+
+    name: str
+    dict: str
+    label: str = ""
+    maximum: int = 100
+    start: int | None = None
+    """What a new bar holds; the maximum if left out."""
+    regain_per_minute: int | float = 0
+    colour: str = ""
+    owner: Literal["member", "channel"] = "member"
+
+    def new(self) -> Bar:
+        """A bar as a newcomer has it."""
+        return Bar(self.maximum if self.start is None else self.start, self.maximum, self.regain_per_minute)
+
+    def of(self, storage: MoobiusStorage, owner_id: str) -> Bar:
+        """The bar of one owner, to be changed in place; made and kept if there is none yet."""
+        kept = self.kept_in(storage)
+        bar = self._read(kept, owner_id)
+        if bar is None:
+            kept[owner_id] = self.new()
+            bar = kept[owner_id]
+        return bar
+
+    def peek(self, storage: MoobiusStorage, owner_id: str) -> Bar:
+        """The bar of one owner, only to look at."""
+        return self._read(self.kept_in(storage), owner_id) or self.new()
+
+    def shown(self, storage: MoobiusStorage, owner_id: str) -> _Shown:
+        """The bar as updates carry it."""
+        bar = self.peek(storage, owner_id)
+        shown: _Shown = {"name": self.name, "label": self.label or self.name, "value": bar.value, "maximum": bar.maximum}
+        return {**shown, "colour": self.colour} if self.colour else shown
+
+    def kept_in(self, storage: MoobiusStorage) -> MutableMapping[str, Any]:
+        """The dict that keeps the bars. Raises PluginError if the channel has none of that name."""
+        kept = getattr(storage, self.dict, None)
+        if not isinstance(kept, MutableMapping):
+            raise PluginError(f"bar {self.name} is kept in a dict named {self.dict}, which the db config does not have; add an entry with this name")
+        return kept
+
+    def _read(self, kept: MutableMapping[str, Any], owner_id: str) -> Bar | None:
+        found = kept.get(owner_id)
+        if found is None or isinstance(found, Bar):
+            return found
+        if type(found) is int:
+            # Bots written for the Moobius SDK keep plain numbers.
+            bar = self.new()
+            bar.value = found
+            kept[owner_id] = bar
+            return kept[owner_id]  # type: ignore[no-any-return]
+        raise PluginError(f"{self.dict}[{owner_id!r}] holds a {type(found).__name__}, which is no bar")
+
+
+def bars_of(specs: Iterable[BarSpec], storage: MoobiusStorage, member_id: str) -> list[dict[str, Any]]:
+    """All bars of one member, as `character_context["bars"]` carries them."""
+    return [spec.shown(storage, member_id) for spec in specs if spec.owner == "member"]

@@ -1,0 +1,147 @@
+"""What a handler gets: the channel it stands in, who acts, and the ways to answer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from plugins._background import Background, run_in_background
+from plugins._errors import CommandError
+from plugins._events import Button, CanvasItem, MessageBody, UpEvent
+from plugins._people import Channel, Member
+from plugins._progress import Progress
+from plugins._turn import Turn
+
+if TYPE_CHECKING:
+    from plugins._bar import Bar
+    from plugins._loading import Plugin, Plugins
+    from storage import MoobiusStorage
+
+
+class Context:
+    """One event in one channel, as a handler sees it.
+
+    The handler may be run again if another process committed first, so nothing that it sends leaves before the commit, and
+    what must not be repeated goes into `after_commit` or `background`.
+    """
+
+    def __init__(self, turn: Turn, plugins: Plugins, plugin: Plugin | None = None, line: str = "") -> None:
+        self._turn = turn
+        self._line = line
+        self._progress: list[Progress] = []
+        self.plugins = plugins
+        """All loaded plugins; `plugins.table` is the table of commands."""
+        self.plugin = plugin
+        """The plugin whose handler runs."""
+
+    @property
+    def storage(self) -> MoobiusStorage:
+        """This channel's dicts."""
+        return self._turn.storage
+
+    @property
+    def channel(self) -> Channel:
+        """The channel and its members."""
+        turn = self._turn
+        return Channel(turn.channel_id, turn.service.channel_info(turn.channel_id).channel_name, turn.members)
+
+    @property
+    def member(self) -> Member:
+        """Who acts. Raises CommandError when nobody does, as in a timer, or when the sender has not joined."""
+        member = self.channel.get(self._turn.member_id)
+        if member is None:
+            raise CommandError("Join the channel first.")
+        return member
+
+    @property
+    def event(self) -> UpEvent | None:
+        """The event as the gateway brought it; None in timers and other work of the service."""
+        return self._turn.event
+
+    @property
+    def line(self) -> str:
+        """The command line in hand, empty in hooks."""
+        return self._line
+
+    @property
+    def config(self) -> Any:
+        """The plugin's own validated `Config`; None if it declares none."""
+        return None if self.plugin is None else self.plugin.config
+
+    def clock(self) -> float:
+        """Seconds since 1970; in tests the time that the test sets."""
+        return self._turn.clock()
+
+    def reply(self, message: MessageBody | str) -> None:
+        """Answer in the channel, for all of its members."""
+        self._turn.outbox.message(message, context=self._message_context())
+
+    def tell(self, member: Member | str, message: MessageBody | str) -> None:
+        """Answer one member (or member id) alone."""
+        self._turn.outbox.message(message, [member.id if isinstance(member, Member) else member], context=self._message_context())
+
+    def canvas(self, items: Sequence[CanvasItem], to: Iterable[Member] | None = None) -> None:
+        """Show `items` on the canvas beside the messages, in place of what was there."""
+        self._turn.outbox.update("canvas", list(items), _ids(to))
+
+    def buttons(self, items: Sequence[Button], to: Iterable[Member] | None = None) -> None:
+        """Show `items` above the composer, in place of what was there."""
+        self._turn.outbox.update("buttons", list(items), _ids(to))
+
+    def progress(self, label: str, total: int | None = None) -> Progress:
+        """One message that shows how far the work is; its steps leave at once, its end is a reply like any other."""
+        progress = Progress(self._turn.service, self._turn.channel_id, self.clock, label=label, total=total, context=self._message_context())
+        self._progress.append(progress)
+        return progress
+
+    def bar(self, name: str, owner: Member | str | None = None) -> Bar:
+        """The declared bar `name` of a member (the acting one if left out), made with its start value if there is none yet.
+
+        What is done to it is saved with the event.
+        """
+        spec = self.plugins.bar(name)
+        owner = self.member if owner is None else owner
+        return spec.of(self.storage, owner.id if isinstance(owner, Member) else owner)
+
+    def after_commit(self, call: Callable[[], Awaitable[None] | None]) -> None:
+        """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""
+        self._turn.outbox.after_commit(call)
+
+    def background(self, work: Callable[[Background], Awaitable[None]]) -> None:
+        """Run `work` after the commit beside the channel, which goes on meanwhile: for long fetches."""
+        handle = Background(self._turn.service, self._turn.channel_id, self.clock, self._again, self._message_context())
+        name = f"{self.plugin.name if self.plugin else 'work'}: {self._line or work.__qualname__}"
+        self.after_commit(lambda: run_in_background(self._turn.service, handle, work, name))
+
+    def for_plugin(self, plugin: Plugin | None, line: str = "") -> Context:
+        """The same event for a handler of another plugin."""
+        other = copy.copy(self)
+        other.plugin = plugin
+        other._line = line
+        other._progress = []
+        return other
+
+    def name_handler(self, what: str) -> None:
+        """Note who runs, for the log."""
+        self._turn.handler = f"{self.plugin.name}: {what}" if self.plugin else what
+
+    def close_progress(self) -> None:
+        """Turn what `progress` showed last into replies; called when the handler returned."""
+        for progress in self._progress:
+            if (final := progress.final()) is not None:
+                self._turn.outbox.message(final)
+
+    def _again(self, context: Context) -> Context:
+        """A later turn (of background work) in the name of this one's member, plugin and line."""
+        later = context.for_plugin(self.plugin, self._line)
+        later._turn = replace(context._turn, member_id=self._turn.member_id)
+        return later
+
+    def _message_context(self) -> dict[str, Any]:
+        return {"command": self._line} if self._line else {}
+
+
+def _ids(members: Iterable[Member] | None) -> list[str] | None:
+    return None if members is None else [member.id for member in members]

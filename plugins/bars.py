@@ -1,0 +1,155 @@
+"""Health and mana: bars that members hit, heal and spend."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from plugins import BarSpec, CanvasItem, Change, ChoicesFrom, CommandError, Context, Member, SimpleAction, command
+
+_MOST_ON_CANVAS = 24
+
+Points = Annotated[int, Field(ge=1, le=1_000_000, description="how many points")]
+NotNegative = Annotated[int, Field(ge=0)]
+Target = Annotated[Member, Field(description="whom")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class BarSettings(_Model):
+    """How one kind of bar is made for somebody who has none yet."""
+
+    maximum: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    start: Annotated[int, Field(ge=0)] | None = None
+    regain_per_minute: Annotated[float, Field(ge=0, multiple_of=0.001)] = 0
+
+
+class Spell(_Model):
+    """What a spell costs and does."""
+
+    mana: NotNegative
+    damage: NotNegative = 0
+    heal: NotNegative = 0
+
+
+class Config(_Model):
+    """The settings of this plugin."""
+
+    health: BarSettings = BarSettings()
+    mana: BarSettings = BarSettings()
+    hit: Annotated[int, Field(ge=1)] = 10
+    """The damage of a hit without an amount."""
+    rest: Annotated[int, Field(ge=1)] = 25
+    """What a rest gives to each bar."""
+    spells: dict[str, Spell] = {
+        "fireball": Spell(mana=30, damage=25),
+        "spark": Spell(mana=5, damage=4),
+        "mend": Spell(mana=20, heal=20),
+    }
+
+
+def BARS(config: Config) -> list[BarSpec]:
+    """The two bars of each member."""
+    return [
+        BarSpec("health", "health_bars", "Health", colour="#d64545", **config.health.model_dump()),
+        BarSpec("mana", "mana_bars", "Mana", colour="#3f7fd9", **config.mana.model_dump()),
+    ]
+
+
+@command(example="/bars @ann")
+async def bars(ctx: Context, of: Target | None = None) -> str:
+    """Show the bars of a member, or your own."""
+    return _told(ctx, of or ctx.member)
+
+
+@command(example="/hit @ann 20")
+async def hit(ctx: Context, target: Target, amount: Points | None = None) -> str:
+    """Take health from a member."""
+    return _strike(ctx, f"{ctx.member} hits {_whom(ctx, target)}", target, amount or ctx.config.hit)
+
+
+@command(example="/heal @ann 20")
+async def heal(ctx: Context, target: Target, amount: Points) -> str:
+    """Give health to a member."""
+    return _mend(ctx, f"{ctx.member} heals {_whom(ctx, target)}", target, amount)
+
+
+@command(example="/cast fireball @ann")
+async def cast(
+    ctx: Context,
+    spell: Annotated[str, ChoicesFrom(lambda config: config.spells), Field(description="which spell")],
+    target: Target | None = None,
+) -> str:
+    """Cast a spell on a member, or on yourself; it costs mana."""
+    target = target or ctx.member
+    power: Spell = ctx.config.spells[spell]
+    mana = ctx.bar("mana")
+    if not mana.take(power.mana):
+        raise CommandError(f"{spell} costs {power.mana} mana, and you have {mana.value} of {mana.maximum}. /rest gives some back.")
+    beginning = f"{ctx.member} casts {spell} on {_whom(ctx, target)}"
+    parts = [f"{ctx.member} has {mana.value} of {mana.maximum} mana left."]
+    if power.heal:
+        parts.insert(0, _mend(ctx, beginning, target, power.heal))
+    if power.damage or not power.heal:
+        parts.insert(0, _strike(ctx, beginning, target, power.damage))
+    return " ".join(parts)
+
+
+@command(example="/rest")
+async def rest(ctx: Context) -> str:
+    """Take a rest, which gives back some health and mana."""
+    for name in ("health", "mana"):
+        ctx.bar(name).give(ctx.config.rest)
+    _draw(ctx)
+    return f"{ctx.member} rests. {_told(ctx, ctx.member)}"
+
+
+async def on_channel_init(ctx: Context) -> None:
+    _draw(ctx)
+
+
+async def on_join(ctx: Context, _: SimpleAction) -> None:
+    _draw(ctx)
+
+
+async def on_leave(ctx: Context, _: SimpleAction) -> None:
+    _draw(ctx)
+
+
+def _whom(ctx: Context, target: Member) -> str:
+    return "themselves" if target.id == ctx.member.id else target.name
+
+
+def _strike(ctx: Context, beginning: str, target: Member, amount: int) -> str:
+    change = ctx.bar("health", target).lose(amount)
+    _draw(ctx)
+    return f"{beginning}: {-change.amount} damage. {_state(target, change)}"
+
+
+def _mend(ctx: Context, beginning: str, target: Member, amount: int) -> str:
+    change = ctx.bar("health", target).give(amount)
+    _draw(ctx)
+    return f"{beginning}: {change.amount} health back. {_state(target, change)}"
+
+
+def _state(target: Member, change: Change) -> str:
+    end = " and is down!" if change.emptied else "."
+    return f"{target} has {change.after} of {change.maximum} health{end}"
+
+
+def _told(ctx: Context, member: Member) -> str:
+    parts = [f"{bar['value']} of {bar['maximum']} {bar['name']}" for bar in _shown(ctx, member)]
+    return f"{member} has {' and '.join(parts)}."
+
+
+def _shown(ctx: Context, member: Member) -> list[dict[str, Any]]:
+    return [ctx.plugins.bar(name).shown(ctx.storage, member.id) for name in ("health", "mana")]
+
+
+def _draw(ctx: Context) -> None:
+    """Draw the bars of those who are here; in a crowd, of the first ones, since nobody reads two hundred bars."""
+    here = [member for member in ctx.channel.members if member.online][:_MOST_ON_CANVAS]
+    ctx.canvas([CanvasItem(text=member.name, bars=_shown(ctx, member)) for member in here])

@@ -1,0 +1,54 @@
+"""Help: what commands there are, and how each is used."""
+
+from plugins import Context, Rest, command
+from plugins._commands import Command
+from plugins._rules import allows
+
+
+@command(example="/help hit")
+async def help(ctx: Context, name: Rest = "") -> None:  # noqa: A001 - called like its command
+    """List the commands, or explain one."""
+    ctx.tell(ctx.member, _explain(ctx, name) if name else _list(ctx))
+
+
+def _list(ctx: Context) -> str:
+    table = ctx.plugins.table
+    lines = [f"{entry.usage}: {entry.summary}" for entry in _allowed(ctx)]
+    return "\n".join([*lines, "/help NAME tells more about one."]) if table.commands else "There are no commands here."
+
+
+def _allowed(ctx: Context) -> list[Command]:
+    member = ctx.member
+    return [entry for _, entry in sorted(ctx.plugins.table.commands.items()) if allows(entry.rules, member)]
+
+
+def _explain(ctx: Context, name: str) -> str:
+    table = ctx.plugins.table
+    group = [entry for entry in _allowed(ctx) if entry in table.group(name.removeprefix("/"))]
+    match = table.find("/" + name.removeprefix("/"))
+    if match is None and group:
+        return "\n".join(f"{entry.usage}: {entry.summary}" for entry in group)
+    found = table.resolve("/" + name.removeprefix("/")).command
+    return describe(found)
+
+
+def describe(entry: Command) -> str:
+    """Everything that help tells about a command."""
+    lines = [entry.usage, entry.help]
+    for argument in entry.arguments:
+        needed = "" if argument.required else " (may be left out)"
+        lines.append(f"  {argument.name}: {argument.help or argument.expects}{needed}")
+    if entry.aliases:
+        lines.append("Also: " + ", ".join(f"/{alias}" for alias in entry.aliases))
+    if entry.requires:
+        lines.append(f"Only for {entry.requires}s.")
+    lines.append(f"Example: {entry.example}")
+    return "\n".join(line for line in lines if line)
+
+
+@command(example="/plugins")
+async def plugins(ctx: Context) -> None:
+    """List the plugins and what each is for."""
+    lines = [f"{plugin.name}: {plugin.summary}" for plugin in ctx.plugins.loaded.values()]
+    lines += [f"{name} was left out: {why}" for name, why in ctx.plugins.failed.items()]
+    ctx.tell(ctx.member, "\n".join(lines))
