@@ -6,7 +6,7 @@ Protocols, so that plugins need not import the service.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from plugins._events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
 
@@ -100,6 +100,12 @@ class Service(Protocol):
 
     def last_number(self, channel_id: str) -> int:
         """The number of the newest kept down of the channel, 0 if there is none."""
+
+    def first_number(self, channel_id: str) -> int:
+        """The number of the oldest kept down of the channel, 0 if there is none; older ones are gone for good."""
+
+    def access(self, channel_id: str) -> Literal["open", "token"]:
+        """Whether whoever picks a name comes into the channel, or only who was given a token."""
 
     def queue_depth(self, channel_id: str) -> int:
         """How many events wait in the channel's queue."""
