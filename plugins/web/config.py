@@ -1,0 +1,85 @@
+"""What an operator can say about the gateway, and what is refused before a socket is opened."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class OpenToAll(Exception):
+    """The gateway would let the whole network in without asking who it is."""
+
+
+class Limits(BaseModel):
+    """What one member, one address and all together may use. Each limit is answered by a frame that says so, and counted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    frame_size: int = Field(
+        default=65_536, ge=1_024, description="Characters in a frame; beyond it an error frame, beyond four times as many bytes close code 1009."
+    )
+    frames_per_second: float = Field(default=20, gt=0, description="Frames a second of one connection, in the long run.")
+    burst: int = Field(default=80, ge=1, description="Frames of one connection at once.")
+    in_flight: int = Field(default=64, ge=1, description="Events of one connection that wait for their acknowledgement.")
+    members_per_channel: int = Field(default=5_000, ge=1)
+    connections: int = Field(default=5_000, ge=1)
+    connections_per_address: int = Field(default=100, ge=1)
+    first_frame_seconds: float = Field(default=10, gt=0, description="From the connection to a good `hello`; close code 1008.")
+    idle_seconds: float = Field(default=600, gt=0, description="Without a frame from the member (`ping` counts); close code 1000.")
+    send_buffer: int = Field(default=1_048_576, ge=65_536, description="Bytes that wait for one slow reader; beyond it close code 1013.")
+
+
+class Config(BaseModel):
+    """The gateway's part of the service's config."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65_535, description="0 takes a free one.")
+    allow_open: bool = Field(default=False, description="Accept strangers from the network in channels with open access.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list, description="Host names by which browsers reach this service, behind a proxy for instance."
+    )
+    allowed_origins: list[str] = Field(default_factory=list, description="Other sites whose pages may connect, as `https://name`.")
+    trusted_proxies: list[str] = Field(default_factory=list, description="Addresses or networks whose X-Forwarded-For is believed.")
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    data_dir: Path = Field(default=Path("data/gateway"), description="Where the signing key and the list of given tokens are kept.")
+    first_messages: int = Field(default=50, ge=1, le=500, description="Messages for a member who comes in.")
+    limits: Limits = Limits()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            ipaddress.ip_network(proxy, strict=False)
+        return proxies
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Config:
+        if self.keyfile is not None and self.certfile is None:
+            raise ValueError("a keyfile needs a certfile")
+        return self
+
+    def check_exposure(self, open_channels: Iterable[str]) -> None:
+        """Raises OpenToAll if the network could walk into one of these channels."""
+        exposed = list(open_channels)
+        if exposed and not self.allow_open and not is_loopback(self.host):
+            raise OpenToAll(
+                f"host {self.host} can be reached from the network, and anybody could come into {', '.join(exposed)}. "
+                'Give these channels "access": "token" and hand out tokens, or say --allow-open ("allow_open": true) if that is what you '
+                "want, or use host 127.0.0.1."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the host. A name other than localhost may point anywhere, so it does not count."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

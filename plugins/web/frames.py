@@ -1,0 +1,225 @@
+"""Frames as they cross the wire; the only module that decodes and encodes them.
+
+A frame is a JSON object `{"type", "request_id", "body"}` in a text message.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from plugins._events import (
+    Acknowledgement,
+    ButtonClick,
+    ChannelInfo,
+    ClickArgument,
+    Down,
+    MenuItemClick,
+    MessageBody,
+    MessageContent,
+    SimpleAction,
+    UpEvent,
+)
+from plugins.web.bodies import (
+    UP,
+    Ack,
+    Argument,
+    Buttons,
+    ButtonUp,
+    Canvas,
+    Characters,
+    ContentUp,
+    History,
+    Info,
+    Join,
+    Leave,
+    Menu,
+    MenuUp,
+    Message,
+    MessageUp,
+    Pong,
+    Problem,
+    Refresh,
+    RequestId,
+    Style,
+    UpFrameBody,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+
+class FrameError(Exception):
+    """A frame that cannot be taken, with the words for its sender; nothing came of it."""
+
+    def __init__(self, code: str, message: str, request_id: str | None = None, *, retry: bool = False) -> None:
+        self.code = code
+        self.message = message
+        self.request_id = request_id
+        self.retry = retry
+        super().__init__(message)
+
+
+class UpFrame(Struct):
+    """One decoded frame."""
+
+    type: str
+    request_id: str
+    body: UpFrameBody
+
+
+class _Envelope(Struct, forbid_unknown_fields=True):
+    type: Annotated[str, Meta(max_length=64)]
+    request_id: RequestId
+    body: Raw = Raw(b"{}")
+
+
+class _Identified(Struct):
+    """Whatever else is wrong with a frame: if this much can be read of it, the answer names the frame."""
+
+    request_id: RequestId
+
+
+_envelopes = msgspec.json.Decoder(_Envelope)
+_identified = msgspec.json.Decoder(_Identified)
+_bodies = {name: msgspec.json.Decoder(body) for name, body in UP.items()}
+
+
+def decode(data: str | bytes) -> UpFrame:
+    """The frame in a text message.
+
+    Raises FrameError with what is wrong and where.
+    """
+    if isinstance(data, bytes):
+        raise FrameError("not_text", "Frames are text messages that hold one JSON object.")
+    try:
+        envelope = _envelopes.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise FrameError("malformed", f"This is no frame: {_reason(error)}.", request_id(data)) from error
+    decoder = _bodies.get(envelope.type)
+    if decoder is None:
+        raise FrameError("unknown_type", f"There is no frame of type {envelope.type!r}; expected one of {', '.join(UP)}.", envelope.request_id)
+    try:
+        return UpFrame(envelope.type, envelope.request_id, decoder.decode(envelope.body))
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise FrameError("malformed", f"The body of this {envelope.type} does not fit: {_reason(error)}.", envelope.request_id) from error
+
+
+def _reason(error: Exception) -> str:
+    return "too deeply nested" if isinstance(error, RecursionError) else str(error)
+
+
+def request_id(data: str | bytes) -> str | None:
+    """The id of a frame that will not be decoded any further."""
+    try:
+        return _identified.decode(data).request_id
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+
+
+def to_event(frame: UpFrame, member_id: str, joining: Mapping[str, Any] | None = None) -> UpEvent:
+    """The event that an event frame stands for; `joining` tells the service who a joining member is."""
+    body = frame.body
+    if isinstance(body, MessageUp):
+        message = MessageBody(body.subtype, body.channel_id, _content(body.content), recipients=list(body.recipients), sender=member_id)
+        return UpEvent("message_up", frame.request_id, body.channel_id, member_id, message)
+    if isinstance(body, ButtonUp):
+        click = ButtonClick(body.button_id, body.channel_id, member_id, _arguments(body.arguments), bottom_button_id=body.bottom_button_id)
+        return UpEvent("button_click", frame.request_id, body.channel_id, member_id, click)
+    if isinstance(body, MenuUp):
+        chosen = MenuItemClick(
+            body.menu_item_id,
+            body.message_subtype,
+            _content(body.message_content),
+            body.channel_id,
+            member_id,
+            message_id=body.message_id,
+            arguments=_arguments(body.arguments),
+            bottom_button_id=body.bottom_button_id,
+        )
+        return UpEvent("menu_item_click", frame.request_id, body.channel_id, member_id, chosen)
+    if isinstance(body, Join):
+        return UpEvent("join", frame.request_id, body.channel_id, member_id, SimpleAction("join", body.channel_id, member_id, dict(joining or {})))
+    if isinstance(body, Leave):
+        return UpEvent("leave", frame.request_id, body.channel_id, member_id, SimpleAction("leave", body.channel_id, member_id))
+    if isinstance(body, Refresh):
+        return UpEvent("refresh", frame.request_id, body.channel_id, member_id, SimpleAction("refresh", body.channel_id, member_id))
+    raise TypeError(f"{frame.type} frames are no events")
+
+
+def _arguments(arguments: Sequence[Argument]) -> list[ClickArgument]:
+    return [ClickArgument(argument.label, argument.value) for argument in arguments]
+
+
+def _content(content: ContentUp) -> MessageContent:
+    return MessageContent(
+        text=content.text,
+        path=content.path,
+        size=content.size,
+        filename=content.filename,
+        link=content.link,
+        title=content.title,
+        button=content.button,
+    )
+
+
+# A down body names its own channel; states are lists that travel as `items`.
+_STATES: Mapping[str, type[Any]] = {"characters": Characters, "canvas": Canvas, "buttons": Buttons, "menu": Menu, "style": Style}
+
+
+def to_message(down: Down, sender_name: str = "") -> Message:
+    """The message that a `message_down` shows."""
+    body: MessageBody = down.body
+    return Message(
+        channel_id=down.channel_id,
+        number=down.number,
+        message_id=body.message_id or f"{down.channel_id}/{down.number}",
+        subtype=body.subtype,
+        sender=body.sender,
+        timestamp=body.timestamp,
+        content=body.content,
+        sender_name=sender_name,
+        private=down.recipients is not None,
+        context=body.context,
+    )
+
+
+def encode_down(down: Down, sender_name: str = "") -> bytes:
+    """The frame for a down. Raises FrameError if it holds something that JSON cannot carry."""
+    if down.type == "message_down":
+        return encode(down.type, to_message(down, sender_name))
+    if down.type == "channel_info":
+        info: ChannelInfo = down.body
+        return encode(down.type, Info(down.channel_id, info.channel_name, info.channel_description, info.channel_type))
+    return encode(down.type, _STATES[down.type](down.channel_id, down.body))
+
+
+def encode_ack(acknowledgement: Acknowledgement) -> bytes:
+    """The frame for the service's word on an event."""
+    return encode("ack", Ack(acknowledgement.ok, acknowledgement.message, acknowledgement.repeated), acknowledgement.request_id)
+
+
+def encode_error(error: FrameError) -> bytes:
+    """The frame for a frame that was not taken."""
+    return encode("error", Problem(error.code, error.message, error.retry), error.request_id)
+
+
+class _Down(Struct, omit_defaults=True):
+    type: str
+    body: Welcome | Ack | Problem | Pong | History | Message | Characters | Canvas | Buttons | Menu | Style | Info
+    request_id: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(kind: str, body: Any, request_id: str | None = None) -> bytes:
+    """A frame of the given type; `request_id` names the frame that it answers."""
+    try:
+        return _encoder.encode(_Down(kind, body, request_id))
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise FrameError("unencodable", f"A {kind} holds what JSON cannot carry: {error}", request_id) from error

@@ -1,0 +1,261 @@
+"""The gateway without its sockets: who is connected, who watches which channel, and what the service sends to whom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any
+
+from plugins._events import Acknowledgement, Down, MessageBody
+from plugins._host import Service, UnknownChannel
+from plugins.web import frames, names
+from plugins.web.bodies import ChannelEntry, Hello, History, HistoryUp, MessageUp, Welcome
+from plugins.web.config import Config
+from plugins.web.frames import FrameError, UpFrame
+from plugins.web.identity import Identities, Identity, TokenRefused
+from plugins.web.metrics import Metrics, Reading
+from plugins.web.names import NameIndex
+from plugins.web.sessions import Session, Wire
+
+log = logging.getLogger(__name__)
+
+SendToAll = Callable[[Iterable[Wire], bytes], None]
+
+
+class Hub:
+    """All sessions of one gateway. Everything here runs on the event loop, and nothing waits."""
+
+    def __init__(self, service: Service, config: Config, identities: Identities, send_to_all: SendToAll) -> None:
+        self.service = service
+        self.config = config
+        self.limits = config.limits
+        self.identities = identities
+        self.metrics = Metrics(self._readings)
+        self.stopping = False
+        self.now = asyncio.get_running_loop().time
+        self._send_to_all = send_to_all
+        self._sessions: set[Session] = set()
+        self._watching: dict[str, dict[str, set[Session]]] = {channel_id: {} for channel_id in service.channel_ids()}
+        self._names: dict[str, NameIndex] = {}
+        self._here = NameIndex()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- sessions -------------------------------------------------------------------------------------------------
+
+    def connect(self, wire: Wire) -> Session:
+        """A new connection."""
+        session = Session(self, wire, self.now())
+        self._sessions.add(session)
+        return session
+
+    def sessions(self) -> list[Session]:
+        """All of them, those that have not said hello included."""
+        return list(self._sessions)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Handle an event beside the others."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an event could not be answered", exc_info=task.exception())
+
+    async def finish(self) -> None:
+        """Wait until everything that was submitted is answered."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def stop_accepting(self) -> None:
+        """From here on events are turned away, and their senders told to come back."""
+        self.stopping = True
+        told = frames.encode_error(FrameError("stopping", "The service is going down for a moment. You will be back by yourself.", retry=True))
+        self._send_to_all([session.wire for session in self._sessions], told)
+
+    def forget(self, session: Session) -> None:
+        """A session is gone: nobody sends to it any more, and its channels are told if it was its member's last."""
+        self._sessions.discard(session)
+        if session.identity is None:
+            return
+        member_id = session.identity.member_id
+        for channel_id in session.channels:
+            self._unwatch(session, channel_id, member_id)
+        session.channels.clear()
+        if not any(other.identity is not None and other.identity.member_id == member_id for other in self._sessions):
+            self._here.remove(member_id)
+
+    # --- who ------------------------------------------------------------------------------------------------------
+
+    def introduce(self, hello: Hello, request_id: str) -> Identity:
+        """Who says hello. Raises FrameError."""
+        if hello.token is not None:
+            try:
+                return self.identities.check(hello.token)
+            except TokenRefused as error:
+                raise FrameError("bad_token", str(error), request_id) from error
+        try:
+            name = names.clean(hello.name or "")
+        except names.NameRefused as error:
+            raise FrameError("bad_name", str(error), request_id) from error
+        if self._here.owner(name) is not None or any(self._index(channel_id).owner(name) is not None for channel_id in self._watching):
+            raise FrameError("name_taken", f"The name {name} is taken, or looks like one that is. Choose another.", request_id)
+        return self.identities.guest(name)
+
+    def enter(self, session: Session) -> None:
+        """A session has said who it is."""
+        if session.identity is not None:
+            self._here.add(session.identity.member_id, session.identity.name)
+
+    def welcome(self, identity: Identity, request_id: str) -> bytes:
+        """The answer to hello."""
+        channels = []
+        for channel_id in self._watching:
+            info = self.service.channel_info(channel_id)
+            allowed = self.service.access(channel_id) == "open" or identity.given
+            joined = identity.member_id in self.service.members(channel_id)
+            channels.append(ChannelEntry(channel_id, info.channel_name, info.channel_description, joined, allowed))
+        token = self.identities.token(identity)
+        return frames.encode("welcome", Welcome(identity.member_id, identity.name, token, channels, self.service.commands.describe()), request_id)
+
+    # --- channels -------------------------------------------------------------------------------------------------
+
+    def admit(self, identity: Identity, channel_id: str, request_id: str) -> dict[str, Any] | None:
+        """What the service must be told of a joining member; None if it knows. Raises FrameError or UnknownChannel."""
+        if channel_id not in self._watching:
+            raise UnknownChannel(channel_id)
+        if self.service.access(channel_id) == "token" and not identity.given:
+            raise FrameError("forbidden", "This channel is for people with a token. Ask the operator for one.", request_id)
+        members = self.service.members(channel_id)
+        role = identity.role_in(channel_id)
+        known = members.get(identity.member_id)
+        if known is not None and known.name == identity.name and role in {None, (known.character_context or {}).get("role")}:
+            return None
+        if known is None and len(members) >= self.limits.members_per_channel:
+            raise FrameError("channel_full", "This channel has as many members as it can take.", request_id)
+        if self._index(channel_id).owner(identity.name, besides=identity.member_id) is not None:
+            raise FrameError("name_taken", f"Somebody in this channel has the name {identity.name}, or one that looks like it.", request_id)
+        return {"name": identity.name, "role": role} if role else {"name": identity.name}
+
+    def watch(self, session: Session, channel_id: str, after: int | None, request_id: str) -> None:
+        """From here on the session gets what the channel sends; first what it missed, and the state.
+
+        Nothing can come between the history and the first delivery, for nothing is awaited here.
+        """
+        identity = session.identity
+        if identity is None:
+            return
+        self._index(channel_id).add(identity.member_id, identity.name)
+        session.wire.send(self._missed(channel_id, identity.member_id, after, request_id))
+        for down in self.service.current(channel_id, identity.member_id):
+            session.wire.send(frames.encode_down(down))
+        sessions = self._watching[channel_id].setdefault(identity.member_id, set())
+        first = not sessions
+        sessions.add(session)
+        session.channels.add(channel_id)
+        if first:
+            self.service.presence(channel_id, identity.member_id, True)
+
+    def left(self, channel_id: str, member_id: str) -> None:
+        """A member has left: none of its sessions watches the channel any more."""
+        for session in self._watching[channel_id].pop(member_id, set()):
+            session.channels.discard(channel_id)
+        self._index(channel_id).remove(member_id)
+        self.service.presence(channel_id, member_id, False)
+
+    def _unwatch(self, session: Session, channel_id: str, member_id: str) -> None:
+        sessions = self._watching[channel_id].get(member_id, set())
+        sessions.discard(session)
+        if not sessions:
+            self._watching[channel_id].pop(member_id, None)
+            self.service.presence(channel_id, member_id, False)
+
+    def _index(self, channel_id: str) -> NameIndex:
+        index = self._names.get(channel_id)
+        if index is None:
+            index = self._names[channel_id] = NameIndex()
+            for member_id, character in self.service.members(channel_id).items():
+                index.add(member_id, character.name)
+        return index
+
+    # --- history --------------------------------------------------------------------------------------------------
+
+    def _missed(self, channel_id: str, member_id: str, after: int | None, request_id: str) -> bytes:
+        first, last = self.service.first_number(channel_id), self.service.last_number(channel_id)
+        if after is not None and 0 < after <= last and first - 1 <= after:
+            missed = self.service.history(channel_id, member_id, after=after, limit=last - after + 1)
+            return self._history(channel_id, "missed", missed, False, request_id)
+        # Also for who missed more than is kept, and for numbers from the future: that channel began anew.
+        newest = self.service.history(channel_id, member_id, limit=self.config.first_messages + 1)
+        return self._history(channel_id, "latest", newest[-self.config.first_messages :], len(newest) > self.config.first_messages, request_id)
+
+    def older(self, member_id: str, asked: HistoryUp, request_id: str) -> bytes:
+        """A page of messages before the ones that a member has."""
+        page = self.service.history(asked.channel_id, member_id, before=asked.before, limit=asked.limit + 1)
+        return self._history(asked.channel_id, "older", page[-asked.limit :], len(page) > asked.limit, request_id)
+
+    def _history(self, channel_id: str, mode: Any, downs: Sequence[Down], more: bool, request_id: str) -> bytes:
+        index = self._index(channel_id)
+        messages = [frames.to_message(down, index.name_of(down.body.sender)) for down in downs]
+        return frames.encode("history", History(channel_id, mode, messages, more, self.service.last_number(channel_id)), request_id)
+
+    # --- down -----------------------------------------------------------------------------------------------------
+
+    def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
+        """Send downs to those whom they are for; each is encoded once."""
+        watching = self._watching.get(channel_id)
+        if watching is None:
+            return
+        for down in downs:
+            if down.type == "characters" and down.recipients is None:
+                self._index(channel_id).keep_only((character.character_id, character.name) for character in down.body)
+            try:
+                frame = frames.encode_down(down, self._sender_name(channel_id, down))
+            except FrameError:
+                log.exception("a %s of channel %s cannot be shown in the page", down.type, channel_id)
+                continue
+            self.metrics.downs.labels(down.type).inc()
+            self._send_to_all((session.wire for session in _recipients(watching, down)), frame)
+
+    def _sender_name(self, channel_id: str, down: Down) -> str:
+        return self._index(channel_id).name_of(down.body.sender) if isinstance(down.body, MessageBody) else ""
+
+    # --- counting -------------------------------------------------------------------------------------------------
+
+    def count(self, frame: UpFrame, answer: Acknowledgement, seconds: float) -> None:
+        """Note an acknowledged event."""
+        result = "repeated" if answer.repeated else "done" if answer.ok else "refused"
+        self.metrics.events.labels(frame.type, result).inc()
+        self.metrics.seconds.labels(frame.type).observe(seconds)
+        text = frame.body.content.text if isinstance(frame.body, MessageUp) else None
+        if text and text.startswith("/"):
+            match = self.service.commands.find(text)
+            self.metrics.commands.labels(match.command.name if match else "unknown", result).inc()
+
+    def _readings(self) -> Iterable[Reading]:
+        channel_ids = list(self._watching)
+        yield "mooring_connections", "Open connections.", [({}, len(self._sessions))]
+        yield "mooring_members", "Members of a channel.", [({"channel": each}, len(self.service.members(each))) for each in channel_ids]
+        yield "mooring_members_online", "Members who are connected.", [({"channel": each}, len(self._watching[each])) for each in channel_ids]
+        yield (
+            "mooring_queue_depth",
+            "Events that wait in a channel's queue.",
+            [({"channel": each}, self.service.queue_depth(each)) for each in channel_ids],
+        )
+        commits = ((each, self.service.last_commit(each)) for each in channel_ids)
+        yield (
+            "mooring_last_commit_seconds",
+            "When a channel last committed.",
+            [({"channel": each}, when) for each, when in commits if when is not None],
+        )
+
+
+def _recipients(watching: dict[str, set[Session]], down: Down) -> Iterator[Session]:
+    if down.recipients is None:
+        for sessions in watching.values():
+            yield from sessions
+    else:
+        for member_id in down.recipients:
+            yield from watching.get(member_id, ())

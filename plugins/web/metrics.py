@@ -1,0 +1,56 @@
+"""What the gateway counts, for `/metrics`. No name and no id of a member is ever a label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+Reading = tuple[str, str, Iterable[tuple[dict[str, str], float]]]
+"""A gauge at the moment of asking: name, explanation, and its values by label."""
+
+
+class Metrics:
+    """The counters of one gateway, in a registry of their own, so that several gateways in one process do not meet."""
+
+    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Readings(read))
+        self.frames = Counter("mooring_frames_up", "Frames that members sent, by type.", ["type"], registry=self.registry)
+        self.refused = Counter("mooring_frames_refused", "Frames answered by an error frame, by its code.", ["code"], registry=self.registry)
+        self.events = Counter("mooring_events", "Events that were acknowledged, by type and result.", ["type", "result"], registry=self.registry)
+        self.commands = Counter(
+            "mooring_commands", "Commands that were acknowledged, by name and result.", ["command", "result"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "mooring_event_seconds",
+            "From an event's frame to its acknowledgement, by type; queueing, handler and commit included.",
+            ["type"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.downs = Counter("mooring_downs", "What channels sent, by type; once for each send, whoever gets it.", ["type"], registry=self.registry)
+        self.closed = Counter("mooring_connections_closed", "Connections that the gateway ended, by reason.", ["reason"], registry=self.registry)
+
+    def page(self) -> bytes:
+        """Everything in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+
+class _Readings(Collector):
+    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        for name, explanation, values in self._read():
+            gauge = GaugeMetricFamily(name, explanation)
+            for labels, value in values:
+                gauge.add_sample(name, labels, value)
+            yield gauge
+
+    def describe(self) -> Iterable[Metric]:
+        return ()

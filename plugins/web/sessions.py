@@ -1,0 +1,174 @@
+"""One member's connection, seen without its socket: what comes in, what it may do, what goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from plugins._events import Acknowledgement
+from plugins._host import ChannelBusy, ServiceError, ServiceStopping
+from plugins.web import frames
+from plugins.web.bodies import Hello, HistoryUp, Join, Leave, Pong
+from plugins.web.frames import FrameError, UpFrame
+from plugins.web.identity import Identity
+from plugins.web.limits import TokenBucket
+
+if TYPE_CHECKING:
+    from plugins.web.hub import Hub
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 200
+"""Refused frames in a row after which a client is taken for broken or hostile."""
+
+
+class Wire(Protocol):
+    """The way to one client; never blocks and never raises."""
+
+    def send(self, frame: bytes) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Session:
+    """One connection. The hub knows it from the first frame to `gone`."""
+
+    def __init__(self, hub: Hub, wire: Wire, now: float) -> None:
+        self._hub = hub
+        self.wire = wire
+        self.identity: Identity | None = None
+        self.channels: set[str] = set()
+        self.began = now
+        self.heard = now
+        self.is_gone = False
+        self._bucket = TokenBucket(hub.limits.frames_per_second, hub.limits.burst, now)
+        self._in_flight = 0
+        self._refused_in_a_row = 0
+
+    def receive(self, data: str | bytes) -> None:
+        """Take one message from the client; whatever it holds, the answer is a frame."""
+        now = self._hub.now()
+        self.heard = now
+        try:
+            self._admit(data, now)
+            frame = frames.decode(data)
+            self._hub.metrics.frames.labels(frame.type).inc()
+            self._dispatch(frame)
+            self._refused_in_a_row = 0
+        except FrameError as error:
+            self.refuse(error)
+            self._refused_in_a_row += 1
+            if self._refused_in_a_row > _PATIENCE:
+                self.end(1008, "too many frames that could not be taken", "refused")
+
+    def _admit(self, data: str | bytes, now: float) -> None:
+        if not self._bucket.take(now):
+            raise FrameError("too_fast", "You are sending faster than this service takes it. Wait a second.", frames.request_id(data), retry=True)
+        if len(data) > self._hub.limits.frame_size:
+            raise FrameError("too_large", f"A frame has at most {self._hub.limits.frame_size} characters; this one has {len(data)}.")
+
+    def _dispatch(self, frame: UpFrame) -> None:
+        body = frame.body
+        if isinstance(body, Hello):
+            self._hello(body, frame.request_id)
+        elif frame.type == "ping":
+            self.wire.send(frames.encode("pong", Pong(), frame.request_id))
+        elif self.identity is None:
+            raise FrameError("hello_first", "The first frame is hello, with a name or a token.", frame.request_id)
+        elif isinstance(body, HistoryUp):
+            self._check_watching(body.channel_id, frame.request_id)
+            self.wire.send(self._hub.older(self.identity.member_id, body, frame.request_id))
+        else:
+            self._start(frame, self.identity)
+
+    def _hello(self, body: Hello, request_id: str) -> None:
+        if self.identity is not None:
+            raise FrameError("malformed", "This connection has said hello already.", request_id)
+        self.identity = self._hub.introduce(body, request_id)
+        self._hub.enter(self)
+        self.wire.send(self._hub.welcome(self.identity, request_id))
+
+    def _check_watching(self, channel_id: str, request_id: str) -> None:
+        if channel_id not in self.channels:
+            raise FrameError("not_joined", "Join the channel first.", request_id)
+
+    def _start(self, frame: UpFrame, identity: Identity) -> None:
+        if self._hub.stopping:
+            raise FrameError("stopping", str(ServiceStopping()), frame.request_id, retry=True)
+        if self._in_flight >= self._hub.limits.in_flight:
+            raise FrameError("busy", "Too many of your events wait for their answers. Wait for some of them.", frame.request_id, retry=True)
+        if not isinstance(frame.body, Join | Hello | HistoryUp):
+            channel_id = getattr(frame.body, "channel_id", "")
+            self._check_watching(channel_id, frame.request_id)
+        self._in_flight += 1
+        # A task for each event: a channel that hangs must not keep the member's other channels waiting. Tasks start in the
+        # order in which they are made, so events of one channel stay in order.
+        self._hub.run(self._handle(frame, identity))
+
+    async def _handle(self, frame: UpFrame, identity: Identity) -> None:
+        began = self._hub.now()
+        try:
+            if isinstance(frame.body, Join):
+                answer = await self._join(frame, frame.body, identity)
+            else:
+                answer = await self._hub.service.submit(frames.to_event(frame, identity.member_id))
+                if isinstance(frame.body, Leave) and answer.ok:
+                    self._hub.left(frame.body.channel_id, identity.member_id)
+            self._hub.count(frame, answer, self._hub.now() - began)
+            self.wire.send(frames.encode_ack(answer))
+        except FrameError as error:
+            self.refuse(error)
+        except (ChannelBusy, ServiceStopping) as error:
+            code = "busy" if isinstance(error, ChannelBusy) else "stopping"
+            self.refuse(FrameError(code, str(error), frame.request_id, retry=True))
+        except ServiceError as error:
+            self.refuse(FrameError("unknown_channel", str(error), frame.request_id))
+        finally:
+            self._in_flight -= 1
+
+    async def _join(self, frame: UpFrame, body: Join, identity: Identity) -> Acknowledgement:
+        joining = self._hub.admit(identity, body.channel_id, frame.request_id)
+        answer = Acknowledgement(frame.request_id)
+        if joining is not None:
+            answer = await self._hub.service.submit(frames.to_event(frame, identity.member_id, joining))
+        if answer.ok and not self.is_gone:
+            self._hub.watch(self, body.channel_id, body.after, frame.request_id)
+        return answer
+
+    def refuse(self, error: FrameError) -> None:
+        """Tell the client why a frame was not taken."""
+        self._hub.metrics.refused.labels(error.code).inc()
+        self.wire.send(frames.encode_error(error))
+
+    def end(self, code: int, reason: str, metric: str) -> None:
+        """Close the connection from here, once."""
+        if not self.is_gone:
+            self._hub.metrics.closed.labels(metric).inc()
+            self.wire.close(code, reason)
+            self.gone()
+
+    def gone(self) -> None:
+        """The connection is no more, or will not be written to again."""
+        if not self.is_gone:
+            self.is_gone = True
+            self._hub.forget(self)
+
+
+async def sweep(hub: Hub, every: float) -> None:
+    """Close, for as long as it runs, connections that are silent for too long, and those whose token was revoked meanwhile."""
+    while True:
+        await asyncio.sleep(every)
+        changed = await asyncio.to_thread(hub.identities.reload)
+        now = hub.now()
+        for session in hub.sessions():
+            if session.identity is None:
+                if now - session.began > hub.limits.first_frame_seconds:
+                    session.refuse(FrameError("no_hello", "No hello came in time."))
+                    session.end(1008, "no hello in time", "no_hello")
+            elif now - session.heard > hub.limits.idle_seconds:
+                session.refuse(FrameError("idle", "Nothing was heard from you for a long time. Come back whenever you like."))
+                session.end(1000, "idle", "idle")
+            elif changed and not hub.identities.still_good(session.identity):
+                session.refuse(FrameError("revoked", "Your token was revoked."))
+                session.end(1008, "token revoked", "revoked")

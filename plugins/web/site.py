@@ -1,0 +1,58 @@
+"""The page's files as HTTP answers, and the headers that keep browsers out of harm."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parent / "page"
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+
+SAFETY: Mapping[str, str] = {
+    # No inline script, no inline style, nothing from elsewhere: a payload that gets into the page has nothing to run with.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """One file, read once."""
+
+    content: bytes
+    content_type: str
+    etag: str
+
+
+class Site:
+    """All files of a folder by their URL path; `/` is index.html. Nothing else on the disk can be asked for."""
+
+    def __init__(self, folder: Path = PAGE) -> None:
+        self._files = {f"/{file.name}": _read(file) for file in sorted(folder.iterdir()) if file.suffix in _TYPES}
+        self._files["/"] = self._files["/index.html"]
+
+    def find(self, path: str) -> PageFile | None:
+        """The file of a URL path, or None."""
+        return self._files.get(path)
+
+
+def _read(file: Path) -> PageFile:
+    content = file.read_bytes()
+    return PageFile(content, _TYPES[file.suffix], f'"{hashlib.sha256(content).hexdigest()[:20]}"')
