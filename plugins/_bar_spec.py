@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _Shown = dict[str, Any]
 
+
 @dataclass(frozen=True)
 class BarSpec:
     """A bar that everybody in a channel has, or that the channel has (`owner="channel"`): a boss, a common store.

@@ -104,7 +104,7 @@ class _Reader:
         offset = len(self._line) - len(typed)
         words = typed.split()
         names = {fold(character.name): member_id for member_id, character in self._channel.characters.items()}
-        if fold(words[0]) in names:
+        if not words or fold(words[0]) in names:
             return None
         for count in range(len(words), 1, -1):
             member_id = names.get(fold(" ".join(words[:count])))
