@@ -1,0 +1,90 @@
+"""Commits for event loops: one thread writes whatever many tasks want committed at the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread, current_thread
+
+from storage.errors import StoreClosed
+from storage.journal import Entry, Journal, failure
+
+
+class Committer:
+    """Thread-safe; its thread starts with the first commit. `after` runs in that thread after each batch and must not raise."""
+
+    def __init__(self, journal: Journal, after: Callable[[], None]) -> None:
+        self._journal = journal
+        self._after = after
+        self._waiting: SimpleQueue[Entry | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._lock = Lock()
+        self._closed = False
+
+    async def commit(self, entry: Entry) -> None:
+        """Returns or raises as `Journal.commit`. Cancelling the wait does not take the commit back: it is in the queue already."""
+        entry.future = future = asyncio.get_running_loop().create_future()
+        with self._lock:  # so that nothing is put behind the mark that ends the thread
+            if self._closed:
+                raise StoreClosed("the store is closed")
+            self._waiting.put(entry)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="mooring-commits", daemon=True)
+                self._thread.start()
+        await future
+
+    def close(self) -> None:
+        """Waits for the commits that were handed in."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._waiting.put(None)
+        if thread is not None:
+            thread.join()
+
+    def is_current_thread(self) -> bool:
+        return current_thread() is self._thread
+
+    def _run(self) -> None:
+        try:
+            while entries := self._take():
+                try:
+                    self._journal.commit_all(entries)
+                finally:
+                    _tell(entries)
+                self._after()
+        finally:
+            self._thread = None  # should memory run out here, the next commit starts another thread
+
+    def _take(self) -> list[Entry]:
+        """All that waits; empty when the thread is to end."""
+        entries: list[Entry] = []
+        entry = self._waiting.get()
+        with suppress(Empty):
+            while entry is not None:
+                entries.append(entry)
+                entry = self._waiting.get_nowait()
+            self._waiting.put(None)  # for the next round, after these are written
+        return entries
+
+
+def _tell(entries: list[Entry]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
+    for entry in entries:
+        by_loop.setdefault(entry.future.get_loop(), []).append(entry)
+    for loop, finished in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_finish, finished)
+
+
+def _finish(entries: list[Entry]) -> None:
+    for entry in entries:
+        future = entry.future
+        if future.done():  # cancelled
+            continue
+        if entry.cause is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure(entry))
