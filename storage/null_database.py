@@ -47,6 +47,9 @@ class NullDatabase(DatabaseInterface):
     def group(self) -> Hashable:
         return ("null",)
 
+    def load_one(self, key: str) -> Encoded | None:
+        return None
+
     def load_all(self) -> dict[str, Encoded]:
         return {}
 

@@ -14,7 +14,7 @@ from storage import codec
 from storage.codec import Encoded
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
 from storage.engine_manners import key_refusal, missing, report_unused
-from storage.errors import CommitFailed, StorageError, StorageUnavailable, StoreClosed
+from storage.errors import CommitFailed, StorageError, StorageUnavailable, StoreClosed, UnreadableValue
 from storage.redis_client import ClientRegistry, RedisAddress
 
 _CLIENTS = ClientRegistry()
@@ -98,6 +98,12 @@ class RedisDatabase(DatabaseInterface):
     def group(self) -> Hashable:
         return self._group
 
+    def load_one(self, key: str) -> Encoded | None:
+        encoded: bytes | None = self._read("HGET", _field(key))
+        if encoded is not None:
+            _check_text(encoded)
+        return encoded
+
     def load_all(self) -> dict[str, Encoded]:
         loaded: dict[str, Encoded] = {}
         for field, encoded in self._read("HGETALL").items():
@@ -105,9 +111,9 @@ class RedisDatabase(DatabaseInterface):
             if key is None:
                 continue
             try:
-                _check_json(encoded)
-            except (msgspec.MsgspecError, ValueError) as error:
-                self._set_aside(key, f"the value is no JSON: {error}")
+                _check_text(encoded)
+            except UnreadableValue as error:
+                self._set_aside(key, str(error))
             else:
                 loaded[key] = encoded
         return loaded
@@ -177,9 +183,16 @@ def _field(key: str) -> bytes:
     return key.encode("utf-8", "surrogatepass")
 
 
+def _check_text(encoded: bytes) -> None:
+    try:
+        _check_json(encoded)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UnreadableValue(f"the value is no JSON: {error}") from error
+
+
 def _announce(engines: Iterable[RedisDatabase]) -> None:
-    for engine in engines:
-        engine._shared.changed()
+    for shared in {engine._shared for engine in engines}:
+        shared.changed()
 
 
 def _from_environment(name: str) -> str:

@@ -21,7 +21,7 @@ class FourMethods(DatabaseInterface):
         self.broken: set[str] = set()
 
     def get_value(self, key: str) -> tuple[bool, Any]:
-        if key not in self._kept:
+        if not isinstance(key, str) or key not in self._kept:
             return False, f"{key!r} was never set"
         return True, copy.deepcopy(self._kept[key])
 
@@ -32,7 +32,7 @@ class FourMethods(DatabaseInterface):
         return True, key
 
     def delete_key(self, key: str) -> tuple[bool, str]:
-        if key not in self._kept or key in self.broken:
+        if not isinstance(key, str) or key not in self._kept or key in self.broken:
             return False, f"{key!r} cannot be deleted"
         del self._kept[key]
         return True, key

