@@ -1,0 +1,212 @@
+"""TorBox over HTTP: lists page by page, links one by one.
+
+Every fault becomes a TorBoxError that a member can read; neither the key nor an address that holds it is ever in its text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import msgspec
+
+from plugins.torbox.budget import RequestBudget
+from plugins.torbox.errors import LimitReached, TorBoxError, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
+from plugins.torbox.records import Kind
+from plugins.torbox.redaction import Secrets
+
+DEFAULT_API_URL = "https://api.torbox.app"
+URL_VARIABLE = "TORBOX_API_URL"
+
+ID_PARAMETERS: dict[Kind, str] = {"torrents": "torrent_id", "usenet": "usenet_id", "webdl": "web_id"}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may cost. Times are seconds, sizes bytes."""
+
+    page_size: int = 1000
+    connect_timeout: float = 10.0
+    timeout: float = 30.0
+    """For the answer to begin and between its parts."""
+    total_timeout: float = 120.0
+    """For one whole request; a server that sends a byte now and then does not hold a refresh for ever."""
+    attempts: int = 5
+    first_pause: float = 0.5
+    longest_pause: float = 60.0
+    largest_body: int = 256 * 1024 * 1024
+
+
+def api_url_from_environment() -> str:
+    return os.environ.get(URL_VARIABLE, "").strip() or DEFAULT_API_URL
+
+
+class TorBoxClient:
+    """One account's view of TorBox. Close it after use; it is an async context manager."""
+
+    def __init__(
+        self,
+        secrets: Secrets,
+        api_url: str | None = None,
+        *,
+        limits: Limits | None = None,
+        budget: RequestBudget | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._secrets = secrets
+        self._limits = limits or Limits()
+        self._budget = budget or RequestBudget()
+        self._sleep = sleep
+        timeout = httpx.Timeout(self._limits.timeout, connect=self._limits.connect_timeout)
+        # A redirect would carry the key elsewhere, so none is followed.
+        self._http = httpx.AsyncClient(base_url=(api_url or api_url_from_environment()).rstrip("/"), timeout=timeout, follow_redirects=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def list_items(self, kind: Kind, on_page: Callable[[int], Awaitable[None]] | None = None) -> list[Any]:
+        """Every item of `mylist`, as TorBox sent it; `on_page` hears after each page how many there are so far.
+
+        It goes on until a page brings nothing new, because a server may give fewer than the limit that was asked for, and
+        one that knows no offset gives the same page for ever.
+        """
+        items: list[Any] = []
+        seen: set[Any] = set()
+        while True:
+            query = {"limit": self._limits.page_size, "offset": len(items), "bypass_cache": "true"}
+            page = await self._get(f"/v1/api/{kind}/mylist", query)
+            if page is None:
+                page = []
+            if not isinstance(page, list):
+                raise UnexpectedAnswer(f"/v1/api/{kind}/mylist", "data", "a list", page)
+            fresh = [item for item in page if _identity(item) not in seen]
+            if not fresh:
+                return items
+            seen.update(map(_identity, fresh))
+            items += fresh
+            if on_page is not None:
+                await on_page(len(items))
+
+    async def request_link(self, kind: Kind, item_id: int, file_id: int) -> str:
+        """An address from which the file can be fetched for some hours."""
+        path = f"/v1/api/{kind}/requestdl"
+        query = {"token": self._secrets.key(), ID_PARAMETERS[kind]: item_id, "file_id": file_id}
+        link = await self._get(path, query)
+        if not isinstance(link, str) or not link.startswith(("https://", "http://")):
+            raise UnexpectedAnswer(path, "data", "an address", link)
+        self._secrets.check(link, "The link that TorBox sent")
+        return link
+
+    async def _get(self, path: str, query: dict[str, Any]) -> Any:
+        """`data` of the answer, after as many attempts as it takes and is allowed."""
+        failure: TorBoxError | None = None
+        for attempt in range(self._limits.attempts):
+            if attempt:
+                await self._sleep(self._pause(attempt, failure))
+            await self._budget.take()
+            try:
+                status, headers, body = await self._fetch(path, query)
+                return await asyncio.to_thread(self._data, path, status, headers, body)
+            except (TorBoxUnavailable, LimitReached) as error:
+                failure = error
+                if isinstance(error, LimitReached):
+                    self._budget.close_for(min(error.retry_after, self._limits.longest_pause))
+                    if error.retry_after > self._limits.longest_pause:
+                        break
+                _log.info("TorBox, attempt %d of %d for %s: %s", attempt + 1, self._limits.attempts, path, error)
+        assert failure is not None
+        raise failure
+
+    def _pause(self, attempt: int, failure: TorBoxError | None) -> float:
+        if isinstance(failure, LimitReached):
+            return failure.retry_after
+        # Full jitter over an exponential bound: clients that failed together do not come back together.
+        bound = min(self._limits.first_pause * 2.0**attempt, self._limits.longest_pause)
+        return bound * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, keeps no secret
+
+    async def _fetch(self, path: str, query: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
+        headers = {"Authorization": f"Bearer {self._secrets.key()}", "Accept": "application/json"}
+        try:
+            async with (
+                asyncio.timeout(self._limits.total_timeout),
+                self._http.stream("GET", path, params=query, headers=headers) as response,
+            ):
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > self._limits.largest_body:
+                        raise TorBoxError(f"TorBox's answer to {path} is larger than {self._limits.largest_body} bytes.")
+                return response.status_code, response.headers, bytes(body)
+        except (httpx.TimeoutException, TimeoutError):
+            raise TorBoxUnavailable(f"TorBox did not answer {path} in time.") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # The exception's text may hold the address, and that the key: only its sort is told.
+            raise TorBoxUnavailable(f"TorBox cannot be reached, or broke off its answer to {path} ({type(error).__name__}).") from None
+
+    def _data(self, path: str, status: int, headers: httpx.Headers, body: bytes) -> Any:
+        if status == 429:
+            raise LimitReached(path, _seconds(headers.get("retry-after"), self._limits.first_pause * 2))
+        if status >= 500:
+            raise TorBoxUnavailable(f"TorBox answered {path} with status {status}.")
+        answer = _decoded(path, status, body)
+        detail = self._secrets.redact(str(answer.get("detail") or answer.get("error") or "no reason given"))[:200]
+        if status in (401, 403):
+            raise TorBoxRefused(f"TorBox does not accept the key: {detail}")
+        if status >= 400 or answer.get("success") is False:
+            raise TorBoxRefused(f"TorBox refused {path}: {detail}")
+        if "data" not in answer:
+            raise UnexpectedAnswer(path, "data", "a value", None)
+        return answer["data"]
+
+
+def _decoded(path: str, status: int, body: bytes) -> dict[str, Any]:
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if status >= 400:
+            return {"detail": f"status {status}"}
+        raise UnexpectedAnswer(path, "body", "JSON", f"{len(body)} bytes that are not") from None
+    if status >= 300 and not isinstance(answer, dict):
+        return {"detail": f"status {status}"}
+    if not isinstance(answer, dict):
+        raise UnexpectedAnswer(path, "body", "an object", answer)
+    if 300 <= status < 400:
+        raise UnexpectedAnswer(path, "status", "200", status)
+    return answer
+
+
+def _identity(item: object) -> object:
+    """What tells an item from the others; one without a usable id is itself alone."""
+    identity = item.get("id") if isinstance(item, dict) else None
+    return identity if isinstance(identity, int | str) else msgspec.json.encode(item)
+
+
+def _seconds(value: str | None, default: float) -> float:
+    """Retry-After: a number of seconds or a date."""
+    if value is None:
+        return default
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return default

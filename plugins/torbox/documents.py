@@ -1,0 +1,84 @@
+"""Documents as they are kept: JSON values only, copied on the way in and on the way out.
+
+A document in memory is never changed, only replaced; so a list of them is a consistent view however long it is looked at.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+Document = dict[str, Any]
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+_encode_fast = msgspec.json.Encoder().encode
+# What stock TinyDB writes, but NaN and infinities, which are not JSON, are refused. ASCII, because a stock TinyDB opens its
+# file in the encoding of the system that it runs on.
+_stock_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+_tolerant_encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
+
+def encode_document(document: Mapping[str, Any]) -> tuple[Document, bytes]:
+    """A private copy of the document as it will be read back, and its JSON text.
+
+    Raises TypeError or ValueError for what is not JSON. As in stock TinyDB, tuples become lists and keys become strings.
+    """
+    if is_flat(document):
+        try:
+            return dict(document), _encode_fast(document)
+        except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError):
+            pass  # a lone surrogate, or an integer beyond 64 bits: the standard library knows both
+    text = _stock_encoder.encode(dict(document))
+    return json.loads(text), text.encode("ascii")
+
+
+def stock_text(document: Document) -> str:
+    """The document as it stands in the file. NaN that an older file brought along is kept as it was."""
+    return _tolerant_encoder.encode(document)
+
+
+def decode(text: bytes) -> Any:
+    """JSON as the standard library reads it, fast where that makes no difference. Raises ValueError."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # NaN and lone surrogates, which stock TinyDB writes
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def is_flat(document: Mapping[str, Any]) -> bool:
+    """Whether no value can be changed in place, nor is written otherwise than it is."""
+    for key, value in document.items():
+        if type(key) is not str:
+            return False
+        if type(value) not in _PLAIN and not (type(value) is float and isfinite(value)):
+            return False
+    return True
+
+
+def holds_mutable(document: Document) -> bool:
+    return any(type(value) is list or type(value) is dict for value in document.values())
+
+
+def private_copy(document: Document) -> Document:
+    """A copy that its receiver may change at any depth."""
+    return copy.deepcopy(document) if holds_mutable(document) else document.copy()
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Equal, and of equal types at every depth: to JSON, 1, 1.0 and true are three values."""
+    if type(one) is not type(other):
+        return False
+    if type(one) is dict:
+        return len(one) == len(other) and all(key in other and same_value(value, other[key]) for key, value in one.items())
+    if type(one) is list:
+        return len(one) == len(other) and all(map(same_value, one, other))
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN is the value that is not itself

@@ -1,0 +1,230 @@
+"""One TinyDB database on disk: the stock file, and a journal of what was changed since it was written.
+
+    torrents.json              what stock TinyDB reads; rewritten by checkpoints and at the close
+    torrents.journal/          the commits since then; gone after a close
+    .torrents.owner            held by the process that has it open
+    quarantine/                what could not be read, as it was
+
+A write costs one line in the journal, however many documents there are. Changes in the journal are absolute, so that replaying
+them over a file that has some of them already gives the same content; no number has to be kept in the file, whose format is
+not ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from plugins.torbox.documents import Document
+from plugins.torbox.journal_text import read_changes, record_text
+from plugins.torbox.stock_file import BrokenFile, create_file, read_file, set_aside, write_file
+from plugins.torbox.table_state import Change, DocumentId, Put, Tables
+from storage.database_interface import Finding
+from storage.errors import StorageError, StoreClosed
+from storage.files import Files, make_folders
+from storage.journal import Entry, Journal
+from storage.ownership import Ownership
+from storage.replay import Replay
+
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class RecordStore:
+    """Thread-safe. `writing` serialises those who read, decide and then commit; readers never wait for the disk."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durability: str = "commit",
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
+        guard: Callable[[str], None] | None = None,
+        files: Files | None = None,
+    ) -> None:
+        """Opens the database. Raises StoreLocked if another process, or another object of this one, has it open, and OSError."""
+        self.path = path
+        self.findings: list[Finding] = []
+        self.writing = threading.RLock()
+        self._durability = durability
+        self._limit = self._least = checkpoint_bytes
+        self._guard = guard
+        self._files = files or Files()
+        self._tables = Tables()
+        self._looking = threading.Lock()
+        self._checkpointing = threading.Lock()
+        self._dirty = False
+        self._closed = False
+        self._pid = os.getpid()
+        make_folders(self._files, path.parent)
+        self._owner = Ownership(path.parent / f".{path.stem}.owner")
+        try:
+            self._journal = Journal(path.with_suffix(".journal"), on_commit=self._on_commit, files=self._files)
+            self._load()
+        except BaseException:
+            self._owner.release()
+            raise
+
+    @property
+    def version(self) -> int:
+        """Grows with every commit."""
+        return self._tables.version
+
+    def look(self) -> View:
+        """`with store.look() as tables:` for a consistent view; hold it shortly, and keep only copies."""
+        return View(self, self._looking, self._tables)
+
+    def documents(self, table: str) -> dict[DocumentId, Document]:
+        """The documents as they are now; they themselves must not be changed."""
+        with self.look() as tables:
+            state = tables.states.get(table)
+            return {} if state is None else state.documents.copy()
+
+    def live_documents(self, table: str) -> tuple[bool, Mapping[DocumentId, Document]]:
+        """Whether there is such a table, and its documents, not copied: to be looked at while `writing` is held."""
+        state = self._tables.states.get(table)
+        return (False, {}) if state is None else (True, state.documents)
+
+    def document(self, table: str, key: DocumentId) -> Document | None:
+        """One document as it is now."""
+        self.refuse_if_closed()
+        state = self._tables.states.get(table)
+        return None if state is None else state.documents.get(key)
+
+    def table_names(self) -> list[str]:
+        with self.look() as tables:
+            return list(tables.states)
+
+    def commit(self, changes: Sequence[Change], *, sync: bool = False) -> None:
+        """All of it or nothing: raises CommitFailed if the disk refuses, and what the guard raises. `sync` survives a power loss."""
+        if not changes:
+            return
+        self.refuse_if_closed()
+        if self._guard is not None:
+            for change in changes:
+                if isinstance(change, Put):
+                    self._guard(change.text.decode("utf-8", "replace"))
+        synced = self._durability == "always" or (sync and self._durability != "never")
+        self._journal.commit(Entry(record_text(changes), sync=synced, token=changes))
+        if self._journal.size > self._limit or self._journal.unsettled:
+            self._checkpoint_soon()
+
+    def checkpoint(self) -> None:
+        """Write the file anew, so that the journal can begin anew. The database goes on meanwhile."""
+        with self._checkpointing:
+            if self._closed or not self._dirty:
+                return
+            with self._journal.lock:
+                last = self._journal.rotate()
+                content = {name: state.documents.copy() for name, state in self._tables.states.items()}
+                self._dirty = False
+            try:
+                self._limit = max(self._least, write_file(self._files, self.path, content))
+                self._journal.unsettled = False
+                self._journal.drop(last)
+            except BaseException:
+                self._dirty = True
+                self._limit = self._journal.size + self._least
+                raise
+
+    def copy_to(self, path: Path) -> None:
+        """Write the content as it is now to another file."""
+        with self._looking:
+            content = {name: state.documents.copy() for name, state in self._tables.states.items()}
+        write_file(self._files, path, content)
+
+    def close(self) -> None:
+        """Leaves the file alone behind. Raises OSError if it cannot be written; the journal then stays, and nothing is lost."""
+        if os.getpid() != self._pid:
+            # A forked child has a copy of everything, and owns none of it.
+            self._closed = True
+            self._journal.abandon()
+            self._owner.abandon()
+            return
+        with self.writing, self._checkpointing:
+            if self._closed:
+                return
+            self._closed = True
+            self._journal.close()
+            try:
+                if self._dirty:
+                    write_file(self._files, self.path, {name: state.documents for name, state in self._tables.states.items()})
+                self._journal.remove()
+            finally:
+                self._owner.release()
+
+    def refuse_if_closed(self) -> None:
+        if self._closed:
+            raise StoreClosed(f"the database {self.path.stem!r} is closed; get it again with getDatabase")
+        if os.getpid() != self._pid:
+            raise StorageError(f"the database {self.path.stem!r} belongs to the process that opened it; open it again in this one")
+
+    def _load(self) -> None:
+        try:
+            content = read_file(self._files, self.path)
+        except BrokenFile as error:
+            kept = set_aside(self._files, self.path)
+            self._report("quarantined", self.path, f"{error}; the cache starts empty", kept)
+            content = None
+        self._tables.load(content or {})
+        self._replay(self._journal.open())
+        if not self.path.exists():
+            create_file(self._files, self.path)
+
+    def _replay(self, replay: Replay) -> None:
+        for sequence, record in replay.records:
+            try:
+                self._tables.apply(read_changes(record))
+            except ValueError as error:
+                kept = set_aside(self._files, self.path, record, f"{self.path.stem}.record")
+                self._report("quarantined", self._journal.folder, f"record {sequence}: {error}", kept)
+        for damage in replay.damages:
+            if damage.kind in ("torn", "void") or not damage.data:
+                self._report("torn" if damage.kind == "torn" else "note", damage.path, damage.reason, None)
+            else:
+                kept = set_aside(self._files, self.path, damage.data, f"{self.path.stem}.record")
+                self._report("quarantined", damage.path, damage.reason, kept)
+        self._dirty = bool(replay.segments)
+
+    def _report(self, kind: str, place: Path, reason: str, kept: Path | None) -> None:
+        self.findings.append(Finding(kind, self.path.stem, None, str(place), reason, None if kept is None else str(kept)))
+        aside = "" if kept is None else f"; what was there is kept in {kept}"
+        _log.log(logging.INFO if kind == "note" else logging.WARNING, "%s: %s%s", place, reason, aside)
+
+    def _on_commit(self, entries: list[Entry]) -> None:
+        self._dirty = True
+        with self._looking:
+            for entry in entries:
+                self._tables.apply(entry.token)
+
+    def _checkpoint_soon(self) -> None:
+        # The limit is raised at once, so that the commits until the thread runs do not start more of them.
+        self._limit = self._journal.size + self._least
+        threading.Thread(target=self._checkpoint_or_report, name=f"checkpoint {self.path.stem}", daemon=True).start()
+
+    def _checkpoint_or_report(self) -> None:
+        try:
+            self.checkpoint()
+        except (OSError, StorageError) as error:
+            _log.warning("%s could not be rewritten (%s); its journal is kept, and the next try comes when it has grown", self.path, error)
+
+
+class View:
+    """A view on the tables while no commit is applied."""
+
+    def __init__(self, store: RecordStore, lock: threading.Lock, tables: Tables) -> None:
+        self._store = store
+        self._lock = lock
+        self._tables = tables
+
+    def __enter__(self) -> Tables:
+        self._store.refuse_if_closed()
+        self._lock.acquire()
+        return self._tables
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

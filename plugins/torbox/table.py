@@ -1,0 +1,220 @@
+"""TinyDB's tables over a `RecordStore`: the same operations, each for the price of what it touches.
+
+TinyDB itself reads a whole table for each operation and writes the whole database after it. Here its operations work on a
+`Draft`, and the few that would look at every document are given the ones that count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from tinydb import TinyDB
+from tinydb.queries import QueryLike
+from tinydb.storages import Storage
+from tinydb.table import Document, Table
+
+from plugins.torbox.documents import Document as Content
+from plugins.torbox.documents import private_copy
+from plugins.torbox.draft import Draft
+from plugins.torbox.queries import matching
+from plugins.torbox.store import RecordStore
+from plugins.torbox.table_state import Change, DocumentId, Drop, Empty, document_id
+from plugins.torbox.tinydb_storage import JournalStorage
+
+Fields = Mapping[Any, Any] | Callable[[MutableMapping[Any, Any]], None]
+
+
+class JournalTable(Table):
+    """A TinyDB table that is also thread-safe: each operation happens whole, and readers see it before or after.
+
+    With a middleware between it and the storage it is a stock table, because a middleware expects whole databases.
+    """
+
+    def __init__(self, storage: Storage, name: str, cache_size: int = Table.default_query_cache_capacity, persist_empty: bool = False) -> None:
+        self._store: RecordStore | None = storage.store if isinstance(storage, JournalStorage) else None
+        self._cache_version = -1
+        super().__init__(storage, name, cache_size=cache_size, persist_empty=persist_empty)
+
+    def insert(self, document: Mapping[Any, Any]) -> int:
+        with self._exclusively():
+            return super().insert(document)
+
+    def insert_multiple(self, documents: Iterable[Mapping[Any, Any]]) -> list[int]:
+        with self._exclusively():
+            return super().insert_multiple(documents)
+
+    def update(self, fields: Fields, cond: QueryLike | None = None, doc_ids: Iterable[int] | None = None) -> list[int]:
+        with self._exclusively():
+            return super().update(fields, cond, self._narrowed(cond, doc_ids))
+
+    def update_multiple(self, updates: Iterable[tuple[Fields, QueryLike]]) -> list[int]:
+        with self._exclusively():
+            return super().update_multiple(updates)
+
+    def upsert(self, document: Mapping[Any, Any], cond: QueryLike | None = None) -> list[int]:
+        with self._exclusively():
+            return super().upsert(document, cond)
+
+    def remove(self, cond: QueryLike | None = None, doc_ids: Iterable[int] | None = None) -> list[int]:
+        with self._exclusively():
+            return super().remove(cond, self._narrowed(cond, doc_ids))
+
+    def all(self) -> list[Document]:
+        return super().all() if self._store is None else self._views(*self._snapshot())
+
+    def search(self, cond: QueryLike) -> list[Document]:
+        if self._store is None:
+            return super().search(cond)
+        with self._store.look() as tables:
+            version = tables.version
+            if self._cache_version != version:
+                self._query_cache.clear()
+                self._cache_version = version
+            cached = self._query_cache.get(cond)
+            state = tables.states.get(self.name)
+            mutable = set() if state is None else state.mutable.copy()
+            found = [] if state is None or cached is not None else matching(state, cond)
+        # Asking the condition needs no lock: the documents that it is shown do not change.
+        contents: Any = cached if cached is not None else list(found)
+        if cached is None and getattr(cond, "is_cacheable", lambda: True)():
+            self._remember(cond, contents, version)
+        return self._views(contents, mutable)
+
+    def get(self, cond: QueryLike | None = None, doc_id: int | None = None, doc_ids: list[int] | None = None) -> Any:
+        if self._store is None:
+            return super().get(cond, doc_id, doc_ids)  # type: ignore[arg-type] # its overloads leave this call out
+        if doc_id is not None:
+            content = self._store.document(self.name, document_id(str(doc_id)))
+            return None if content is None else self.document_class(private_copy(content), doc_id)
+        if doc_ids is not None:
+            return self._get_several({document_id(str(each)) for each in doc_ids})
+        if cond is None:
+            raise RuntimeError("You have to pass either cond or doc_id or doc_ids")
+        with self._store.look() as tables:
+            state = tables.states.get(self.name)
+            found = iter(() if state is None else matching(state, cond))
+        first = next(iter(found), None)
+        return None if first is None else self._view(first[0], private_copy(first[1]))
+
+    def __len__(self) -> int:
+        if self._store is None:
+            return super().__len__()  # type: ignore[no-untyped-call, no-any-return]
+        return len(self._store.live_documents(self.name)[1])
+
+    def __iter__(self) -> Iterator[Document]:
+        return super().__iter__() if self._store is None else iter(self.all())
+
+    def _get_next_id(self) -> Any:
+        if self._store is None:
+            return super()._get_next_id()  # type: ignore[no-untyped-call]
+        # An id that an operation took and did not use is not given again, as in TinyDB.
+        with self._store.look() as tables:
+            return tables.take_id(self.name)
+
+    def _read_table(self) -> dict[str, Mapping[Any, Any]]:
+        if self._store is None:
+            return super()._read_table()
+        return {str(key): private_copy(content) for key, content in self._store.documents(self.name).items()}
+
+    def _update_table(self, updater: Callable[[dict[int, Mapping[Any, Any]]], None]) -> None:
+        store = self._store
+        if store is None:
+            super()._update_table(updater)
+            return
+        with store.writing:
+            store.refuse_if_closed()
+            present, documents = store.live_documents(self.name)
+            draft = Draft(documents)
+            updater(draft)  # type: ignore[arg-type] # all of a dict that TinyDB's operations use
+            changes: list[Change] = draft.changes(self.name)
+            if not present and not (changes and isinstance(changes[0], Empty)):
+                changes.insert(0, Empty(self.name))
+            store.commit(changes)
+
+    def _exclusively(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self._store is None else self._store.writing
+
+    def _narrowed(self, cond: QueryLike | None, doc_ids: Iterable[int] | None) -> Any:
+        """The ids that a condition means, so that the operation need not look at all documents."""
+        if self._store is None or doc_ids is not None or cond is None:
+            return doc_ids
+        return [key for key, _ in self._matching_now(cond)]
+
+    def _matching_now(self, cond: QueryLike) -> list[tuple[DocumentId, Content]]:
+        assert self._store is not None
+        with self._store.look() as tables:
+            state = tables.states.get(self.name)
+            found = () if state is None else matching(state, cond)
+        return list(found)
+
+    def _get_several(self, wanted: set[DocumentId]) -> list[Document]:
+        assert self._store is not None
+        with self._store.look() as tables:
+            state = tables.states.get(self.name)
+            if state is None:
+                return []
+            present: Any = [key for key in wanted if key in state.documents]
+            order = sorted(present) if state.ascending else [key for key in state.documents if key in wanted]
+            contents = [(key, state.documents[key]) for key in order]
+        return [self._view(key, private_copy(content)) for key, content in contents]
+
+    def _snapshot(self) -> tuple[list[tuple[DocumentId, Content]], set[DocumentId]]:
+        assert self._store is not None
+        with self._store.look() as tables:
+            state = tables.states.get(self.name)
+            return ([], set()) if state is None else (list(state.documents.items()), state.mutable.copy())
+
+    def _views(self, contents: Iterable[tuple[Any, Content]], mutable: set[DocumentId]) -> list[Document]:
+        """What callers get: theirs to change. Flat documents, which most are, need no deep copy."""
+        make, as_id = self.document_class, self.document_id_class
+        if not mutable:
+            return [make(content, key) if type(key) is as_id else make(content, as_id(key)) for key, content in contents]
+        return [self._view(key, private_copy(content) if key in mutable else content) for key, content in contents]
+
+    def _view(self, key: Any, content: Content) -> Document:
+        return self.document_class(content, key if type(key) is self.document_id_class else self.document_id_class(key))
+
+    def _remember(self, cond: QueryLike, contents: Any, version: int) -> None:
+        assert self._store is not None
+        with self._store.look():
+            if self._cache_version == version:
+                self._query_cache[cond] = contents
+
+
+class JournalDB(TinyDB):
+    """A TinyDB whose writes cost the same however many documents it holds. `JournalDB("torrents.json")`."""
+
+    table_class = JournalTable
+    default_storage_class = JournalStorage  # type: ignore[assignment]
+
+    @property
+    def store(self) -> RecordStore:
+        """The store below; AttributeError when a middleware lies between."""
+        store: RecordStore = self._storage.store  # type: ignore[attr-defined]
+        return store
+
+    def tables(self) -> set[str]:
+        return set(self.store.table_names()) if self._direct else super().tables()
+
+    def drop_tables(self) -> None:
+        if not self._direct:
+            super().drop_tables()
+            return
+        with self.store.writing:
+            self.store.commit([Drop(name) for name in self.store.table_names()])
+            self._tables.clear()
+
+    def drop_table(self, name: str) -> None:
+        if not self._direct:
+            super().drop_table(name)
+            return
+        with self.store.writing:
+            self._tables.pop(name, None)
+            if name in self.store.table_names():
+                self.store.commit([Drop(name)])
+
+    @property
+    def _direct(self) -> bool:
+        return isinstance(self._storage, JournalStorage)
