@@ -33,6 +33,12 @@ class Board:
         """What this member was shown last of one kind."""
         return self._for_one.get(kind, {}).get(member_id) or self._for_all.get(kind)
 
+    def all_shown(self, kind: DownType) -> list[Down]:
+        """Everything that is shown of one kind: first what is for everybody, then what is for some."""
+        for_all = self._for_all.get(kind)
+        for_some = {id(down): down for down in self._for_one.get(kind, {}).values()}
+        return [*([for_all] if for_all else []), *for_some.values()]
+
     def forget(self, member_id: str) -> None:
         """Drop what was shown to one member only."""
         for shown in self._for_one.values():

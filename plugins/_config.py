@@ -43,10 +43,10 @@ class PluginEntry(_Model):
 class ChannelLimits(_Model):
     """What one channel may hold, waiting and kept."""
 
-    queue_length: int = Field(1000, ge=1)
-    history_length: int = Field(500, ge=1)
-    handled_hours: float = Field(24, gt=0)
-    handled_length: int = Field(10_000, ge=1)
+    queue_length: int = Field(default=1000, ge=1)
+    history_length: int = Field(default=500, ge=1)
+    handled_hours: float = Field(default=24, gt=0)
+    handled_length: int = Field(default=10_000, ge=1)
 
 
 class LogConfig(_Model):
@@ -71,15 +71,13 @@ class LogConfig(_Model):
 class ServiceConfig(_Model):
     """Everything in `service.json`."""
 
-    service_id: str = Field("1", min_length=1)
+    service_id: str = Field(default="1", min_length=1)
     channels: list[ChannelConfig] = Field(default_factory=list)
     plugins: list[PluginEntry] = Field(default_factory=list)
     plugin_folders: list[str] = Field(default_factory=list)
-    host: str | None = None
-    port: int | None = Field(None, ge=0, le=65535)
-    limits: ChannelLimits = Field(default_factory=ChannelLimits)
-    stop_timeout: float = Field(10, gt=0)
-    checkin_interval: float = Field(3600, ge=0)
+    limits: ChannelLimits = ChannelLimits()
+    stop_timeout: float = Field(default=10, gt=0)
+    checkin_interval: float = Field(default=3600, ge=0)
 
     @field_validator("channels", mode="before")
     @classmethod

@@ -48,6 +48,11 @@ class History:
                 self._kept.append(down)
                 self.last = down.number
 
+    @property
+    def first(self) -> int:
+        """The number of the oldest kept message, 0 if there is none."""
+        return self._kept[0].number if self._kept else 0
+
     def find(self, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
         """What this member may see, oldest first: all after the number `after`, else the last `limit` before `before`."""
         visible = [

@@ -66,7 +66,10 @@ class Service(Protocol):
     """The running service as plugins see it."""
 
     service_id: str
-    channels: Mapping[str, MoobiusStorage]
+
+    @property
+    def channels(self) -> Mapping[str, MoobiusStorage]:
+        """The storage of each channel."""
 
     @property
     def commands(self) -> CommandTable:

@@ -13,8 +13,8 @@ from plugins._events import AUDIO, CARD, FILE, IMAGE, TEXT, Character, MessageBo
 Recipients = str | Character | Iterable[str | Character]
 Message = MessageBody | dict[str, Any] | str | PurePath
 
-_IMAGES = frozenset(".avif .bmp .gif .heic .ico .jpe .jpeg .jpg .png .svg .tif .tiff .webp".split())
-_SOUNDS = frozenset(".aac .flac .m4a .mp3 .oga .ogg .opus .wav".split())
+_IMAGES = frozenset([".avif", ".bmp", ".gif", ".heic", ".ico", ".jpe", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp"])
+_SOUNDS = frozenset([".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"])
 _CONTENT_FIELDS = frozenset(field.name for field in fields(MessageContent))
 
 

@@ -40,8 +40,8 @@ class Wiring:
     service: Service
     route: Body[None]
     """Brings an event to its handlers."""
-    settle: Callable[[Turn], None]
-    """Looks at what the handlers did, inside the transaction, and adds what follows from it to the outbox."""
+    follow: Callable[[Turn, frozenset[str]], Sequence[Down]]
+    """The updates that follow from a commit, by the names of the dicts that it changed."""
     deliver: Callable[[str, Sequence[Down]], None]
     clock: Clock
 
@@ -122,10 +122,10 @@ class Runner:
         kept = None
         try:
             with use_clock(wiring.clock):
-                async with self._storage.transaction(member=member_id, event=event.request_id if event else ""):
+                async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
                     result = await body(turn)
                     turn.handler = ""
-                    wiring.settle(turn)
+                    overlays = list(transaction.overlays.values())
                     downs = state.history.number(turn.outbox.downs)
                     if answer is not None:
                         kept = state.handled.keep(member_id, answer, wiring.clock())
@@ -133,7 +133,8 @@ class Runner:
             current_turn.reset(token)
             turn.open = False
         state.accept(downs, kept, wiring.clock())
-        wiring.deliver(self.channel_id, downs)
+        changed = frozenset(overlay.state.name for overlay in overlays if overlay.gathered)
+        wiring.deliver(self.channel_id, [*downs, *wiring.follow(turn, changed)])
         for call in turn.outbox.after:
             self._call(call)
         return result

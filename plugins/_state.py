@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plugins._board import Board
 from plugins._config import ChannelLimits
-from plugins._events import Character, Down, DownType
+from plugins._events import Down, DownType
 from plugins._handled import Handled, Kept
 from plugins._history import History
 from plugins._members import Members
@@ -38,16 +39,19 @@ class ChannelState:
         self.last_commit = now
 
     def characters(self, channel_id: str) -> list[Down]:
-        """Updates that show everybody, with facts and bars as they are now, to everybody."""
-        return [Down("characters", channel_id, list(self.members.values()))]
+        """Updates that show the members, with facts and bars as they are now.
+
+        Everybody is shown to everybody, unless a service sent a list of its own; then that list, with what is new about those
+        who are in it.
+        """
+        listed = self.board.all_shown("characters")
+        if not any(down.recipients is None for down in listed):
+            listed = [Down("characters", channel_id, list(self.members.values())), *listed]
+        return [replace(down, body=[self.members.get(one.character_id, one) for one in down.body]) for down in listed]
 
     def current(self, channel_id: str, member_id: str) -> list[Down]:
         """The updates that draw the whole state for one member."""
-        kinds: tuple[DownType, ...] = ("channel_info", "style", "buttons", "menu", "canvas")
+        kinds: tuple[DownType, ...] = ("style", "buttons", "menu", "canvas")
         shown = [self.board.shown(kind, member_id) for kind in kinds]
-        return [*self.characters(channel_id), *(down for down in shown if down is not None)]
-
-
-def is_in_charge(character: Character | None) -> bool:
-    """Whether a member is told what only operators need to know."""
-    return character is not None and (character.character_context or {}).get("role") in {"moderator", "owner"}
+        characters = [down for down in self.characters(channel_id) if down.recipients is None or member_id in down.recipients]
+        return [characters[-1], *(down for down in shown if down is not None)]

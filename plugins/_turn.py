@@ -33,6 +33,8 @@ class Turn:
     event: UpEvent | None = None
     handler: str = ""
     """Who is running, in words for the log; whoever calls a handler sets it."""
+    show_members: bool = False
+    """Set when the characters have to be shown anew after this event."""
     open: bool = True
     """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
 

@@ -1,0 +1,105 @@
+"""What gateways and plugins ask a running service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from plugins._commands import CommandTable
+from plugins._events import ChannelInfo, Character, Down
+from plugins._gateways import Gateways
+from plugins._hooks import Hooks
+from plugins._host import Gateway, UnknownChannel
+from plugins._hosting import HostedChannel
+
+
+class Queries(Hooks):
+    """The part of the Service protocol that only looks, and the gateways' coming and going."""
+
+    _hosted: dict[str, HostedChannel]
+    _gateways: Gateways
+
+    @property
+    def client_id(self) -> str:
+        """The `service_id`, by the name that the SDK gives it."""
+        return self.service_id
+
+    @property
+    def commands(self) -> CommandTable:
+        """All commands of all loaded plugins."""
+        return self.plugins.table
+
+    def attach(self, gateway: Gateway) -> None:
+        """Deliver to this gateway from now on."""
+        self._gateways.attach(gateway)
+
+    def detach(self, gateway: Gateway) -> None:
+        """Deliver to this gateway no more."""
+        self._gateways.detach(gateway)
+
+    def addresses(self) -> list[str]:
+        """Where members find the service, one address a gateway."""
+        return self._gateways.addresses()
+
+    def channel_ids(self) -> Sequence[str]:
+        """The channels of this service, in the order of the config."""
+        return tuple(self._hosted)
+
+    def channel_info(self, channel_id: str) -> ChannelInfo:
+        """What a channel is called and what it is for."""
+        return self._channel(channel_id).info
+
+    def access(self, channel_id: str) -> Literal["open", "token"]:
+        """Whether whoever picks a name comes into the channel, or only who was given a token."""
+        return self._channel(channel_id).config.access
+
+    def members(self, channel_id: str) -> Mapping[str, Character]:
+        """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
+        return self._channel(channel_id).state.members
+
+    def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
+        """Numbered downs that this member may see, oldest first: all after `after`, or the last `limit` before `before`."""
+        return self._channel(channel_id).state.history.find(member_id, after=after, before=before, limit=limit)
+
+    def current(self, channel_id: str, member_id: str) -> list[Down]:
+        """The updates that draw the whole state for one member."""
+        return self._channel(channel_id).current(member_id)
+
+    def first_number(self, channel_id: str) -> int:
+        """The number of the oldest kept message, 0 if there is none."""
+        return self._channel(channel_id).state.history.first
+
+    def last_number(self, channel_id: str) -> int:
+        """The number of the newest message, 0 if there was none yet."""
+        return self._channel(channel_id).state.history.last
+
+    def queue_depth(self, channel_id: str) -> int:
+        """How many events wait."""
+        return self._channel(channel_id).queue.depth
+
+    def last_commit(self, channel_id: str) -> float | None:
+        """When the channel's newest commit was acknowledged, by the service's clock; None if there was none since the start."""
+        return self._channel(channel_id).state.last_commit
+
+    def presence(self, channel_id: str, member_id: str, online: bool) -> None:
+        """Tell the channel that a member's last connection came or went."""
+        state = self._channel(channel_id).state
+        if state.members.connected(member_id, online) and member_id in state.members:
+            self._gateways.deliver(channel_id, state.characters(channel_id))
+
+    def show(self, down: Down) -> None:
+        """Deliver one down at once, uncommitted. From any thread."""
+        self._gateways.show(down)
+
+    def health(self) -> dict[str, Any]:
+        """JSON-ready facts about every channel, and what is wrong in words."""
+        channels = {
+            channel_id: {"waiting": channel.queue.depth, "last_commit": channel.state.last_commit} for channel_id, channel in self._hosted.items()
+        }
+        return {"ready": bool(channels), "problems": [], "channels": channels}
+
+    def _channel(self, channel_id: str) -> HostedChannel:
+        try:
+            return self._hosted[channel_id]
+        except KeyError:
+            raise UnknownChannel(channel_id) from None

@@ -1,0 +1,84 @@
+"""The five configs that the service class takes, each a dict or the name of a JSON file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plugins._config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service, read_json
+from plugins._loading import Plugins, load_plugins
+from storage.errors import ConfigError, Fault
+
+Source = str | os.PathLike[str] | dict[str, Any] | list[Any] | None
+
+PARTS = ("account_config", "service_config", "db_config", "log_config")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked configs, the plugins that they name, and `raw`, the dict that the service shows as its `config`."""
+
+    service: ServiceConfig
+    log: LogConfig
+    plugins: Plugins
+    raw: dict[str, Any]
+
+
+def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Read and check the configs, and load the plugins; `parts` take the place of what `config` has for them.
+
+    `plugin_config` goes over the configs of plugins, by their names. Raises ConfigError with every fault.
+    """
+    faults: list[Fault] = []
+    whole = _read("config", config, faults)
+    if not isinstance(whole, dict):
+        faults.append(Fault("config", "", "", "is no JSON object", f"expected one with {', '.join(PARTS)}"))
+        whole = {}
+    raw: dict[str, Any] = dict(whole)
+    names: dict[str, str] = {}
+    for part in PARTS:
+        source = parts.get(part) if parts.get(part) is not None else whole.get(part)
+        names[part] = os.fspath(source) if isinstance(source, str | os.PathLike) else part
+        # A db config stays what it is: its own loader reads the file, and names it in its faults.
+        raw[part] = (source if source is not None else []) if part == "db_config" else _read(part, source, faults)
+    service, log = ServiceConfig(), LogConfig()
+    try:
+        service = parse_service(_object(raw["service_config"], names["service_config"]), names["service_config"])
+    except ConfigError as error:
+        faults += error.faults
+    try:
+        log = parse_log(_object(raw["log_config"], names["log_config"]), names["log_config"])
+    except ConfigError as error:
+        faults += error.faults
+    plugins = Plugins()
+    try:
+        plugins = load_plugins(_with(service.plugins, plugin_config), service.plugin_folders, names["service_config"])
+    except ConfigError as error:
+        faults += error.faults
+    if faults:
+        raise ConfigError(faults)
+    return Settings(service, log, plugins, raw)
+
+
+def _with(entries: Sequence[PluginEntry], plugin_config: Mapping[str, Mapping[str, Any]]) -> list[PluginEntry]:
+    return [entry.model_copy(update={"config": {**entry.config, **plugin_config.get(entry.name, {})}}) for entry in entries]
+
+
+def _read(part: str, source: Source, faults: list[Fault]) -> Any:
+    if source is None:
+        return {}
+    if isinstance(source, dict | list):
+        return source
+    try:
+        return read_json(source)
+    except ConfigError as error:
+        faults += error.faults
+        return {}
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise ConfigError([Fault(name, "", "", f"is a {type(value).__name__}", "expected a JSON object")])

@@ -1,0 +1,203 @@
+"""The service: its life from start to stop, its channels, and the ways in and out of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from plugins._agents import Agents
+from plugins._cli import build_app
+from plugins._clock import Clock
+from plugins._context import Context
+from plugins._dispatch import dispatch
+from plugins._events import Acknowledgement, Down, UpEvent
+from plugins._gateways import Gateways
+from plugins._hosting import HostedChannel, host
+from plugins._logging import Secrets
+from plugins._outbox import Outbox
+from plugins._queries import Queries
+from plugins._routing import call, run_hooks
+from plugins._runner import Wiring
+from plugins._settings import Source, load_settings
+from plugins._tasks import Tasks
+from plugins._turn import Turn, current_turn
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class ChannelService(Queries):
+    """Hosts channels, and takes what members do through commands, plugins and the hooks of a subclass.
+
+    Each config is a dict or the name of a JSON file; `config` may hold the other four. `plugin_config` goes over the
+    configs of the named plugins. Raises ConfigError with every fault of all of them.
+    """
+
+    def __init__(
+        self,
+        config: Source = None,
+        account_config: Source = None,
+        service_config: Source = None,
+        db_config: Source = None,
+        log_config: Source = None,
+        *,
+        clock: Clock = time.time,
+        plugin_config: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        parts = {"account_config": account_config, "service_config": service_config, "db_config": db_config, "log_config": log_config}
+        self.settings = load_settings(config, parts, plugin_config or {})
+        self.config: dict[str, Any] = self.settings.raw
+        self.service_id: str = self.settings.service.service_id
+        self.plugins = self.settings.plugins
+        self.channels = {}
+        self.agents = Agents()
+        self.secrets = Secrets()
+        """What must not appear in the log; plugins add to it."""
+        self.clock = clock
+        self._gateways = Gateways()
+        self._hosted: dict[str, HostedChannel] = {}
+        self._early: dict[str, list[Callable[[Outbox], object]]] = {}
+        self._tasks = Tasks()
+        self._up = asyncio.Event()
+        self._stop_asked = asyncio.Event()
+
+    # -- from start to stop ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Set up the channels and let members in. If anything of it fails, everything is closed again."""
+        self._gateways.use_loop(asyncio.get_running_loop())
+        try:
+            await self.before_channel_init()
+            await asyncio.gather(*(self._open(channel.id) for channel in self.settings.service.channels))
+            for plugin, hook in self.plugins.hooks("on_start"):
+                await call(hook, self, plugin.config)
+            await self.on_start()
+        except BaseException:
+            await self.stop()
+            raise
+        if self.settings.service.checkin_interval:
+            self.spawn(self._check_in(), name="check-in")
+        self._up.set()
+        log.info("service %s is up with %d channels and the plugins %s", self.service_id, len(self._hosted), ", ".join(self.plugins.loaded))
+
+    async def stop(self) -> None:
+        """Let nobody in, finish the events in hand and those that wait, call `on_stop`, and close the storages."""
+        self._gateways.stop_accepting()
+        patience = self.settings.service.stop_timeout
+        await self._tasks.stop(patience)
+        await asyncio.gather(*(channel.queue.stop(patience) for channel in self._hosted.values()))
+        if self._up.is_set():
+            await self._guarded("on_stop", self.on_stop())
+        for plugin, hook in reversed(self.plugins.hooks("on_stop")):
+            await self._guarded(f"on_stop of {plugin.name}", call(hook, self, plugin.config))
+        self._up.clear()
+        self._hosted.clear()
+        for channel_id, storage in list(self.channels.items()):
+            await self._guarded(f"closing the storage of {channel_id}", asyncio.to_thread(storage.close))
+        self.channels.clear()
+        log.info("service %s has stopped", self.service_id)
+
+    async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
+        """Start, call `when_up`, and stop on SIGINT or SIGTERM or when `ask_to_stop` was called. A second signal ends the process at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.ask_to_stop)
+        try:
+            await self.start()
+            when_up()
+            await self._stop_asked.wait()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+        await self.stop()
+
+    def ask_to_stop(self) -> None:
+        """Let `run` come to its end."""
+        self._stop_asked.set()
+
+    async def _open(self, channel_id: str) -> None:
+        await self.on_channel_init(channel_id)
+        service = self.settings.service
+        config = next(channel for channel in service.channels if channel.id == channel_id)
+        wiring = Wiring(self, self._route, self._follow, self._gateways.deliver, self.clock)
+        channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], service.limits, self.plugins.bars, wiring)
+        channel.queue.start()
+        for act in self._early.pop(channel_id, []):
+            await self.send(channel_id, act)
+        await self.in_channel(channel_id, lambda ctx: run_hooks(ctx, "on_channel_init"), name="on_channel_init")
+
+    async def _check_in(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.service.checkin_interval)
+            for channel_id in self.channel_ids():
+                await self._guarded(f"on_channel_checkin of {channel_id}", self.on_channel_checkin(channel_id))
+
+    async def _guarded(self, what: str, work: Awaitable[Any]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("%s failed", what)
+
+    # -- the way of events -----------------------------------------------------------------------------------------------
+
+    async def submit(self, event: UpEvent) -> Acknowledgement:
+        """Queue an event and wait until it is handled, committed and delivered. Raises ServiceError if it is not taken."""
+        await self._up.wait()
+        return await self._channel(event.channel_id).queue.submit(event)
+
+    async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
+        """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit. Raises what it raises."""
+
+        async def body(turn: Turn) -> T:
+            turn.handler = name
+            return await work(Context(turn, self.plugins))
+
+        return await self._channel(channel_id).queue.run(body)
+
+    async def send(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
+        """Let `act` fill the outbox of the event in hand, or of one made for it."""
+        turn = current_turn.get()
+        if turn is not None and turn.open and turn.channel_id == channel_id:
+            act(turn.outbox)
+        elif turn is not None and turn.open:
+            # Another channel's order cannot be waited for inside of this one's: two that wait for each other would hang.
+            turn.outbox.after_commit(lambda: self.send(channel_id, act))
+        elif channel_id not in self._hosted and any(channel.id == channel_id for channel in self.settings.service.channels):
+            self._early.setdefault(channel_id, []).append(act)
+        else:
+            await self._channel(channel_id).queue.run(lambda turn: _fill(turn, act))
+
+    async def cast(self, obj: Any) -> None:
+        """Hand any object to `on_spell`."""
+        await self.on_spell(obj)
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run `work` beside the channels, as a task that is cancelled when the service stops. On the event loop."""
+        self._tasks.spawn(work, name=name)
+
+    async def _route(self, turn: Turn) -> None:
+        await dispatch(self, turn, self._hosted[turn.channel_id].findings)
+
+    def _follow(self, turn: Turn, changed: frozenset[str]) -> Sequence[Down]:
+        state = self._channel(turn.channel_id).state
+        if turn.event is not None and turn.event.type == "leave":
+            state.board.forget(turn.event.member_id)
+        shows_bars = any(spec.dict in changed for spec in self.plugins.bars)
+        return state.characters(turn.channel_id) if turn.show_members or shows_bars else []
+
+
+async def _fill(turn: Turn, act: Callable[[Outbox], object]) -> None:
+    act(turn.outbox)
+
+
+def main() -> None:
+    """Run the service from the command line."""
+    build_app(ChannelService)()
+
+
+if __name__ == "__main__":
+    main()
