@@ -1,0 +1,72 @@
+"""Persistent dicts for chat channels, usable alone as a library.
+
+The engines are imported when they are first asked for, so that what they need has to be installed only by who uses them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from storage.cached_dict import CachedDict
+from storage.codec import register
+from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
+from storage.errors import (
+    CommitFailed,
+    ConfigError,
+    Fault,
+    KeyRefused,
+    StorageBusy,
+    StorageError,
+    StorageUnavailable,
+    StoreClosed,
+    StoreLocked,
+    UnreadableValue,
+    ValueRefused,
+    VersionConflict,
+)
+from storage.moobius_storage import MoobiusStorage
+from storage.transaction import Transaction
+
+if TYPE_CHECKING:
+    from storage.json_database import JSONDatabase
+    from storage.null_database import NullDatabase
+    from storage.redis_database import RedisDatabase
+
+_ENGINE_MODULES = {
+    "JSONDatabase": "storage.json_database",
+    "NullDatabase": "storage.null_database",
+    "RedisDatabase": "storage.redis_database",
+}
+
+__all__ = [
+    "CachedDict",
+    "CommitFailed",
+    "ConfigError",
+    "DatabaseInterface",
+    "DomainChanges",
+    "Fault",
+    "Finding",
+    "JSONDatabase",
+    "KeyRefused",
+    "MoobiusStorage",
+    "NullDatabase",
+    "Origin",
+    "RedisDatabase",
+    "StorageBusy",
+    "StorageError",
+    "StorageUnavailable",
+    "StoreClosed",
+    "StoreLocked",
+    "Transaction",
+    "UnreadableValue",
+    "ValueRefused",
+    "VersionConflict",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ENGINE_MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ENGINE_MODULES[name]), name)

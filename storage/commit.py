@@ -1,0 +1,100 @@
+"""One commit over several dicts, which may live in several engines.
+
+Dicts of one engine group are committed in one call, atomically. Groups follow each other in the order of the dicts; when
+a later one fails, the earlier ones are taken back by a commit of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Hashable, Sequence
+
+from storage.database_interface import DomainChanges, Origin
+from storage.errors import CommitFailed, StorageError
+from storage.overlay import Overlay
+
+
+def commit(overlays: Sequence[Overlay], origin: Origin, *, sync: bool) -> None:
+    """Bring what was gathered into the engines, all or nothing; raises CommitFailed."""
+    groups = _by_group(overlays)
+    done = 0
+    try:
+        for group in groups:
+            group[0].state.engine.commit_batch(_batch(group), origin, sync=sync)
+            done += 1
+    except BaseException as failure:
+        _distrust(overlays)
+        for group in reversed(groups[:done]):
+            try:
+                group[0].state.engine.commit_batch(_undo(group), origin, sync=sync)
+            except StorageError as error:
+                raise _half_done(group, error) from failure
+        raise
+
+
+async def commit_async(overlays: Sequence[Overlay], origin: Origin, *, sync: bool) -> asyncio.CancelledError | None:
+    """The same without blocking the event loop.
+
+    A cancellation that comes meanwhile cannot stop an engine halfway: the outcome is awaited, and the cancellation returned
+    for the caller to raise, once memory shows what the engines hold.
+    """
+    groups = _by_group(overlays)
+    cancelled: asyncio.CancelledError | None = None
+    done = 0
+    try:
+        for group in groups:
+            cancelled = await _outcome(group[0].state.engine.commit_batch_async(_batch(group), origin, sync=sync)) or cancelled
+            done += 1
+    except BaseException as failure:
+        _distrust(overlays)
+        for group in reversed(groups[:done]):
+            try:
+                await _outcome(group[0].state.engine.commit_batch_async(_undo(group), origin, sync=sync))
+            except StorageError as error:
+                raise _half_done(group, error) from failure
+        raise
+    return cancelled
+
+
+async def _outcome(commit: Awaitable[None]) -> asyncio.CancelledError | None:
+    future = asyncio.ensure_future(commit)
+    cancelled: asyncio.CancelledError | None = None
+    while True:
+        try:
+            await asyncio.shield(future)
+            return cancelled
+        except asyncio.CancelledError as error:
+            if future.cancelled():
+                raise
+            cancelled = error
+        except StorageError as error:
+            if cancelled is None:
+                raise
+            raise cancelled from error
+
+
+def _by_group(overlays: Sequence[Overlay]) -> list[list[Overlay]]:
+    if len(overlays) == 1:
+        return [[overlays[0]]]
+    groups: dict[Hashable, list[Overlay]] = {}
+    for overlay in overlays:
+        groups.setdefault(overlay.state.group, []).append(overlay)
+    return list(groups.values())
+
+
+def _batch(group: Sequence[Overlay]) -> list[DomainChanges]:
+    return [DomainChanges(overlay.state.engine, overlay.gathered) for overlay in group]
+
+
+def _undo(group: Sequence[Overlay]) -> list[DomainChanges]:
+    return [DomainChanges(overlay.state.engine, overlay.undo()) for overlay in group]
+
+
+def _distrust(overlays: Sequence[Overlay]) -> None:
+    for overlay in overlays:
+        overlay.state.distrust()
+
+
+def _half_done(group: Sequence[Overlay], error: StorageError) -> CommitFailed:
+    engines = ", ".join(repr(overlay.state.engine) for overlay in group)
+    return CommitFailed(f"a commit over several engines failed, and could not be taken back in {engines}: {error}")

@@ -1,0 +1,219 @@
+"""MoobiusStorage: all dicts of one channel."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+from storage import saving
+from storage.cached_dict import CachedDict
+from storage.cleared import DEFAULT_ROOT, forget_cleared
+from storage.cleared import clear as clear_engine
+from storage.database_interface import DatabaseInterface, Finding, Origin
+from storage.db_config import DbConfig, Entry, name_problem, read_config
+from storage.dict_state import DictState
+from storage.engines import engine_class, suggestion
+from storage.errors import ConfigError, Fault, StorageError, StoreClosed
+from storage.locks import in_order
+from storage.scope import enclosing_of
+from storage.transaction import Transaction
+
+_log = logging.getLogger(__name__)
+
+
+class MoobiusStorage:
+    """One attribute per entry of the config, each a CachedDict.
+
+        with MoobiusStorage("1", "tavern", "db_config.json") as storage:
+            with storage.transaction():
+                storage.health_bars["ann"] = 80
+
+    Close it, or use it in a `with` block; what is still open when the interpreter ends is closed then. Raises ConfigError
+    with all faults of the config, and whatever the engines raise that cannot be opened; nothing stays open then.
+    """
+
+    def __init__(self, service_id: str, channel_id: str, db_config: DbConfig = ()) -> None:
+        self.service_id = service_id
+        self.channel_id = channel_id
+        self._dicts: dict[str, CachedDict] = {}
+        self._systems: dict[str, CachedDict] = {}
+        self._beside: Entry | None = None
+        """The first entry that keeps its data."""
+        self._roots: dict[Path, list[str]] = {}
+        """The folders that may hold what was cleared, with the domains that it may be from."""
+        self._findings: list[Finding] = []
+        self._states: tuple[DictState, ...] = ()
+        self._locks = in_order(())
+        self._is_closed = False
+        self._pid = os.getpid()
+        try:
+            for entry in read_config(db_config, TAKEN_NAMES):
+                self._add(entry)
+        except BaseException:
+            self._abandon()
+            raise
+
+    # -- dicts -------------------------------------------------------------------------------------------------------
+
+    def add_container(self, implementation: str, settings: Mapping[str, Any], name: str, load: bool = True, clear: bool = False) -> None:
+        """Add one dict, as an entry of the config would. Raises ConfigError, and what the engine raises."""
+        self._check_can_grow()
+        entry = {"implementation": implementation, "settings": settings, "name": name, "load": load, "clear": clear}
+        for checked in read_config(entry, TAKEN_NAMES | self._dicts.keys()):
+            self._add(checked)
+
+    def put(self, name: str, database: DatabaseInterface, load: bool = True, clear: bool = False) -> None:
+        """Add a dict over an engine object of your own; the storage closes it in the end. Raises ConfigError for the name."""
+        self._check_can_grow()
+        problem = name_problem(name, TAKEN_NAMES | self._dicts.keys())
+        if problem is not None:
+            raise ConfigError([Fault("", "put()", "name", *problem)])
+        self._dicts[name] = self._adopt(database, Path(DEFAULT_ROOT), load=load, clear=clear)
+
+    def system(self, name: str) -> CachedDict:
+        """A dict for bookkeeping of the program itself, made when first asked for.
+
+        It lives beside the first entry of the config that keeps its data, and takes part in transactions.
+        """
+        if name not in self._systems:
+            self._check_can_grow()
+            beside = self._beside or Entry(implementation="null", name="unused")
+            self._systems[name] = self._make(beside, f"_{name}", load=True, clear=False)
+        return self._systems[name]
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the dicts, in the order of the config."""
+        return tuple(self._dicts)
+
+    def __getattr__(self, name: str) -> CachedDict:
+        dicts = self.__dict__.get("_dicts", {})
+        if name in dicts:
+            return cast(CachedDict, dicts[name])
+        hint = suggestion(name, dicts) or f"the dicts of this storage are {', '.join(dicts) or 'none'}"
+        raise AttributeError(f"there is no dict {name!r}: {hint}", name=name, obj=self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__.get("_dicts", {}):
+            raise AttributeError(f"{name} is a dict of this storage; change its keys, or use its clear() and update()", name=name, obj=self)
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._dicts]
+
+    # -- transactions ------------------------------------------------------------------------------------------------
+
+    def transaction(self, member: str = "", event: str = "") -> Transaction:
+        """All changes to all dicts inside are committed together at the end, or none if an exception leaves the block.
+
+        For `with` and `async with`; inside another transaction of this storage it joins that one. `member` and `event` go
+        into the journal of an engine that has one. Leaving the block raises CommitFailed if an engine refused; nothing
+        was changed then. Entering raises StorageBusy where waiting for another transaction would block an event loop.
+        """
+        if self._is_closed:
+            raise StoreClosed(f"{self!r} was closed")
+        return Transaction(self, self._states, self._locks, Origin(member, event), sync=True)
+
+    def commit(self) -> None:
+        """Write all values that were changed in place, in one commit. In a transaction its end does that."""
+        if enclosing_of(self) is None:
+            saving.save(self._states, DictState.pending)
+
+    @property
+    def report(self) -> list[Finding]:
+        """What the engines found while opening and reading, and what was cleared."""
+        findings = list(self._findings)
+        for each in (*self._dicts.values(), *self._systems.values()):
+            findings += each.report
+        return list(dict.fromkeys(findings))
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Write what was changed in place and close the engines. Calling it twice is fine.
+
+        Raises StorageBusy inside a transaction of this storage, and otherwise closes in any case: what could not be
+        written is raised at the end.
+        """
+        if self._is_closed:
+            return
+        saving.close(self._states)
+        self._is_closed = True
+        atexit.unregister(self._close_at_exit)
+        for root, domains in self._roots.items():
+            forget_cleared(domains, root)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"MoobiusStorage({self.service_id!r}, {self.channel_id!r}, {', '.join(self._dicts) or 'empty'})"
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _add(self, entry: Entry) -> None:
+        made = self._make(entry, entry.name, load=entry.load, clear=entry.clear)
+        self._dicts[entry.name] = made
+        if self._beside is None and made.database.persistent:
+            self._beside = entry
+
+    def _make(self, entry: Entry, name: str, *, load: bool, clear: bool) -> CachedDict:
+        domain = f"service_{_escaped(self.service_id)}.channel_{_escaped(self.channel_id)}.{name}"
+        database = engine_class(entry.implementation)(domain, **entry.settings)
+        try:
+            return self._adopt(database, Path(entry.settings.get("root_dir") or DEFAULT_ROOT), load=load, clear=clear)
+        except BaseException:
+            database.close()
+            raise
+
+    def _adopt(self, database: DatabaseInterface, root: Path, *, load: bool, clear: bool) -> CachedDict:
+        if clear:
+            finding = clear_engine(database, root)
+            self._findings += [finding] if finding else []
+        made = CachedDict(database)
+        if load:
+            made.load()
+        self._roots.setdefault(root, []).append(database.domain)
+        self._states = (*self._states, made._state)
+        self._locks = in_order(state.engine.lock for state in self._states)
+        # Registered anew with each engine: at exit the last that was registered comes first, and engines have their own
+        # way to close at exit, which must not come before ours.
+        atexit.unregister(self._close_at_exit)
+        atexit.register(self._close_at_exit)
+        return made
+
+    def _check_can_grow(self) -> None:
+        if self._is_closed:
+            raise StoreClosed(f"{self!r} was closed")
+        if enclosing_of(self) is not None:
+            raise StorageError("dicts cannot be added inside a transaction of the same storage")
+
+    def _abandon(self) -> None:
+        for state in self._states:
+            state.close()
+        self._is_closed = True
+        atexit.unregister(self._close_at_exit)
+
+    def _close_at_exit(self) -> None:
+        if os.getpid() != self._pid:
+            return  # a forked child leaves the parent's engines alone
+        try:
+            self.close()
+        except (StorageError, OSError):
+            _log.exception("%r could not be closed well at the end of the program", self)
+
+
+def _escaped(part: str) -> str:
+    """Ids may hold anything, and the parts of a domain are joined by dots."""
+    return str(part).replace("%", "%25").replace(".", "%2E")
+
+
+TAKEN_NAMES = frozenset(dir(MoobiusStorage)) | {"service_id", "channel_id"}
+"""What no dict can be called, because the class itself uses it."""

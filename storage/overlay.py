@@ -1,0 +1,157 @@
+"""What one transaction changes in one dict, laid over the committed content, which stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from storage.codec import Encoded
+from storage.texts import encode_item, is_scalar, same_text
+
+if TYPE_CHECKING:
+    from storage.dict_state import DictState
+
+
+class Overlay:
+    """The view that the code inside the transaction has.
+
+    A dict keeps its order: overwriting leaves a key where it is, and a key that was removed and set again goes to the end.
+    That is why `changed` (keys that keep their place) and `added` (keys at the end) are apart, and why a key can be both in
+    `removed` and in `added`.
+    """
+
+    __slots__ = ("_handed", "_tail", "_values", "added", "before", "changed", "gathered", "removed", "state", "version")
+
+    def __init__(self, state: DictState) -> None:
+        self.state = state
+        self.removed: dict[str, None] = {}
+        self.changed: dict[str, Encoded] = {}
+        self.added: dict[str, Encoded] = {}
+        self.before: dict[str, Encoded] = {}
+        """The committed text of each key that was changed, removed or handed out."""
+        self.gathered: list[tuple[str, Encoded | None]] = []
+        """What the engine has to do, once `gather` was called."""
+        self.version = 0
+        """The version of the engine that this builds on."""
+        self._values: dict[str, Any] = {}
+        self._handed: set[str] = set()
+        self._tail: Iterator[str] | None = None
+
+    def read(self, key: str) -> Any:
+        """The value, live until the end of the transaction. Raises KeyError, UnreadableValue."""
+        try:
+            return self._values[key]
+        except KeyError:
+            pass
+        text = self.added.get(key) or self.changed.get(key)
+        if text is None:
+            committed = None if key in self.removed else self.state.text(key)
+            if committed is None:
+                raise KeyError(key)
+            self.before[key] = committed
+            text = self.state.pending_text(key) or committed
+        value = self.state.decode(key, text)
+        if not is_scalar(value):
+            self._handed.add(key)
+        # Two threads inside may get here at once, and both must go away with the same object.
+        return self._values.setdefault(key, value)
+
+    def current_text(self, key: str) -> Encoded | None:
+        """The text of the value as it is now, without handing the value out."""
+        if key in self._handed:
+            return encode_item(self.state.name, key, self._values[key])
+        text = self.added.get(key) or self.changed.get(key)
+        return None if text is None and key in self.removed else text or self.state.current_text(key)
+
+    def write(self, key: str, text: bytes, value: Any) -> None:
+        if key in self.added or key in self.removed or (before := self._before(key)) is None:
+            self.added[key] = text
+        else:
+            self.before[key] = before
+            self.changed[key] = text
+        self._forget(key)
+        if is_scalar(value):
+            self._values[key] = value
+
+    def delete(self, key: str) -> None:
+        """Raises KeyError if the key is not there."""
+        if key in self.added:
+            del self.added[key]
+        else:
+            before = None if key in self.removed else self._before(key)
+            if before is None:
+                raise KeyError(key)
+            self.before[key] = before
+            self.changed.pop(key, None)
+            self.removed[key] = None
+        self._forget(key)
+
+    def has(self, key: str) -> bool:
+        return key in self.added or key in self.changed or (key not in self.removed and self.state.has(key))
+
+    def count(self) -> int:
+        return self.state.count() - len(self.removed) + len(self.added)
+
+    def key_list(self) -> list[str]:
+        keys = self.state.key_list()
+        if self.removed:
+            keys = [key for key in keys if key not in self.removed]
+        keys.extend(self.added)
+        return keys
+
+    def last_key(self) -> str | None:
+        """The key that `popitem` takes."""
+        if self.added:
+            return next(reversed(self.added))
+        if self._tail is None:
+            # Kept from call to call: committed keys do not change meanwhile, and a removed one never comes back to its place.
+            self._tail = reversed(self.state.key_list())
+        return next((key for key in self._tail if key not in self.removed), None)
+
+    def gather(self) -> None:
+        """Look through the values that were handed out for changes in place, and find out what the engine has to do.
+
+        Raises ValueRefused for a value that was changed into one that cannot be kept.
+        """
+        for key in list(self._handed):
+            text = encode_item(self.state.name, key, self._values[key])
+            if key in self.added:
+                self.added[key] = text
+            elif not same_text(text, self.changed.get(key) or self.before[key]):
+                self.changed[key] = text
+        gathered = self.gathered
+        gathered += [(key, None) for key in self.removed]
+        gathered += [(key, text) for key, text in self.changed.items() if text != bytes(self.before[key])]
+        gathered += self.added.items()
+        self.version = self.state.engine.version
+
+    def undo(self) -> list[tuple[str, Encoded | None]]:
+        """What brings an engine that did what was gathered back to the committed content.
+
+        Where all keys are known, their order comes back too: what stood after the first removed key is set anew.
+        """
+        changes: list[tuple[str, Encoded | None]] = [(key, None) for key in self.added]
+        changes += [(key, self.before[key]) for key in self.changed]
+        if not self.removed or not self.state.loaded:
+            return changes + [(key, self.before[key]) for key in self.removed]
+        keys = self.state.key_list()
+        first = next(place for place, key in enumerate(keys) if key in self.removed)
+        for key in keys[first:]:
+            text = self._before(key)
+            if key not in self.removed:
+                changes.append((key, None))
+            if text is not None:
+                changes.append((key, text))
+        return changes
+
+    def value(self, key: str) -> Any:
+        """The decoded value if this transaction has it, an object of no meaning otherwise."""
+        return self._values.get(key, self)
+
+    def _before(self, key: str) -> Encoded | None:
+        return self.before.get(key) or self.state.text(key)
+
+    def _forget(self, key: str) -> None:
+        self._values.pop(key, None)
+        self._handed.discard(key)
+

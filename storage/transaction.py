@@ -1,0 +1,162 @@
+"""Transactions: everything that happens inside is kept together, or nothing of it.
+
+The committed content stays as it is until the engines have accepted the commit. So code outside reads on without
+waiting, and a rollback only drops what was laid over it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from threading import Lock
+from types import TracebackType
+
+from storage import commit, locks
+from storage.database_interface import Origin
+from storage.dict_state import DictState
+from storage.errors import StorageError, StoreClosed
+from storage.overlay import Overlay
+from storage.scope import CLOSED, Scope, enclosing, enclosing_of, innermost
+
+
+class Transaction(Scope):
+    """One transaction over some dicts, as `with` or `async with`; storages and dicts make it.
+
+    Inside another transaction of the same owner it joins that one: what happens in it is committed or dropped with the
+    outer one. Leaving it raises CommitFailed if an engine refused, and ValueRefused if a value was changed in place into
+    one that cannot be kept; then nothing was changed.
+    """
+
+    __slots__ = ("_joined", "_members", "_origin", "_sync")
+
+    def __init__(self, owner: object, members: Sequence[DictState], taken: tuple[Lock, ...], origin: Origin, *, sync: bool) -> None:
+        super().__init__(owner, taken)
+        self._members = members
+        self._origin = origin
+        self._sync = sync
+        self._joined = False
+
+    def __enter__(self) -> Transaction:
+        if not self._joins():
+            locks.take_all(self.locks)
+            try:
+                for state in self._members:
+                    state.refresh()
+                self._open()
+            except BaseException:
+                locks.release_all(self.locks)
+                raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._joined:
+            return
+        self.is_open = False  # what still runs in worker threads counts as outside from here on
+        try:
+            if kind is None and self.overlays:
+                overlays = self._gather()
+                changed = [overlay for overlay in overlays if overlay.gathered]
+                if changed:
+                    commit.commit(changed, self._origin, sync=self._sync)
+                _apply(overlays)
+        finally:
+            self._end()
+
+    async def __aenter__(self) -> Transaction:
+        if not self._joins():
+            if not locks.try_all(self.locks):
+                await locks.take_all_async(self.locks)
+            try:
+                if any(state.seen != state.engine.version for state in self._members):
+                    await asyncio.to_thread(_refresh, self._members)
+                self._open()
+            except BaseException:
+                locks.release_all(self.locks)
+                raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._joined:
+            return
+        self.is_open = False
+        cancelled = None
+        try:
+            if kind is None and self.overlays:
+                overlays = self._gather()
+                changed = [overlay for overlay in overlays if overlay.gathered]
+                if changed:
+                    cancelled = await commit.commit_async(changed, self._origin, sync=self._sync)
+                _apply(overlays)
+        finally:
+            self._end()
+        if cancelled is not None:
+            raise cancelled
+
+    def _joins(self) -> bool:
+        if self.is_open:
+            raise StorageError("this transaction object is open already; ask for a new one to nest")
+        self._joined = enclosing_of(self.owner) is not None
+        return self._joined
+
+    def _open(self) -> None:
+        for state in self._members:
+            if state.scope is CLOSED:
+                raise StoreClosed(f"{state.name} was closed")
+        for state in self._members:
+            state.scope = self
+        self.overlays = {}
+        self.parent = enclosing()
+        self.is_open = True
+        innermost.set(self)
+
+    def _gather(self) -> list[Overlay]:
+        """In the order of the members, because that is the order of the commits."""
+        overlays = [self.overlays[state] for state in self._members if state in self.overlays]
+        for overlay in overlays:
+            overlay.gather()
+        return overlays
+
+    def _end(self) -> None:
+        for state in self._members:
+            state.scope = None
+        self.overlays = {}
+        if innermost.get() is self:
+            innermost.set(self.parent)
+        locks.release_all(self.locks)
+
+
+class Edit:
+    """The overlay that one operation of a dict works on, as a context manager.
+
+    It is that of the transaction around; outside of one, that of a transaction for this operation alone.
+    """
+
+    __slots__ = ("_own", "_state")
+
+    def __init__(self, state: DictState) -> None:
+        self._state = state
+        self._own: Transaction | None = None
+
+    def __enter__(self) -> Overlay:
+        state = self._state
+        overlay = state.overlay()
+        if overlay is None:
+            own = Transaction(state, (state,), (state.engine.lock,), Origin(), sync=False)
+            own.__enter__()
+            self._own = own
+            overlay = own.overlays[state] = Overlay(state)
+        return overlay
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._own is not None:
+            self._own.__exit__(kind, error, trace)
+
+
+def _apply(overlays: Sequence[Overlay]) -> None:
+    for overlay in overlays:
+        overlay.state.apply(overlay, overlay.version)
+
+
+def _refresh(members: Sequence[DictState]) -> None:
+    for state in members:
+        state.refresh()
