@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,8 @@ from typing import Any
 import msgspec
 
 from plugins._events import Down, MessageBody
+
+log = logging.getLogger(__name__)
 
 LAST = "last"
 """The key of the newest number. All other keys are numbers in digits."""
@@ -21,8 +24,10 @@ class History:
     def __init__(self, stored: MutableMapping[str, Any], *, keep: int) -> None:
         self._stored = stored
         self._keep = keep
-        numbers = sorted(int(key) for key in stored if key != LAST)
-        self._kept = deque((_from_record(number, stored[str(number)]) for number in numbers), maxlen=keep)
+        numbers = sorted(int(key) for key in stored if key.isdecimal())
+        readable = (_from_record(number, stored[str(number)]) for number in numbers)
+        self._kept = deque((down for down in readable if down is not None), maxlen=keep)
+        self._oldest = numbers[0] if numbers else 1
         # The counter may be lost to damage while messages are not; a number is never given twice.
         self.last: int = max(stored.get(LAST, 0), numbers[-1] if numbers else 0)
 
@@ -35,18 +40,27 @@ class History:
                 last += 1
                 down = replace(down, number=last)
                 self._stored[str(last)] = _to_record(down)
-                self._stored.pop(str(last - self._keep), None)
             numbered.append(down)
         if last != self.last:
             self._stored[LAST] = last
+            for number in range(self._oldest, self._first_after(last)):
+                self._stored.pop(str(number), None)
         return numbered
 
     def accept(self, downs: Sequence[Down]) -> None:
         """Take over what a commit has made true."""
-        for down in downs:
-            if down.number:
-                self._kept.append(down)
-                self.last = down.number
+        numbered = [down for down in downs if down.number]
+        if numbered:
+            self._kept.extend(numbered)
+            last = numbered[-1].number
+            self._oldest, self.last = self._first_after(last), last
+
+    def _first_after(self, last: int) -> int:
+        """The oldest number that stays when the newest is `last`.
+
+        It rises by a few more than come in, so that a memory made shorter shrinks, and not at once, so that no event pays for all.
+        """
+        return max(self._oldest, min(last - self._keep + 1, self._oldest + 2 * (last - self.last) + 2))
 
     @property
     def first(self) -> int:
@@ -69,7 +83,11 @@ def _to_record(down: Down) -> dict[str, Any]:
     return {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
 
 
-def _from_record(number: int, record: dict[str, Any]) -> Down:
-    body = msgspec.convert(record["body"], MessageBody)
-    recipients = None if record["to"] is None else frozenset(record["to"])
+def _from_record(number: int, record: Any) -> Down | None:
+    try:
+        body = msgspec.convert(record["body"], MessageBody)
+        recipients = None if record["to"] is None else frozenset(record["to"])
+    except (TypeError, KeyError, msgspec.ValidationError) as error:
+        log.warning("message %d of the history is not readable and is left out: %s", number, error)
+        return None
     return Down("message_down", body.channel_id, body, recipients, number)

@@ -41,7 +41,7 @@ class Senders(ABC):
     def members(self, channel_id: str) -> Mapping[str, Character]:
         """Everybody who has joined the channel, by id."""
 
-    async def send_message(
+    async def send_message(  # noqa: PLR0917 - the order of the SDK's arguments
         self,
         message: Message = "",
         channel_id: str | None = None,
@@ -65,7 +65,8 @@ class Senders(ABC):
         URL; a dict with `link`, `title`, `text` and `button` is a card. `image` and `audio` are a path and a subtype in one.
         """
         kind = IMAGE if image else AUDIO if audio else subtype
-        body = compose(message, subtype=kind, file_name=file_display_name, text=text, path=image or audio or path, link=link, title=title, button=button)
+        place = image or audio or path
+        body = compose(message, subtype=kind, file_name=file_display_name, text=text, path=place, link=link, title=title, button=button)
         if len_limit and body.content.text:
             body.content.text = shorten(body.content.text, len_limit)
         if sender is not None:
