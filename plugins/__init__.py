@@ -32,7 +32,9 @@ from plugins._events import (
 from plugins._host import Service
 from plugins._people import Channel, Member
 from plugins._progress import Progress
-from plugins._rules import requires
+from plugins._replies import card, table
+from plugins._rules import at_most, cooldown, requires
+from plugins._schedule import every
 
 __all__ = [
     "Background",
@@ -63,7 +65,12 @@ __all__ = [
     "Service",
     "SimpleAction",
     "StyleItem",
+    "at_most",
+    "card",
     "command",
+    "cooldown",
+    "every",
     "now",
     "requires",
+    "table",
 ]

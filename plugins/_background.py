@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from plugins._clock import use_clock
 from plugins._errors import CommandError
 from plugins._progress import Progress
 
@@ -28,7 +30,8 @@ class Background:
     ) -> None:
         self._service = service
         self._channel_id = channel_id
-        self._clock = clock
+        self.clock = clock
+        """Seconds since 1970; in tests the time that the test sets."""
         self._take_over = take_over
         self._context = context
         self._progress: list[Progress] = []
@@ -39,7 +42,7 @@ class Background:
 
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; what it shows last stays in the channel."""
-        progress = Progress(self._service, self._channel_id, self._clock, label=label, total=total, context=self._context)
+        progress = Progress(self._service, self._channel_id, self.clock, label=label, total=total, context=self._context)
         self._progress.append(progress)
         return progress
 
@@ -55,12 +58,19 @@ async def _send(ctx: Context, messages: list[Any]) -> None:
         ctx.reply(message)
 
 
-def run_in_background(service: Service, handle: Background, work: Callable[[Background], Awaitable[None]], name: str) -> None:
-    """Start `work` as a task of the service; a CommandError that it raises is told in the channel."""
+def run_in_background(
+    service: Service,
+    handle: Background,
+    work: Callable[[Background], Awaitable[None]],
+    name: str,
+    limit: AbstractContextManager[None],
+) -> None:
+    """Start `work` as a task of the service, counted by `limit`; a CommandError that either raises is told in the channel."""
 
     async def run() -> None:
         try:
-            await work(handle)
+            with limit, use_clock(handle.clock):
+                await work(handle)
         except CommandError as error:
             text = str(error)
             await handle.in_channel(lambda ctx: _send(ctx, [text]))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from plugins._background import Background, run_in_background
-from plugins._errors import CommandError
-from plugins._events import Button, CanvasItem, MessageBody, UpEvent
+from plugins._desk import Question
+from plugins._errors import CommandError, PluginError
+from plugins._events import Button, CanvasItem, UpEvent
+from plugins._messages import Message, compose
 from plugins._people import Channel, Member
 from plugins._progress import Progress
+from plugins._schedule import DICT, Schedule, moment
 from plugins._turn import Turn
 
 if TYPE_CHECKING:
@@ -30,6 +34,8 @@ class Context:
     def __init__(self, turn: Turn, plugins: Plugins, plugin: Plugin | None = None, line: str = "") -> None:
         self._turn = turn
         self._line = line
+        self._member_id = turn.member_id
+        self._confirmed: frozenset[str] = frozenset()
         self._progress: list[Progress] = []
         self.plugins = plugins
         """All loaded plugins; `plugins.table` is the table of commands."""
@@ -50,7 +56,7 @@ class Context:
     @property
     def member(self) -> Member:
         """Who acts. Raises CommandError when nobody does, as in a timer, or when the sender has not joined."""
-        member = self.channel.get(self._turn.member_id)
+        member = self.channel.get(self._member_id)
         if member is None:
             raise CommandError("Join the channel first.")
         return member
@@ -74,13 +80,13 @@ class Context:
         """Seconds since 1970; in tests the time that the test sets."""
         return self._turn.clock()
 
-    def reply(self, message: MessageBody | str) -> None:
-        """Answer in the channel, for all of its members."""
-        self._turn.outbox.message(message, context=self._message_context())
+    def reply(self, message: Message) -> None:
+        """Answer in the channel, for all of its members: a text, a `table`, a `card`, or the Path of a file."""
+        self._turn.outbox.message(compose(message), context=self._message_context())
 
-    def tell(self, member: Member | str, message: MessageBody | str) -> None:
+    def tell(self, member: Member | str, message: Message) -> None:
         """Answer one member (or member id) alone."""
-        self._turn.outbox.message(message, [member.id if isinstance(member, Member) else member], context=self._message_context())
+        self._turn.outbox.message(compose(message), [member.id if isinstance(member, Member) else member], context=self._message_context())
 
     def canvas(self, items: Sequence[CanvasItem], to: Iterable[Member] | None = None) -> None:
         """Show `items` on the canvas beside the messages, in place of what was there."""
@@ -105,6 +111,35 @@ class Context:
         owner = self.member if owner is None else owner
         return spec.of(self.storage, owner.id if isinstance(owner, Member) else owner)
 
+    def confirm(self, question: str) -> None:
+        """Go on only if the member has said yes to `question`.
+
+        Otherwise the event ends here and is undone, the member is asked, and `/yes` within a minute runs the line again.
+        """
+        if question in self._confirmed:
+            return
+        if not self._line:
+            raise PluginError("only commands can ask for a confirmation")
+        asked = Question(self._line, self._confirmed | {question}, self.clock())
+        self.plugins.desk.ask(self._turn.channel_id, self.member.id, asked)
+        raise CommandError(f"{question} Type /yes to go on.")
+
+    def schedule(self, when: str | timedelta | datetime, function: Callable[..., Any], *arguments: Any) -> str:
+        """Let `function(ctx, *arguments)` run at a time, or after a span like `"10m"`, in the name of this member.
+
+        It is a function at the top of the plugin's module. It runs in the channel's order, in a transaction, also when the
+        service was restarted in between. The result cancels it: `ctx.cancel(...)`.
+        """
+        if self.plugin is None:
+            raise PluginError("only plugins schedule")
+        due = moment(when, self.clock())
+        self.after_commit(self._turn.service.wake_timers)
+        return Schedule(self.storage.system(DICT)).add(due, self.plugin.name, function, arguments, self._member_id)
+
+    def cancel(self, key: str) -> bool:
+        """Forget what `schedule` returned this key for; False if it has run already."""
+        return Schedule(self.storage.system(DICT)).cancel(key)
+
     def after_commit(self, call: Callable[[], Awaitable[None] | None]) -> None:
         """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""
         self._turn.outbox.after_commit(call)
@@ -112,20 +147,38 @@ class Context:
     def background(self, work: Callable[[Background], Awaitable[None]]) -> None:
         """Run `work` after the commit beside the channel, which goes on meanwhile: for long fetches."""
         handle = Background(self._turn.service, self._turn.channel_id, self.clock, self._again, self._message_context())
+        table = self.plugins.table
+        match = table.find(self._line) if self._line else None
         name = f"{self.plugin.name if self.plugin else 'work'}: {self._line or work.__qualname__}"
-        self.after_commit(lambda: run_in_background(self._turn.service, handle, work, name))
+        runs = self.plugins.desk.runs
+        limit = runs.one(match.command.name, match.command.rules.runs) if match else nullcontext()
+        self.after_commit(lambda: run_in_background(self._turn.service, handle, work, name, limit))
 
-    def for_plugin(self, plugin: Plugin | None, line: str = "") -> Context:
-        """The same event for a handler of another plugin."""
+    def for_plugin(self, plugin: Plugin | None, line: str = "", *, member_id: str | None = None) -> Context:
+        """The same event for a handler of another plugin, or in the name of another member."""
         other = copy.copy(self)
         other.plugin = plugin
         other._line = line
         other._progress = []
+        if member_id is not None:
+            other._member_id = member_id
         return other
 
-    def name_handler(self, what: str) -> None:
+    def confirmed(self, questions: frozenset[str]) -> Context:
+        """The same event with these questions answered by yes."""
+        other = copy.copy(self)
+        other._confirmed = questions
+        return other
+
+    def refuse(self, text: str) -> None:
+        """Tell the member why nothing was done, in an event that is kept all the same; nothing is sent for an empty text."""
+        if text:
+            self._turn.outbox.message(text, [self._member_id], context={**self._message_context(), "error": True})
+
+    def name_handler(self, what: str) -> str:
         """Note who runs, for the log."""
         self._turn.handler = f"{self.plugin.name}: {what}" if self.plugin else what
+        return self._turn.handler
 
     def close_progress(self) -> None:
         """Turn what `progress` showed last into replies; called when the handler returned."""
@@ -135,9 +188,7 @@ class Context:
 
     def _again(self, context: Context) -> Context:
         """A later turn (of background work) in the name of this one's member, plugin and line."""
-        later = context.for_plugin(self.plugin, self._line)
-        later._turn = replace(context._turn, member_id=self._turn.member_id)
-        return later
+        return context.for_plugin(self.plugin, self._line, member_id=self._member_id)
 
     def _message_context(self) -> dict[str, Any]:
         return {"command": self._line} if self._line else {}

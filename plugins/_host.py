@@ -125,6 +125,9 @@ class Service(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop."""
 
+    def wake_timers(self) -> None:
+        """Look at the schedules again: something was added. On the event loop."""
+
     def channel_ids(self) -> Sequence[str]:
         """The channels of this service, in the order of the config."""
 

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 from plugins._bar_spec import BarSpec
 from plugins._commands import Command, CommandTable, commands_of
 from plugins._config import PluginEntry, faults_of
+from plugins._desk import Desk
 from plugins._errors import PluginError
 from plugins._finding import NotFound, find_plugin
+from plugins._schedule import Timer, timers_of
 from plugins._text import nearest
 from storage.errors import ConfigError, Fault
 
@@ -45,6 +47,7 @@ class Plugin:
     commands: tuple[Command, ...]
     hooks: Mapping[str, Callable[..., Any]] = field(repr=False)
     bars: tuple[BarSpec, ...]
+    timers: tuple[Timer, ...]
     entry: PluginEntry = field(repr=False)
 
     @property
@@ -56,10 +59,11 @@ class Plugin:
 class Plugins:
     """All loaded plugins, in the order of the config."""
 
-    def __init__(self, loaded: Iterable[Plugin] = (), failed: Mapping[str, str] | None = None) -> None:
+    def __init__(self, loaded: Iterable[Plugin] = (), failed: Mapping[str, str] | None = None, desk: Desk | None = None) -> None:
         self.loaded: Mapping[str, Plugin] = MappingProxyType({plugin.name: plugin for plugin in loaded})
         self.failed: Mapping[str, str] = MappingProxyType(dict(failed or {}))
         """What kept plugins out that are not required, by their names."""
+        self.desk = desk or Desk()
         self.table = CommandTable(entry for plugin in self.loaded.values() for entry in plugin.commands)
         self.bars = tuple(spec for plugin in self.loaded.values() for spec in plugin.bars)
         self._bars = _by_name(self.bars)
@@ -79,7 +83,8 @@ class Plugins:
 
     def with_plugin(self, plugin: Plugin) -> Plugins:
         """The same with `plugin` added, or in the place of the one with its name. Raises PluginError if they cannot be together."""
-        return Plugins({**self.loaded, plugin.name: plugin}.values(), {name: why for name, why in self.failed.items() if name != plugin.name})
+        failed = {name: why for name, why in self.failed.items() if name != plugin.name}
+        return Plugins({**self.loaded, plugin.name: plugin}.values(), failed, self.desk)
 
 
 def _by_name(bars: Iterable[BarSpec]) -> dict[str, BarSpec]:
@@ -135,6 +140,7 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
         commands=commands_of(entry.name, _functions(module), config),
         hooks=MappingProxyType({name: getattr(module, name) for name in HOOKS if callable(getattr(module, name, None))}),
         bars=_bars(module, config),
+        timers=timers_of(entry.name, _functions(module)),
         entry=entry,
     )
 

@@ -9,22 +9,31 @@ from typing import Any
 
 from plugins._clock import use_clock
 from plugins._context import Context
+from plugins._cooldowns import Cooldowns
 from plugins._parsing import parse
 from plugins._rules import check_role
+from plugins._watch import Watched
 
 
-async def run_command(ctx: Context, line: str) -> None:
+async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = frozenset()) -> None:
     """Run the command that `line` names, and reply with what it returns.
 
-    Raises CommandError for what the member did wrong, and whatever the handler raises.
+    `confirmed` are the questions in it that were answered by yes. Raises CommandError for what the member did wrong, and
+    whatever the handler raises.
     """
     match = ctx.plugins.table.resolve(line)
     command = match.command
-    own = ctx.for_plugin(ctx.plugins.loaded[command.plugin], line)
+    own = ctx.for_plugin(ctx.plugins.loaded[command.plugin], line).confirmed(confirmed)
     member = own.member
     check_role(command.name, command.rules, member)
     values = parse(match, own.channel)
-    result = await _call(own, f"/{command.name}", command.handler, own, *values)
+    if command.rules.cooldowns:
+        refusal = Cooldowns(own.storage.system("cooldowns"), own.clock()).begin(command.name, command.rules.cooldowns, member)
+        if refusal is not None:
+            own.refuse(refusal)
+            return
+    with ctx.plugins.desk.runs.one(command.name, command.rules.runs):
+        result = await run_function(own, f"/{command.name}", command.handler, *values)
     if isinstance(result, str) and result:
         own.reply(result)
 
@@ -32,22 +41,20 @@ async def run_command(ctx: Context, line: str) -> None:
 async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
     """Call the hook of that name in every plugin that has it, in the order of the config."""
     for plugin, function in ctx.plugins.hooks(hook):
-        own = ctx.for_plugin(plugin)
-        await _call(own, hook, function, own, *body)
+        await run_function(ctx.for_plugin(plugin), hook, function, *body)
 
 
-async def _call(ctx: Context, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+async def run_function(ctx: Context, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a handler with its Context; `what` names it in the log."""
+    name = ctx.name_handler(what)
     with use_clock(ctx.clock):
-        ctx.name_handler(what)
-        result = await call(function, *arguments)
+        result = await call(function, ctx, *arguments, name=name)
         ctx.close_progress()
         return result
 
 
-async def call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Await an `async def`; run a `def` in a worker thread, where it may block."""
+async def call(function: Callable[..., Any], *arguments: Any, name: str = "") -> Any:
+    """Await an `async def`, and watch that it does not block; run a `def` in a worker thread, where it may."""
     if inspect.iscoroutinefunction(function):
-        return await function(*arguments)
+        return await Watched(function(*arguments), name or function.__qualname__)
     return await asyncio.to_thread(function, *arguments)
-
-

@@ -1,7 +1,8 @@
 """Help: what commands there are, and how each is used."""
 
-from plugins import Context, Rest, command
+from plugins import CommandError, Context, Rest, command
 from plugins._commands import Command
+from plugins._routing import run_command
 from plugins._rules import allows
 
 
@@ -52,3 +53,14 @@ async def plugins(ctx: Context) -> None:
     lines = [f"{plugin.name}: {plugin.summary}" for plugin in ctx.plugins.loaded.values()]
     lines += [f"{name} was left out: {why}" for name, why in ctx.plugins.failed.items()]
     ctx.tell(ctx.member, "\n".join(lines))
+
+
+@command(example="/yes")
+async def yes(ctx: Context) -> None:
+    """Go on with the command that asked for a confirmation."""
+    desk, channel_id, member_id = ctx.plugins.desk, ctx.channel.id, ctx.member.id
+    question = desk.waiting(channel_id, member_id, ctx.clock())
+    if question is None:
+        raise CommandError("Nothing is waiting for your yes.")
+    ctx.after_commit(lambda: desk.forget(channel_id, member_id))
+    await run_command(ctx, question.line, question.answered)
