@@ -24,6 +24,7 @@ from plugins._routing import call, run_hooks
 from plugins._runner import Wiring
 from plugins._settings import Source, load_settings
 from plugins._tasks import Tasks
+from plugins._timers import Timers
 from plugins._turn import Turn, current_turn
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class ChannelService(Queries):
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Outbox], object]]] = {}
         self._tasks = Tasks()
+        self._timers = Timers(self, lambda: self.plugins, clock)
         self._up = asyncio.Event()
         self._stop_asked = asyncio.Event()
 
@@ -79,6 +81,7 @@ class ChannelService(Queries):
         except BaseException:
             await self.stop()
             raise
+        self.spawn(self._timers.run(), name="timers")
         if self.settings.service.checkin_interval:
             self.spawn(self._check_in(), name="check-in")
         self._up.set()
@@ -178,6 +181,10 @@ class ChannelService(Queries):
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run `work` beside the channels, as a task that is cancelled when the service stops. On the event loop."""
         self._tasks.spawn(work, name=name)
+
+    def wake_timers(self) -> None:
+        """Look at the schedules again: something was added. On the event loop."""
+        self._timers.wake()
 
     async def _route(self, turn: Turn) -> None:
         await dispatch(self, turn, self._hosted[turn.channel_id].findings)
