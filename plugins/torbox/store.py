@@ -70,6 +70,10 @@ class RecordStore:
             raise
 
     @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
     def version(self) -> int:
         """Grows with every commit."""
         return self._tables.version
@@ -94,6 +98,12 @@ class RecordStore:
         self.refuse_if_closed()
         state = self._tables.states.get(table)
         return None if state is None else state.documents.get(key)
+
+    def versioned_documents(self, table: str) -> tuple[int, dict[DocumentId, Document]]:
+        """The same, and the version that they are of."""
+        with self.look() as tables:
+            state = tables.states.get(table)
+            return tables.version, {} if state is None else state.documents.copy()
 
     def table_names(self) -> list[str]:
         with self.look() as tables:
@@ -156,6 +166,11 @@ class RecordStore:
                 self._journal.remove()
             finally:
                 self._owner.release()
+
+    def wait_until_closed(self) -> None:
+        """For somebody who saw `closed`: returns when the file is written and let go."""
+        with self.writing:
+            pass
 
     def refuse_if_closed(self) -> None:
         if self._closed:

@@ -18,6 +18,7 @@ from tinydb.table import Document, Table
 from plugins.torbox.documents import Document as Content
 from plugins.torbox.documents import private_copy
 from plugins.torbox.draft import Draft
+from plugins.torbox.prepared_texts import PreparedTexts
 from plugins.torbox.queries import matching
 from plugins.torbox.store import RecordStore
 from plugins.torbox.table_state import Change, DocumentId, Drop, Empty, document_id
@@ -188,6 +189,10 @@ class JournalDB(TinyDB):
 
     table_class = JournalTable
     default_storage_class = JournalStorage  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prepared = PreparedTexts()
 
     @property
     def store(self) -> RecordStore:
