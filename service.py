@@ -27,7 +27,7 @@ from plugins._tasks import Tasks
 from plugins._timers import Timers
 from plugins._turn import Turn, current_turn
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("service")
 T = TypeVar("T")
 
 

@@ -54,8 +54,9 @@ def set_up_logging(config: LogConfig, secrets: Secrets) -> None:
     for handler in handlers:
         handler.setFormatter(_Formatter(secrets))
     logging.basicConfig(level=min(handler.level for handler in handlers), handlers=handlers, force=True)
-    # Its records hold every request with its URL and are of no use to an operator.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for talkative in ("httpx", "httpcore", "websockets"):
+        # A record per request or connection, with URLs and addresses that are nobody's business.
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 def _levelled(handler: logging.Handler, level: str) -> logging.Handler:

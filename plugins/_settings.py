@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from plugins._config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service, read_json
 from plugins._loading import Plugins, load_plugins
+from storage.db_config import read_config
 from storage.errors import ConfigError, Fault
+from storage.moobius_storage import TAKEN_NAMES
 
+T = TypeVar("T")
 Source = str | os.PathLike[str] | dict[str, Any] | list[Any] | None
 
 PARTS = ("account_config", "service_config", "db_config", "log_config")
@@ -43,23 +46,25 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
         names[part] = os.fspath(source) if isinstance(source, str | os.PathLike) else part
         # A db config stays what it is: its own loader reads the file, and names it in its faults.
         raw[part] = (source if source is not None else []) if part == "db_config" else _read(part, source, faults)
-    service, log = ServiceConfig(), LogConfig()
-    try:
-        service = parse_service(_object(raw["service_config"], names["service_config"]), names["service_config"])
-    except ConfigError as error:
-        faults += error.faults
-    try:
-        log = parse_log(_object(raw["log_config"], names["log_config"]), names["log_config"])
-    except ConfigError as error:
-        faults += error.faults
-    plugins = Plugins()
-    try:
-        plugins = load_plugins(_with(service.plugins, plugin_config), service.plugin_folders, names["service_config"])
-    except ConfigError as error:
-        faults += error.faults
+    log = _collect(faults, lambda: parse_log(_object(raw["log_config"], names["log_config"]), names["log_config"])) or LogConfig()
+    service_raw = _collect(faults, lambda: _object(raw["service_config"], names["service_config"])) or {}
+    service = _collect(faults, lambda: parse_service(service_raw, names["service_config"]))
+    # Other faults of the file are no reason to leave the plugins unchecked.
+    lists = service or _collect([], lambda: parse_service({"plugins": service_raw.get("plugins", [])}, "")) or ServiceConfig()
+    entries = _with(lists.plugins, plugin_config)
+    plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"])) or Plugins()
+    _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES))
     if faults:
         raise ConfigError(faults)
-    return Settings(service, log, plugins, raw)
+    return Settings(lists, log, plugins, raw)
+
+
+def _collect(faults: list[Fault], check: Callable[[], T]) -> T | None:
+    try:
+        return check()
+    except ConfigError as error:
+        faults += error.faults
+        return None
 
 
 def _with(entries: Sequence[PluginEntry], plugin_config: Mapping[str, Mapping[str, Any]]) -> list[PluginEntry]:
