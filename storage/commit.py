@@ -7,7 +7,7 @@ a later one fails, the earlier ones are taken back by a commit of their own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 
 from storage.database_interface import DomainChanges, Origin
 from storage.errors import CommitFailed, StorageError
@@ -32,45 +32,34 @@ def commit(overlays: Sequence[Overlay], origin: Origin, *, sync: bool) -> None:
         raise
 
 
-async def commit_async(overlays: Sequence[Overlay], origin: Origin, *, sync: bool) -> asyncio.CancelledError | None:
+async def commit_async(overlays: Sequence[Overlay], origin: Origin, *, sync: bool) -> None:
     """The same without blocking the event loop.
 
-    A cancellation that comes meanwhile cannot stop an engine halfway: the outcome is awaited, and the cancellation returned
-    for the caller to raise, once memory shows what the engines hold.
+    Engines raise a cancellation only when they have finished, but not whether they have committed. So it counts as a
+    failure here: what can be taken back is, and memory asks the engines again before the next read.
     """
     groups = _by_group(overlays)
-    cancelled: asyncio.CancelledError | None = None
-    done = 0
+    begun = 0
     try:
         for group in groups:
-            cancelled = await _outcome(group[0].state.engine.commit_batch_async(_batch(group), origin, sync=sync)) or cancelled
-            done += 1
+            begun += 1
+            await group[0].state.engine.commit_batch_async(_batch(group), origin, sync=sync)
     except BaseException as failure:
         _distrust(overlays)
-        for group in reversed(groups[:done]):
-            try:
-                await _outcome(group[0].state.engine.commit_batch_async(_undo(group), origin, sync=sync))
-            except StorageError as error:
-                raise _half_done(group, error) from failure
+        if len(groups) > 1:
+            cancelled = isinstance(failure, asyncio.CancelledError)
+            await _take_back(groups[: begun if cancelled else begun - 1], origin, failure, sync=sync)
         raise
-    return cancelled
 
 
-async def _outcome(commit: Awaitable[None]) -> asyncio.CancelledError | None:
-    future = asyncio.ensure_future(commit)
-    cancelled: asyncio.CancelledError | None = None
-    while True:
+async def _take_back(groups: Sequence[Sequence[Overlay]], origin: Origin, failure: BaseException, *, sync: bool) -> None:
+    for group in reversed(groups):
         try:
-            await asyncio.shield(future)
-            return cancelled
-        except asyncio.CancelledError as error:
-            if future.cancelled():
-                raise
-            cancelled = error
+            await group[0].state.engine.commit_batch_async(_undo(group), origin, sync=sync)
+        except asyncio.CancelledError:
+            continue  # the failure that is on its way out already says enough, and the other groups need this
         except StorageError as error:
-            if cancelled is None:
-                raise
-            raise cancelled from error
+            raise _half_done(group, error) from failure
 
 
 def _by_group(overlays: Sequence[Overlay]) -> list[list[Overlay]]:

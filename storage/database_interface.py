@@ -11,6 +11,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -135,8 +136,21 @@ class DatabaseInterface(ABC):
                 done.append((part.engine, key, before))
 
     async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
-        """The same, without blocking the event loop."""
-        await asyncio.to_thread(self.commit_batch, batch, origin, sync=sync)
+        """The same, without blocking the event loop.
+
+        When this returns or raises, the commit is over. That holds for a cancellation too: it is raised once the engine
+        has finished, because until then nobody knows what the engine holds.
+        """
+        commit = asyncio.ensure_future(asyncio.to_thread(self.commit_batch, batch, origin, sync=sync))
+        try:
+            await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            while not commit.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait((commit,))
+            if not commit.cancelled():
+                commit.exception()  # the cancellation comes first; this marks the failure as seen
+            raise
 
     def close(self) -> None:  # noqa: B027 - many engines have nothing to let go of
         """Let go of files and connections. Calling it twice is fine."""

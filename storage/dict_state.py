@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from itertools import chain
 from threading import Lock
 from typing import Any
 
@@ -226,23 +227,22 @@ class DictState:
             raise
         return before
 
-    def apply(self, overlay: Overlay, before: int) -> None:
+    def apply(self, overlay: Overlay) -> None:
         """Take over what the engine has just committed; values that were handed out before are detached."""
         with self.mutex:
-            if self._advance(before) and self.loaded:
+            if self._advance(overlay.version) and self.loaded:
                 stored = self._stored
                 for key in overlay.removed:
                     del stored[key]
                 stored.update(overlay.changed)
                 stored.update(overlay.added)
-            for keys in (overlay.removed, overlay.changed, overlay.added):
-                for key in keys:
-                    self._detach(key, overlay.value(key))
+            for key in chain(overlay.removed, overlay.changed, overlay.added):
+                self._detach(key, overlay.value(key))
 
-    def apply_saved(self, overlay: Overlay, before: int) -> None:
+    def apply_saved(self, overlay: Overlay) -> None:
         """Take over saved changes in place; the values that were handed out stay live."""
         with self.mutex:
-            if self._advance(before) and self.loaded:
+            if self._advance(overlay.version) and self.loaded:
                 self._stored.update(overlay.changed)
             for key, text in overlay.changed.items():
                 if key in self._handed:

@@ -49,9 +49,9 @@ async def take_all_async(locks: Sequence[Lock]) -> None:
 
 def try_all(locks: Sequence[Lock]) -> bool:
     """Take all or none, without waiting."""
-    for count, lock in enumerate(locks):
-        if not lock.acquire(blocking=False):
-            release_all(locks[:count])
+    for lock in locks:
+        if not lock.acquire(False):
+            release_all(locks[: locks.index(lock)])
             return False
     return True
 

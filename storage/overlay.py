@@ -108,22 +108,28 @@ class Overlay:
             self._tail = reversed(self.state.key_list())
         return next((key for key in self._tail if key not in self.removed), None)
 
-    def gather(self) -> None:
-        """Look through the values that were handed out for changes in place, and find out what the engine has to do.
+    def gather(self) -> bool:
+        """Look through the values that were handed out for changes in place, and find out what the engine has to do, if anything.
 
         Raises ValueRefused for a value that was changed into one that cannot be kept.
         """
-        for key in list(self._handed):
+        for key in tuple(self._handed):
             text = encode_item(self.state.name, key, self._values[key])
             if key in self.added:
                 self.added[key] = text
             elif not same_text(text, self.changed.get(key) or self.before[key]):
                 self.changed[key] = text
-        gathered = self.gathered
-        gathered += [(key, None) for key in self.removed]
-        gathered += [(key, text) for key, text in self.changed.items() if text != bytes(self.before[key])]
-        gathered += self.added.items()
+        gathered: list[tuple[str, Encoded | None]] = []
+        if self.removed:
+            gathered += [(key, None) for key in self.removed]
+        for item in self.changed.items():
+            if item[1] != bytes(self.before[item[0]]):
+                gathered.append(item)
+        if self.added:
+            gathered += self.added.items()
+        self.gathered = gathered
         self.version = self.state.engine.version
+        return bool(gathered)
 
     def undo(self) -> list[tuple[str, Encoded | None]]:
         """What brings an engine that did what was gathered back to the committed content.

@@ -57,4 +57,4 @@ def _save(states: Sequence[DictState], find: Callable[[DictState], Overlay]) -> 
     if overlays:
         commit.commit(overlays, Origin(), sync=False)
     for overlay in overlays:
-        overlay.state.apply_saved(overlay, overlay.version)
+        overlay.state.apply_saved(overlay)

@@ -16,7 +16,7 @@ from storage.database_interface import Origin
 from storage.dict_state import DictState
 from storage.errors import StorageError, StoreClosed
 from storage.overlay import Overlay
-from storage.scope import CLOSED, Scope, enclosing, enclosing_of, innermost
+from storage.scope import CLOSED, Scope, enclosing, innermost
 
 
 class Transaction(Scope):
@@ -54,11 +54,11 @@ class Transaction(Scope):
         self.is_open = False  # what still runs in worker threads counts as outside from here on
         try:
             if kind is None and self.overlays:
-                overlays = self._gather()
-                changed = [overlay for overlay in overlays if overlay.gathered]
+                overlays, changed = self._gather()
                 if changed:
                     commit.commit(changed, self._origin, sync=self._sync)
-                _apply(overlays)
+                for overlay in overlays:
+                    overlay.state.apply(overlay)
         finally:
             self._end()
 
@@ -67,8 +67,10 @@ class Transaction(Scope):
             if not locks.try_all(self.locks):
                 await locks.take_all_async(self.locks)
             try:
-                if any(state.seen != state.engine.version for state in self._members):
-                    await asyncio.to_thread(_refresh, self._members)
+                for state in self._members:
+                    if state.seen != state.engine.version:
+                        await asyncio.to_thread(_refresh, self._members)
+                        break
                 self._open()
             except BaseException:
                 locks.release_all(self.locks)
@@ -79,23 +81,24 @@ class Transaction(Scope):
         if self._joined:
             return
         self.is_open = False
-        cancelled = None
         try:
             if kind is None and self.overlays:
-                overlays = self._gather()
-                changed = [overlay for overlay in overlays if overlay.gathered]
+                overlays, changed = self._gather()
                 if changed:
-                    cancelled = await commit.commit_async(changed, self._origin, sync=self._sync)
-                _apply(overlays)
+                    await commit.commit_async(changed, self._origin, sync=self._sync)
+                for overlay in overlays:
+                    overlay.state.apply(overlay)
         finally:
             self._end()
-        if cancelled is not None:
-            raise cancelled
 
     def _joins(self) -> bool:
+        """Whether this is inside another transaction of the same owner. Otherwise `parent` is the one around it."""
         if self.is_open:
             raise StorageError("this transaction object is open already; ask for a new one to nest")
-        self._joined = enclosing_of(self.owner) is not None
+        self.parent = current = enclosing()
+        while current is not None and current.owner is not self.owner:
+            current = current.parent
+        self._joined = current is not None and current.is_open
         return self._joined
 
     def _open(self) -> None:
@@ -104,17 +107,19 @@ class Transaction(Scope):
                 raise StoreClosed(f"{state.name} was closed")
         for state in self._members:
             state.scope = self
-        self.overlays = {}
-        self.parent = enclosing()
         self.is_open = True
         innermost.set(self)
 
-    def _gather(self) -> list[Overlay]:
-        """In the order of the members, because that is the order of the commits."""
-        overlays = [self.overlays[state] for state in self._members if state in self.overlays]
-        for overlay in overlays:
-            overlay.gather()
-        return overlays
+    def _gather(self) -> tuple[list[Overlay], list[Overlay]]:
+        """All overlays, and those that an engine has to hear of, in the order of the members: that is the order of the commits."""
+        overlays, changed = [], []
+        for state in self._members:
+            overlay = self.overlays.get(state)
+            if overlay is not None:
+                overlays.append(overlay)
+                if overlay.gather():
+                    changed.append(overlay)
+        return overlays, changed
 
     def _end(self) -> None:
         for state in self._members:
@@ -150,11 +155,6 @@ class Edit:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._own is not None:
             self._own.__exit__(kind, error, trace)
-
-
-def _apply(overlays: Sequence[Overlay]) -> None:
-    for overlay in overlays:
-        overlay.state.apply(overlay, overlay.version)
 
 
 def _refresh(members: Sequence[DictState]) -> None:
