@@ -44,7 +44,7 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     for part in PARTS:
         source = parts.get(part) if parts.get(part) is not None else whole.get(part)
         names[part] = os.fspath(source) if isinstance(source, str | os.PathLike) else part
-        # A db config stays what it is: its own loader reads the file, and names it in its faults.
+        # A db config has its own loader, which reads the file and names it in its faults.
         raw[part] = (source if source is not None else []) if part == "db_config" else _read(part, source, faults)
     log = _collect(faults, lambda: parse_log(_object(raw["log_config"], names["log_config"]), names["log_config"])) or LogConfig()
     service_raw = _collect(faults, lambda: _object(raw["service_config"], names["service_config"])) or {}
@@ -53,9 +53,11 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     lists = service or _collect([], lambda: parse_service({"plugins": service_raw.get("plugins", [])}, "")) or ServiceConfig()
     entries = _with(lists.plugins, plugin_config)
     plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"])) or Plugins()
-    _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES))
+    dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
     if faults:
         raise ConfigError(faults)
+    # From here on nobody reads the files again, so that all channels have the same config.
+    raw["db_config"] = [entry.model_dump() for entry in dicts]
     return Settings(lists, log, plugins, raw)
 
 
