@@ -63,7 +63,7 @@ class ChannelService(Queries):
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Outbox], object]]] = {}
         self._tasks = Tasks()
-        self._timers = Timers(self, lambda: self.plugins, clock)
+        self.timers = Timers(self, lambda: self.plugins, clock)
         self._up = asyncio.Event()
         self._stop_asked = asyncio.Event()
 
@@ -81,9 +81,9 @@ class ChannelService(Queries):
         except BaseException:
             await self.stop()
             raise
-        self.spawn(self._timers.run(), name="timers")
+        self.spawn(self.timers.run(), name="timers", endless=True)
         if self.settings.service.checkin_interval:
-            self.spawn(self._check_in(), name="check-in")
+            self.spawn(self._check_in(), name="check-in", endless=True)
         self._up.set()
         log.info("service %s is up with %d channels and the plugins %s", self.service_id, len(self._hosted), ", ".join(self.plugins.loaded))
 
@@ -178,13 +178,20 @@ class ChannelService(Queries):
         """Hand any object to `on_spell`."""
         await self.on_spell(obj)
 
-    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Run `work` beside the channels, as a task that is cancelled when the service stops. On the event loop."""
-        self._tasks.spawn(work, name=name)
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str, endless: bool = False) -> None:
+        """Run `work` beside the channels, as a task that is cancelled when the service stops. On the event loop.
+
+        `endless` work goes on until then; `settle` does not wait for it.
+        """
+        self._tasks.spawn(work, name=name, endless=endless)
+
+    async def settle(self) -> None:
+        """Wait until the work beside the channels has ended."""
+        await self._tasks.settle()
 
     def wake_timers(self) -> None:
         """Look at the schedules again: something was added. On the event loop."""
-        self._timers.wake()
+        self.timers.wake()
 
     async def _route(self, turn: Turn) -> None:
         await dispatch(self, turn, self._hosted[turn.channel_id].findings)

@@ -15,7 +15,7 @@ from plugins._events import Button, CanvasItem, UpEvent
 from plugins._messages import Message, compose
 from plugins._people import Channel, Member
 from plugins._progress import Progress
-from plugins._schedule import DICT, Schedule, moment
+from plugins._schedule import SCHEDULES, Schedule, moment
 from plugins._turn import Turn
 
 if TYPE_CHECKING:
@@ -134,11 +134,11 @@ class Context:
             raise PluginError("only plugins schedule")
         due = moment(when, self.clock())
         self.after_commit(self._turn.service.wake_timers)
-        return Schedule(self.storage.system(DICT)).add(due, self.plugin.name, function, arguments, self._member_id)
+        return Schedule(self.storage.system(SCHEDULES)).add(due, self.plugin.name, function, arguments, self._member_id)
 
     def cancel(self, key: str) -> bool:
         """Forget what `schedule` returned this key for; False if it has run already."""
-        return Schedule(self.storage.system(DICT)).cancel(key)
+        return Schedule(self.storage.system(SCHEDULES)).cancel(key)
 
     def after_commit(self, call: Callable[[], Awaitable[None] | None]) -> None:
         """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""

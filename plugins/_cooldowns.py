@@ -9,6 +9,9 @@ from plugins._durations import format_duration
 from plugins._people import Member
 from plugins._rules import Cooldown
 
+COOLDOWNS = "cooldowns"
+"""The name of the system dict."""
+
 
 class Cooldowns:
     """The rests of all commands of one channel: when each was used last, and who was told since."""

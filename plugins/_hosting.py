@@ -11,8 +11,10 @@ from plugins._bar_spec import BarSpec, bars_of
 from plugins._channel import Channel
 from plugins._clock import use_clock
 from plugins._config import ChannelConfig, ChannelLimits
+from plugins._cooldowns import COOLDOWNS
 from plugins._events import ChannelInfo, Down
 from plugins._runner import Runner, Wiring
+from plugins._schedule import SCHEDULES
 from plugins._state import ChannelState
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ class HostedChannel:
 async def host(config: ChannelConfig, storage: MoobiusStorage, limits: ChannelLimits, bars: Sequence[BarSpec], wiring: Wiring) -> HostedChannel:
     """Put a channel together over its open storage; its queue does not run yet."""
     state = await asyncio.to_thread(ChannelState, storage, limits)
+    for name in (SCHEDULES, COOLDOWNS):
+        # Made now, since a transaction can use a dict but not add one.
+        await asyncio.to_thread(storage.system, name)
 
     def describe(member_id: str) -> dict[str, object]:
         if not bars:

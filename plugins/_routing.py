@@ -9,7 +9,7 @@ from typing import Any
 
 from plugins._clock import use_clock
 from plugins._context import Context
-from plugins._cooldowns import Cooldowns
+from plugins._cooldowns import COOLDOWNS, Cooldowns
 from plugins._parsing import parse
 from plugins._rules import check_role
 from plugins._watch import Watched
@@ -28,7 +28,7 @@ async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = froze
     check_role(command.name, command.rules, member)
     values = parse(match, own.channel)
     if command.rules.cooldowns:
-        refusal = Cooldowns(own.storage.system("cooldowns"), own.clock()).begin(command.name, command.rules.cooldowns, member)
+        refusal = Cooldowns(own.storage.system(COOLDOWNS), own.clock()).begin(command.name, command.rules.cooldowns, member)
         if refusal is not None:
             own.refuse(refusal)
             return
@@ -40,6 +40,11 @@ async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = froze
 
 async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
     """Call the hook of that name in every plugin that has it, in the order of the config."""
+    if hook == "on_join":
+        # Made now, not when first used: what a bar regains counts from here on.
+        for spec in ctx.plugins.bars:
+            if spec.owner == "member":
+                spec.of(ctx.storage, ctx.member.id)
     for plugin, function in ctx.plugins.hooks(hook):
         await run_function(ctx.for_plugin(plugin), hook, function, *body)
 

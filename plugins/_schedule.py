@@ -13,7 +13,7 @@ from plugins._errors import PluginError
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _MARK = "__mooring_every__"
-DICT = "schedules"
+SCHEDULES = "schedules"
 """The name of the system dict."""
 
 

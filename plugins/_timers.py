@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from plugins._errors import CommandError
 from plugins._routing import run_function
-from plugins._schedule import DICT, Entry, Schedule
+from plugins._schedule import SCHEDULES, Entry, Schedule
 
 if TYPE_CHECKING:
     from plugins._context import Context
@@ -54,7 +54,7 @@ class Timers:
         timers = [timer for plugin in self._plugins().loaded.values() for timer in plugin.timers]
 
         async def note(ctx: Context) -> None:
-            schedule = Schedule(ctx.storage.system(DICT))
+            schedule = Schedule(ctx.storage.system(SCHEDULES))
             for timer in timers:
                 schedule.begin(timer, self._clock())
 
@@ -72,7 +72,7 @@ class Timers:
         await asyncio.gather(*(self._run_channel(channel_id) for channel_id in self._service.channel_ids()))
 
     def _schedule(self, channel_id: str) -> Schedule:
-        return Schedule(self._service.channels[channel_id].system(DICT))
+        return Schedule(self._service.channels[channel_id].system(SCHEDULES))
 
     async def _run_channel(self, channel_id: str) -> None:
         for entry in self._schedule(channel_id).due(self._clock()):
@@ -83,7 +83,7 @@ class Timers:
 
     async def _run_entry(self, entry: Entry, ctx: Context) -> None:
         # Looked up again inside the transaction: it may have been cancelled, or run by another process.
-        if Schedule(ctx.storage.system(DICT)).take(entry.key, self._clock()) is None:
+        if Schedule(ctx.storage.system(SCHEDULES)).take(entry.key, self._clock()) is None:
             return
         plugin = self._plugins().loaded.get(entry.plugin)
         function = getattr(plugin.module, entry.function, None) if plugin else None
@@ -98,7 +98,7 @@ class Timers:
             logger.error("%s.%s failed in channel %s", entry.plugin, entry.function, channel_id, exc_info=error)
 
         async def note(ctx: Context) -> None:
-            Schedule(ctx.storage.system(DICT)).take(entry.key, self._clock())
+            Schedule(ctx.storage.system(SCHEDULES)).take(entry.key, self._clock())
             if isinstance(error, CommandError):
                 ctx.reply(str(error))
 
