@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from plugins._agents import Agents
 from plugins._cli import build_app
 from plugins._clock import Clock
+from plugins._config import ChannelConfig
 from plugins._context import Context
 from plugins._dispatch import dispatch
 from plugins._events import Acknowledgement, Down, UpEvent
@@ -74,7 +75,8 @@ class ChannelService(Queries):
         self._gateways.use_loop(asyncio.get_running_loop())
         try:
             await self.before_channel_init()
-            await asyncio.gather(*(self._open(channel.id) for channel in self.settings.service.channels))
+            for channel in self.settings.service.channels:
+                await self._open(channel)
             for plugin, hook in self.plugins.hooks("on_start"):
                 await call(hook, self, plugin.config)
             await self.on_start()
@@ -122,12 +124,11 @@ class ChannelService(Queries):
         """Let `run` come to its end."""
         self._stop_asked.set()
 
-    async def _open(self, channel_id: str) -> None:
+    async def _open(self, config: ChannelConfig) -> None:
+        channel_id = config.id
         await self.on_channel_init(channel_id)
-        service = self.settings.service
-        config = next(channel for channel in service.channels if channel.id == channel_id)
         wiring = Wiring(self, self._route, self._follow, self._gateways.deliver, self.clock)
-        channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], service.limits, self.plugins.bars, wiring)
+        channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], self.settings.service.limits, self.plugins.bars, wiring)
         channel.queue.start()
         for act in self._early.pop(channel_id, []):
             await self.send(channel_id, act)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from plugins._events import TEXT, Acknowledgement, ButtonClick, Down, MessageBody, MessageContent, SimpleAction, UpBody, UpEvent, UpType
 from service import ChannelService
@@ -42,12 +42,15 @@ class Recorder:
         return next(down.body for down in reversed(self.downs) if down.type == kind and down.channel_id == channel)
 
 
-class Driver:
+S = TypeVar("S", bound=ChannelService)
+
+
+class Driver(Generic[S]):
     """Lets members act. Each call is one event with an id of its own, unless `request` names one."""
 
     _run_number = itertools.count()
 
-    def __init__(self, service: ChannelService, recorder: Recorder) -> None:
+    def __init__(self, service: S, recorder: Recorder) -> None:
         self.service = service
         self.recorder = recorder
         self._requests = itertools.count()
@@ -78,13 +81,13 @@ def json_dicts(root: Path, *names: str) -> list[dict[str, Any]]:
 @asynccontextmanager
 async def running(
     root: Path,
-    cls: type[ChannelService] = ChannelService,
+    cls: type[S] = ChannelService,  # type: ignore[assignment]
     *,
     channels: Sequence[Any] = ("tavern",),
     plugins: Sequence[Any] = (),
     db_config: list[dict[str, Any]] | None = None,
     **config: Any,
-) -> AsyncIterator[Driver]:
+) -> AsyncIterator[Driver[S]]:
     """A service that keeps its dicts under `root`; further arguments go into its service config, `clock` aside."""
     clock = {"clock": config.pop("clock")} if "clock" in config else {}
     service = cls(

@@ -2,41 +2,45 @@
 
 import asyncio
 import logging
-import os
 import resource
 import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from plugins import Context
 from plugins._errors import CommandError
-from plugins._events import UpEvent
+from plugins._events import Down, MessageBody, SimpleAction, UpEvent
 from plugins._host import ChannelBusy, ServiceStopping, UnknownChannel
 from plugins._runner import NOT_A_MEMBER, UNAVAILABLE
 from plugins._turn import current_turn
 from service import ChannelService
-from tests.service_for_tests import running
+from storage import files
+from tests.service_for_tests import Driver, Recorder, running
 from tests.storage.engines_for_tests import FourMethods
 
 
 class Bot(ChannelService):
     """Does with a channel's dicts what its members say."""
 
-    def __init__(self, **config):
+    def __init__(self, **config: Any) -> None:
         super().__init__(**config)
         self.gate = asyncio.Event()
-        self.order = []
-        self.engines = []
+        self.order: list[str] = []
+        self.engines: list[FourMethods] = []
         self.handled = 0
 
-    async def on_channel_init(self, channel_id):
+    async def on_channel_init(self, channel_id: str) -> None:
         await super().on_channel_init(channel_id)
         engine = FourMethods()
         self.channels[channel_id].put("shelf", engine)
         self.engines.append(engine)
 
-    async def on_message_up(self, message):
+    async def on_message_up(self, message: MessageBody) -> None:
         storage = self.channels[message.channel_id]
-        word, _, rest = message.content.text.partition(" ")
+        word, _, rest = (message.content.text or "").partition(" ")
         self.handled += 1
         match word:
             case "add":
@@ -73,7 +77,7 @@ class Bot(ChannelService):
 
 
 @pytest.fixture
-async def bot(tmp_path):
+async def bot(tmp_path: Path) -> AsyncIterator[Driver[Bot]]:
     async with running(tmp_path, Bot, channels=["tavern", "library"]) as driver:
         await driver.join("ann", "bob")
         await driver.join("ann", channel="library")
@@ -83,8 +87,8 @@ async def bot(tmp_path):
 # -- whole or not at all -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "told"), [("raise", "Something went wrong here"), ("refuse", "That cannot be."), ("cancel", "Something went wrong")])
-async def test_a_handler_that_raises_leaves_nothing_but_the_error_line(bot, text, told):
+@pytest.mark.parametrize(("text", "told"), [("raise", "Something went wrong"), ("refuse", "That cannot be."), ("cancel", "Something went wrong")])
+async def test_a_handler_that_raises_leaves_nothing_but_the_error_line(bot: Driver[Bot], text: str, told: str) -> None:
     await bot.say("ann", "add 5")
     await bot.say("ann", "nest a")
     before = len(bot.recorder.downs)
@@ -98,18 +102,19 @@ async def test_a_handler_that_raises_leaves_nothing_but_the_error_line(bot, text
     assert (line.body.content.text, line.recipients, line.body.context) == (answer.message, frozenset({"ann"}), {"error": True})
 
 
-async def test_after_a_raising_handler_the_channel_goes_on(bot):
+async def test_after_a_raising_handler_the_channel_goes_on(bot: Driver[Bot]) -> None:
     await bot.say("ann", "raise")
     assert (await bot.say("bob", "add 3")).ok
     assert bot.service.channels["tavern"].health_bars["bob"] == 3
 
 
-async def test_the_log_has_the_traceback_under_the_reference_that_the_member_was_told(bot, caplog):
+async def test_the_log_has_the_traceback_under_the_reference_that_the_member_was_told(bot: Driver[Bot], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = await bot.say("ann", "raise")
     reference = answer.message.partition("reference ")[2].partition(")")[0]
     [record] = [record for record in caplog.records if reference in record.getMessage()]
     assert len(reference) == 6
+    assert record.exc_info is not None
     assert record.exc_info[0] is RuntimeError
     assert "secret-4711" not in answer.message
 
@@ -117,7 +122,7 @@ async def test_the_log_has_the_traceback_under_the_reference_that_the_member_was
 # -- once --------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_same_event_again_is_answered_and_not_done_again(bot):
+async def test_the_same_event_again_is_answered_and_not_done_again(bot: Driver[Bot]) -> None:
     first = await bot.say("ann", "add 5", request="one")
     said = len(bot.recorder.downs)
     again = await bot.say("ann", "add 5", request="one")
@@ -126,25 +131,25 @@ async def test_the_same_event_again_is_answered_and_not_done_again(bot):
     assert len(bot.recorder.downs) == said
 
 
-async def test_twice_at_the_same_moment_is_once(bot):
+async def test_twice_at_the_same_moment_is_once(bot: Driver[Bot]) -> None:
     answers = await asyncio.gather(*(bot.say("ann", "add 5", request="one") for _ in range(20)))
     assert sorted(answer.repeated for answer in answers) == [False] + [True] * 19
     assert bot.service.channels["tavern"].health_bars["ann"] == 5
 
 
-async def test_a_refusal_is_repeated_too(bot):
+async def test_a_refusal_is_repeated_too(bot: Driver[Bot]) -> None:
     first = await bot.say("ann", "refuse", request="one")
     again = await bot.say("ann", "refuse", request="one")
     assert (again.ok, again.message, again.repeated) == (False, first.message, True)
     assert bot.recorder.texts("ann").count("That cannot be.") == 1
 
 
-async def test_the_same_id_from_another_member_or_channel_is_another_event(bot):
+async def test_the_same_id_from_another_member_or_channel_is_another_event(bot: Driver[Bot]) -> None:
     for member, channel in [("ann", "tavern"), ("bob", "tavern"), ("ann", "library")]:
         assert not (await bot.say(member, "add 1", channel, request="one")).repeated
 
 
-async def test_once_only_holds_over_a_restart(tmp_path):
+async def test_once_only_holds_over_a_restart(tmp_path: Path) -> None:
     for repeated in (False, True):
         async with running(tmp_path, Bot) as driver:
             await driver.join("ann")
@@ -156,7 +161,7 @@ async def test_once_only_holds_over_a_restart(tmp_path):
 # -- one order ---------------------------------------------------------------------------------------------------------
 
 
-async def test_events_of_a_channel_are_handled_in_the_order_in_which_they_came(bot):
+async def test_events_of_a_channel_are_handled_in_the_order_in_which_they_came(bot: Driver[Bot]) -> None:
     first = asyncio.create_task(bot.say("ann", "wait first"))
     others = [asyncio.create_task(bot.say("bob", f"note {number}")) for number in range(50)]
     await asyncio.sleep(0)
@@ -165,7 +170,7 @@ async def test_events_of_a_channel_are_handled_in_the_order_in_which_they_came(b
     assert bot.service.order == ["first begins", "first ends", *map(str, range(50))]
 
 
-async def test_a_handler_that_hangs_holds_up_its_own_channel_only(bot):
+async def test_a_handler_that_hangs_holds_up_its_own_channel_only(bot: Driver[Bot]) -> None:
     hanging = asyncio.create_task(bot.say("ann", "wait tavern"))
     behind = asyncio.create_task(bot.say("bob", "add 1"))
     assert (await bot.say("ann", "add 1", "library")).ok
@@ -176,7 +181,7 @@ async def test_a_handler_that_hangs_holds_up_its_own_channel_only(bot):
     assert (await behind).ok
 
 
-async def test_a_full_queue_turns_events_down_and_loses_none_that_it_took(tmp_path):
+async def test_a_full_queue_turns_events_down_and_loses_none_that_it_took(tmp_path: Path) -> None:
     async with running(tmp_path, Bot, limits={"queue_length": 3}) as driver:
         await driver.join("ann")
         first = asyncio.create_task(driver.say("ann", "wait x"))
@@ -191,7 +196,7 @@ async def test_a_full_queue_turns_events_down_and_loses_none_that_it_took(tmp_pa
         assert driver.service.channels["tavern"].health_bars["ann"] == 3
 
 
-async def test_a_sender_who_went_away_is_handled_all_the_same(bot):
+async def test_a_sender_who_went_away_is_handled_all_the_same(bot: Driver[Bot]) -> None:
     blocker = asyncio.create_task(bot.say("ann", "wait x"))
     gone = asyncio.create_task(bot.say("bob", "add 7"))
     await asyncio.sleep(0)
@@ -202,7 +207,7 @@ async def test_a_sender_who_went_away_is_handled_all_the_same(bot):
     assert bot.service.channels["tavern"].health_bars["bob"] == 7
 
 
-async def test_unknown_channels_and_strangers_are_turned_down(bot):
+async def test_unknown_channels_and_strangers_are_turned_down(bot: Driver[Bot]) -> None:
     with pytest.raises(UnknownChannel, match="attic"):
         await bot.say("ann", "add 1", "attic")
     answer = await bot.say("eve", "add 1")
@@ -210,18 +215,18 @@ async def test_unknown_channels_and_strangers_are_turned_down(bot):
     assert "eve" not in bot.service.channels["tavern"].health_bars
 
 
-async def test_after_a_stop_nothing_is_taken(tmp_path):
+async def test_after_a_stop_nothing_is_taken(tmp_path: Path) -> None:
     async with running(tmp_path, Bot) as driver:
         await driver.join("ann")
         channel = driver.service._hosted["tavern"]
     with pytest.raises(ServiceStopping):
-        await channel.queue.submit(UpEvent("refresh", "x", "tavern", "ann", None))
+        await channel.queue.submit(UpEvent("refresh", "x", "tavern", "ann", SimpleAction("refresh", "tavern", "ann")))
 
 
 # -- nothing said before it is kept ------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_said_if_an_engine_refuses_the_commit(bot, caplog):
+async def test_nothing_is_said_if_an_engine_refuses_the_commit(bot: Driver[Bot], caplog: pytest.LogCaptureFixture) -> None:
     await bot.say("ann", "add 5")
     bot.service.engines[0].broken.add("key")
     before = len(bot.recorder.downs)
@@ -239,7 +244,7 @@ async def test_nothing_is_said_if_an_engine_refuses_the_commit(bot, caplog):
     assert bot.service.channels["tavern"].health_bars["ann"] == "shelved"
 
 
-async def test_a_full_disk_undoes_the_event_and_the_next_one_works_when_there_is_room(bot):
+async def test_a_full_disk_undoes_the_event_and_the_next_one_works_when_there_is_room(bot: Driver[Bot]) -> None:
     await bot.say("ann", "add 5")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
@@ -256,16 +261,12 @@ async def test_a_full_disk_undoes_the_event_and_the_next_one_works_when_there_is
     assert bot.service.channels["tavern"].health_bars["ann"] == 6
 
 
-async def test_when_a_reply_arrives_its_change_is_on_disk(tmp_path):
+async def test_when_a_reply_arrives_its_change_is_on_disk(tmp_path: Path) -> None:
     """Another process, which sees only the disk, finds the change at the moment at which the reply leaves."""
-    found = []
+    found: list[bool] = []
 
-    class Looking:
-        address = ""
-
-        def stop_accepting(self): ...
-
-        def deliver(self, channel_id, downs):
+    class Looking(Recorder):
+        def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
             written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
             found.extend(f'"ann",{down.body.content.text.split()[-1]}'.encode() in written for down in downs if down.type == "message_down")
 
@@ -277,14 +278,12 @@ async def test_when_a_reply_arrives_its_change_is_on_disk(tmp_path):
     assert found == [True] * 5
 
 
-async def test_a_gateway_that_fails_keeps_nothing_from_the_others(bot, caplog):
-    class Failing:
-        address = ""
-
-        def stop_accepting(self):
+async def test_a_gateway_that_fails_keeps_nothing_from_the_others(bot: Driver[Bot], caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Recorder):
+        def stop_accepting(self) -> None:
             raise OSError("no")
 
-        def deliver(self, channel_id, downs):
+        def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
             raise ValueError("no")
 
     bot.service._gateways._attached.insert(0, Failing())
@@ -295,10 +294,10 @@ async def test_a_gateway_that_fails_keeps_nothing_from_the_others(bot, caplog):
 # -- work of plugins ---------------------------------------------------------------------------------------------------
 
 
-async def test_work_in_a_channel_waits_its_turn_and_returns_its_result(bot):
+async def test_work_in_a_channel_waits_its_turn_and_returns_its_result(bot: Driver[Bot]) -> None:
     waiting = asyncio.create_task(bot.say("ann", "wait x"))
 
-    async def work(ctx):
+    async def work(ctx: Context) -> str:
         ctx.storage.mana_bars["work"] = True
         ctx.reply("worked")
         return bot.service.order[-1]
@@ -311,8 +310,8 @@ async def test_work_in_a_channel_waits_its_turn_and_returns_its_result(bot):
     assert bot.recorder.texts()[-1] == "worked"
 
 
-async def test_work_that_raises_is_undone_and_raises_where_it_was_asked_for(bot):
-    async def work(ctx):
+async def test_work_that_raises_is_undone_and_raises_where_it_was_asked_for(bot: Driver[Bot]) -> None:
+    async def work(ctx: Context) -> None:
         ctx.storage.mana_bars["work"] = True
         ctx.reply("never")
         raise LookupError("mine")
@@ -323,12 +322,12 @@ async def test_work_that_raises_is_undone_and_raises_where_it_was_asked_for(bot)
     assert "never" not in bot.recorder.texts()
 
 
-async def test_work_inside_an_event_of_the_same_channel_belongs_to_that_event(bot):
-    async def outer(ctx):
+async def test_work_inside_an_event_of_the_same_channel_belongs_to_that_event(bot: Driver[Bot]) -> None:
+    async def outer(ctx: Context) -> None:
         await bot.service.in_channel("tavern", inner)
         raise LookupError
 
-    async def inner(ctx):
+    async def inner(ctx: Context) -> None:
         ctx.storage.mana_bars["inner"] = True
 
     with pytest.raises(LookupError):
@@ -336,33 +335,37 @@ async def test_work_inside_an_event_of_the_same_channel_belongs_to_that_event(bo
     assert "inner" not in bot.service.channels["tavern"].mana_bars
 
 
-async def test_a_task_that_outlives_its_event_is_not_inside_of_it(bot):
-    seen = []
+async def test_a_task_that_outlives_its_event_is_not_inside_of_it(bot: Driver[Bot]) -> None:
+    tasks: list[asyncio.Task[None]] = []
+    seen: list[str] = []
 
-    async def later():
-        await asyncio.sleep(0)
-        while current_turn.get().open:
+    async def later() -> None:
+        turn = current_turn.get()
+        while turn is None or turn.open:
             await asyncio.sleep(0)
         await bot.service.send_message("from a task", "tavern")
         seen.append(bot.recorder.texts()[-1])
 
-    async def work(ctx):
-        seen.append(asyncio.create_task(later()))
+    async def work(ctx: Context) -> None:
+        tasks.append(asyncio.create_task(later()))
 
     await bot.service.in_channel("tavern", work)
-    await seen[0]
-    assert seen[1] == "from a task"
+    await tasks[0]
+    assert seen[0] == "from a task"
 
 
-async def test_calls_after_the_commit_run_once_and_only_then(bot, caplog):
-    calls = []
+async def test_calls_after_the_commit_run_once_and_only_then(bot: Driver[Bot], caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[str] = []
 
-    async def slow():
+    async def slow() -> None:
         calls.append("awaited")
 
-    async def work(ctx):
+    def fail() -> None:
+        raise LookupError("too late to undo anything")
+
+    async def work(ctx: Context) -> None:
         ctx.after_commit(lambda: calls.append(bot.recorder.texts()[-1]))
-        ctx.after_commit(lambda: 1 / 0)
+        ctx.after_commit(fail)
         ctx.after_commit(slow)
         ctx.reply("said")
         assert calls == []
@@ -371,7 +374,7 @@ async def test_calls_after_the_commit_run_once_and_only_then(bot, caplog):
     await asyncio.sleep(0)
     assert calls == ["said", "awaited"]
 
-    async def failing(ctx):
+    async def failing(ctx: Context) -> None:
         ctx.after_commit(lambda: calls.append("never"))
         raise LookupError
 
@@ -380,13 +383,17 @@ async def test_calls_after_the_commit_run_once_and_only_then(bot, caplog):
     assert "never" not in calls
 
 
-async def test_progress_from_a_thread_arrives_on_the_loop(bot):
+async def test_progress_from_a_thread_arrives_on_the_loop(bot: Driver[Bot]) -> None:
     here = threading.get_ident()
-    threads = []
-    deliver = bot.recorder.deliver
-    bot.recorder.deliver = lambda channel, downs: (threads.append(threading.get_ident()), deliver(channel, downs))
+    threads: list[int] = []
 
-    async def work(ctx):
+    class Watching(Recorder):
+        def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
+            threads.append(threading.get_ident())
+
+    bot.service.attach(Watching())
+
+    async def work(ctx: Context) -> None:
         progress = ctx.progress("Fetching", 3)
         await asyncio.to_thread(progress.update, 2)
 
@@ -399,14 +406,19 @@ async def test_progress_from_a_thread_arrives_on_the_loop(bot):
 # -- many channels -----------------------------------------------------------------------------------------------------
 
 
-async def test_fifty_channels_commit_together(tmp_path, monkeypatch):
+async def test_fifty_channels_commit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"room{number}" for number in range(50)]
-    syncs = []
-    sync = os.fdatasync
+    syncs: list[int] = []
+    sync = files._sync_data
+
+    def counted(descriptor: int) -> None:
+        syncs.append(descriptor)
+        sync(descriptor)
+
     async with running(tmp_path, Bot, channels=names) as driver:
         for name in names:
             await driver.join("ann", channel=name)
-        monkeypatch.setattr(os, "fdatasync", lambda file: (syncs.append(file), sync(file)))
+        monkeypatch.setattr(files, "_sync_data", counted)
         await asyncio.gather(*(driver.say("ann", "add 1", name) for name in names for _ in range(10)))
         assert [driver.service.channels[name].health_bars["ann"] for name in names] == [10] * 50
     assert 0 < len(syncs) < 250, "500 commits of channels that wait at the same time share their syncs"
