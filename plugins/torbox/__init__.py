@@ -1,0 +1,38 @@
+"""The TorBox cache: what a TorBox account holds, listed, searched and kept up to date."""
+
+from __future__ import annotations
+
+from plugins import Service
+from plugins.torbox import database_functions
+from plugins.torbox.account import Account
+from plugins.torbox.changing_commands import torbox_clear, torbox_import, torbox_link, torbox_restore, torbox_sync
+from plugins.torbox.commands import torbox_info, torbox_list, torbox_search, torbox_stats
+from plugins.torbox.config import Config
+
+__all__ = [
+    "Config",
+    "on_start",
+    "on_stop",
+    "torbox_clear",
+    "torbox_import",
+    "torbox_info",
+    "torbox_link",
+    "torbox_list",
+    "torbox_restore",
+    "torbox_search",
+    "torbox_stats",
+    "torbox_sync",
+]
+
+
+async def on_start(service: Service, config: Config) -> None:
+    account = Account(config, database_functions.pool(), service.show)
+    config.run_with(account)
+    if config.refresh_minutes:
+        service.spawn(account.refresh_all_every(config.refresh_minutes), name="torbox refresh")
+
+
+async def on_stop(_: Service, config: Config) -> None:
+    account = config.account
+    config.run_with(None)
+    await account.close()

@@ -48,8 +48,9 @@ class Limits:
     largest_body: int = 256 * 1024 * 1024
 
 
-def api_url_from_environment() -> str:
-    return os.environ.get(URL_VARIABLE, "").strip() or DEFAULT_API_URL
+def resolve_api_url(configured: str | None = None) -> str:
+    """The environment's address, or else the configured one, or else TorBox's own."""
+    return (os.environ.get(URL_VARIABLE, "").strip() or configured or DEFAULT_API_URL).rstrip("/")
 
 
 class TorBoxClient:
@@ -70,7 +71,7 @@ class TorBoxClient:
         self._sleep = sleep
         timeout = httpx.Timeout(self._limits.timeout, connect=self._limits.connect_timeout)
         # A redirect would carry the key elsewhere, so none is followed.
-        self._http = httpx.AsyncClient(base_url=(api_url or api_url_from_environment()).rstrip("/"), timeout=timeout, follow_redirects=False)
+        self._http = httpx.AsyncClient(base_url=resolve_api_url() if api_url is None else api_url, timeout=timeout, follow_redirects=False)
 
     async def __aenter__(self) -> Self:
         return self

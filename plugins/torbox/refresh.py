@@ -31,12 +31,11 @@ _validate = Record.__pydantic_validator__.validate_python
 
 @dataclass(frozen=True)
 class Generation:
-    """`refreshed_at` is in seconds since 1970, `bytes` the sum of the files' sizes."""
+    """`refreshed_at` is in seconds since 1970, `records` how many there were then."""
 
     number: int
     refreshed_at: float
     records: int
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,21 @@ def generation_of(database: JournalDB) -> Generation | None:
     if content is None:
         return None
     try:
-        return Generation(int(content["number"]), float(content["refreshed_at"]), int(content["records"]), int(content["bytes"]))
+        return Generation(int(content["number"]), float(content["refreshed_at"]), int(content["records"]))
     except (KeyError, TypeError, ValueError):
         return None
 
 
 def replace_generation(
-    database: JournalDB, kind: Kind, records: Iterable[Mapping[str, Any]], *, force: bool = False, skipped: Skipped | None = None
+    database: JournalDB,
+    kind: Kind,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    force: bool = False,
+    skipped: Skipped | None = None,
+    merge: bool = False,
 ) -> Refreshed:
-    """Make `records` the content of the database. A bad record is skipped and counted.
+    """Make `records` the content of the database, or with `merge` part of it. A bad record is skipped and counted.
 
     Raises ImplausibleAnswer, and changes nothing, if next to nothing is left of a list, unless it is forced.
     """
@@ -77,15 +82,14 @@ def replace_generation(
     store = database.store
     with store.writing:
         _, present = store.live_documents(database.default_table_name)
-        if not force:
+        if not force and not merge:
             _refuse_implausible(kind, len(present), len(wanted))
-        changes, counts = _differences(database, present, wanted)
+        changes, counts = _differences(database, present, wanted, keep=merge)
         before = generation_of(database)
         generation = Generation(
             number=before.number + 1 if before else 1,
             refreshed_at=time.time(),
-            records=len(wanted),
-            bytes=sum(record["file_size"] for record in wanted.values()),
+            records=len(present) + counts["added"] - counts["removed"],
         )
         store.commit([*changes, _generation_change(generation)], sync=True)
     return Refreshed(generation, counts["added"], counts["removed"], counts["changed"], skipped)
@@ -117,7 +121,7 @@ def _refuse_implausible(kind: Kind, before: int, after: int) -> None:
 
 
 def _differences(
-    database: JournalDB, present: Mapping[DocumentId, dict[str, Any]], wanted: dict[RecordKey, dict[str, Any]]
+    database: JournalDB, present: Mapping[DocumentId, dict[str, Any]], wanted: dict[RecordKey, dict[str, Any]], *, keep: bool
 ) -> tuple[list[Change], dict[str, int]]:
     table = database.default_table_name
     left = dict(wanted)
@@ -125,6 +129,8 @@ def _differences(
     counts = {"added": 0, "removed": 0, "changed": 0}
     for key, document in present.items():
         record = left.pop(_key_of(document), None)
+        if record is None and keep:
+            continue
         if record is None:
             changes.append(Remove(table, key))
             counts["removed"] += 1
@@ -139,6 +145,12 @@ def _differences(
     return changes, counts
 
 
+def size_of(record: Mapping[str, Any]) -> int:
+    """Bytes; 0 for a record of another form."""
+    size = record.get("file_size")
+    return size if isinstance(size, int) else 0
+
+
 def _key_of(document: Mapping[str, Any]) -> RecordKey:
     """Documents that `insertData` was given may have anything there, and then have no place in a generation."""
     item_id, file_id = document.get("item_id"), document.get("file_id")
@@ -146,5 +158,5 @@ def _key_of(document: Mapping[str, Any]) -> RecordKey:
 
 
 def _generation_change(generation: Generation) -> Put:
-    content = {"number": generation.number, "refreshed_at": generation.refreshed_at, "records": generation.records, "bytes": generation.bytes}
+    content = {"number": generation.number, "refreshed_at": generation.refreshed_at, "records": generation.records}
     return Put(GENERATION_TABLE, 1, *encode_document(content))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tinydb.table import Document
@@ -14,8 +15,16 @@ from plugins.torbox.table import JournalDB
 _BY_KEY = ("item_id", "file_id")
 
 
+Rank = tuple[int, tuple[str, int, int, str]]
+
+
 def search_records(database: JournalDB, text: str) -> list[dict[str, Any]]:
     """The documents in which every word of `text` occurs, best first: by its title, then by its names, then by any field."""
+    return [record for _, record in ranked_search(database, text)]
+
+
+def ranked_search(database: JournalDB, text: str) -> list[tuple[Rank, dict[str, Any]]]:
+    """The same with what they are sorted by, for whoever puts several lists together."""
     words = fold(text).split()
     if not words:
         return []
@@ -27,8 +36,13 @@ def search_records(database: JournalDB, text: str) -> list[dict[str, Any]]:
     for word in others:
         hits = [index for index in hits if word in texts[index]]
     phrase = " ".join(words)
-    ranked = sorted(hits, key=lambda index: (_rank(texts[index], words, phrase), _order(contents[index])))
-    return [_view(keys[index], contents[index]) for index in ranked]
+    ranked = sorted(((_rank(texts[index], words, phrase), _order(contents[index])), index) for index in hits)
+    return [(rank, _view(keys[index], contents[index])) for rank, index in ranked]
+
+
+def by_title(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sorted as a list is read: by title, season, episode and name."""
+    return sorted(records, key=_order)
 
 
 def find_file(database: JournalDB, item_id: int, file_id: int) -> dict[str, Any] | None:
@@ -61,7 +75,6 @@ def _rank(prepared: str, words: list[str], phrase: str) -> int:
 
 
 def _order(content: Content) -> tuple[str, int, int, str]:
-    """Among equals: by title, season and episode, name."""
     return (
         str(content.get(TITLE, "")).casefold(),
         _first_number(content.get("metadata_season")),

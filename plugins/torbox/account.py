@@ -1,0 +1,144 @@
+"""The TorBox account while the service runs: client, databases, and the refreshes under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from plugins._events import Down
+from plugins.torbox.budget import RequestBudget
+from plugins.torbox.client import Limits, TorBoxClient, resolve_api_url
+from plugins.torbox.config import Config
+from plugins.torbox.errors import TorBoxError
+from plugins.torbox.pool import Pool, PoolSettings
+from plugins.torbox.records import KINDS, Collected, Kind, collect
+from plugins.torbox.redaction import KeyMissing, Secrets, install_filter
+from plugins.torbox.refresh import Generation, Refreshed, generation_of, replace_generation
+from plugins.torbox.release_names import KnownNames
+from plugins.torbox.table import JournalDB
+from storage.errors import StorageError
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_CHUNK = 50
+"""Items whose names are read at a time; between two chunks a refresh can be cancelled, and tells how far it is."""
+
+Watcher = Callable[[str, int, int | None], None]
+"""Hears what is being done, how much of it is done, and how much there is to do, if that is known."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the last refresh of a kind failed, and when."""
+
+    at: float
+    reason: str
+
+
+class Account:
+    """On the event loop. `close` ends what is under way."""
+
+    def __init__(self, config: Config, pool: Pool, show: Callable[[Down], None], *, budget: RequestBudget | None = None) -> None:
+        self.config = config
+        self.pool = pool
+        self.show = show
+        """Delivers a down that is kept nowhere."""
+        self.secrets = Secrets(config.api_key_file)
+        self.failures: dict[Kind, Failure] = {}
+        pool.configure(PoolSettings(config.root_dir, config.durability), self.secrets)
+        self.client = TorBoxClient(
+            self.secrets,
+            resolve_api_url(config.api_url),
+            limits=Limits(timeout=config.timeout),
+            budget=budget or RequestBudget(config.requests_per_minute),
+        )
+        self._running: dict[Kind, asyncio.Task[Refreshed]] = {}
+        self._remove_filter = install_filter(self.secrets)
+
+    async def close(self) -> None:
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError, TorBoxError, StorageError, OSError, KeyMissing):
+                await task
+        await self.client.aclose()
+        await asyncio.to_thread(self.pool.close_all)
+        self._remove_filter()
+
+    async def refresh(self, kind: Kind, watch: Watcher, *, force: bool = False) -> Refreshed:
+        """Fetch the list and make it the new generation. Who asks while it is under way gets the outcome of that one.
+
+        Raises TorBoxError, KeyMissing, StorageError and OSError; the generation before is then still there.
+        """
+        running = self._running.get(kind)
+        if running is not None and force:
+            with suppress(TorBoxError):
+                await asyncio.shield(running)
+            running = self._running.get(kind)
+        if running is None:
+            self.secrets.key()
+            running = self._running[kind] = asyncio.create_task(self._refresh(kind, watch, force=force))
+            running.add_done_callback(lambda _: self._running.pop(kind, None))
+        else:
+            watch(f"Waiting for the refresh of {kind} that is under way", 0, None)
+        return await asyncio.shield(running)
+
+    async def refresh_all_every(self, minutes: float) -> None:
+        """Runs until it is cancelled. Failures are logged and tried again the next time."""
+        while True:
+            for kind in KINDS:
+                try:
+                    _log.info("%s: %s", kind, await self.refresh(kind, _unwatched))
+                except (TorBoxError, KeyMissing, StorageError, OSError) as error:
+                    _log.warning("the refresh of %s failed: %s", kind, error)
+            await asyncio.sleep(minutes * 60)
+
+    async def store(self, kind: Kind, items: list[Any], watch: Watcher, *, force: bool = False, merge: bool = False) -> Refreshed:
+        """Make records of listed items and keep them: as a new generation, or added to the one that is there."""
+        known = await self._use(kind, lambda database: KnownNames(database.store.documents(database.default_table_name).values()))
+        all_collected = Collected()
+        for start in range(0, len(items), _CHUNK):
+            watch(f"Reading the names of {kind}", start, len(items))
+            part = await asyncio.to_thread(collect, kind, items[start : start + _CHUNK], known)
+            all_collected.records += part.records
+            all_collected.skipped.count += part.skipped.count
+            all_collected.skipped.reasons += part.skipped.reasons
+        watch(f"Keeping {kind}", len(items), len(items))
+        records, skipped = all_collected.records, all_collected.skipped
+        return await self._use(kind, lambda database: replace_generation(database, kind, records, force=force, skipped=skipped, merge=merge))
+
+    async def generation(self, kind: Kind) -> Generation | None:
+        return await self._use(kind, generation_of)
+
+    def age(self, generation: Generation | None) -> float | None:
+        """Seconds since the list was fetched."""
+        return None if generation is None else max(0.0, time.time() - generation.refreshed_at)
+
+    async def _refresh(self, kind: Kind, watch: Watcher, *, force: bool) -> Refreshed:
+        async def tell(count: int) -> None:
+            watch(f"Fetching {kind}", count, None)
+
+        try:
+            watch(f"Fetching {kind}", 0, None)
+            items = await self.client.list_items(kind, tell)
+            refreshed = await self.store(kind, items, watch, force=force)
+        except (TorBoxError, StorageError, OSError) as error:
+            self.failures[kind] = Failure(time.time(), str(error))
+            raise
+        self.failures.pop(kind, None)
+        return refreshed
+
+    async def _use(self, kind: Kind, work: Callable[[JournalDB], T]) -> T:
+        return await asyncio.to_thread(self.pool.use, kind, work)
+
+
+def _unwatched(_what: str, _done: int, _total: int | None) -> None:
+    pass
