@@ -1,0 +1,42 @@
+"""What the TorBox tests share: a server, a working directory of their own, and no key from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plugins.torbox.database_functions import closeAllDatabases, pool
+from plugins.torbox.pool import Pool, PoolSettings
+from plugins.torbox.redaction import KEY_VARIABLE
+from tests.plugins.torbox.torbox_server import KEY, TorBoxServer
+
+
+@pytest.fixture
+def server() -> Iterator[TorBoxServer]:
+    with TorBoxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    return KEY
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TORBOX_API_KEY", raising=False)
+    monkeypatch.delenv("TORBOX_API_URL", raising=False)
+    yield tmp_path
+    closeAllDatabases()
+    pool().configure(PoolSettings())
+
+
+@pytest.fixture
+def own_pool(tmp_path: Path) -> Iterator[Pool]:
+    own = Pool(PoolSettings(tmp_path / "databases"))
+    yield own
+    own.close_all()
