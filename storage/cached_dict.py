@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Final, overload
 
 from storage import saving
@@ -78,14 +78,14 @@ class CachedDict(MutableMapping[str, Any]):
     def __reversed__(self) -> Iterator[str]:
         return reversed(self._keys())
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> Keys:
         return Keys(self)
 
-    def items(self) -> ItemsView[str, Any]:
+    def items(self) -> Items:
         """Keys and live values. Keys whose values cannot be read are passed over, and stand in `report`."""
         return Items(self)
 
-    def values(self) -> ValuesView[Any]:
+    def values(self) -> Values:
         """Live values; those that cannot be read are passed over, and stand in `report`."""
         return Values(self)
 

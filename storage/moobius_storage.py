@@ -98,7 +98,10 @@ class MoobiusStorage:
         raise AttributeError(f"there is no dict {name!r}: {hint}", name=name, obj=self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__.get("_dicts", {}):
+        dicts = self.__dict__.get("_dicts", {})
+        if name in dicts:
+            if value is dicts[name]:
+                return  # what `storage.bars |= {...}` ends with
             raise AttributeError(f"{name} is a dict of this storage; change its keys, or use its clear() and update()", name=name, obj=self)
         super().__setattr__(name, value)
 

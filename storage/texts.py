@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -42,7 +43,7 @@ def encode_item(name: str, key: str, value: Any) -> bytes:
 
 
 def item_path(name: str, key: str) -> str:
-    return f"{name}[{key!r}]"
+    return f"{name}[{json.dumps(key)}]"
 
 
 def plain_key(key: object) -> str:
