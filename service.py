@@ -18,9 +18,10 @@ from plugins._dispatch import dispatch
 from plugins._events import Acknowledgement, Down, UpEvent
 from plugins._gateways import Gateways
 from plugins._hosting import HostedChannel, host
-from plugins._logging import Secrets
+from plugins._logging import Secrets, set_up_logging
 from plugins._outbox import Outbox
 from plugins._queries import Queries
+from plugins._reloading import reload
 from plugins._routing import call, run_hooks
 from plugins._runner import Wiring
 from plugins._settings import Source, load_settings
@@ -51,15 +52,14 @@ class ChannelService(Queries):
         plugin_config: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         parts = {"account_config": account_config, "service_config": service_config, "db_config": db_config, "log_config": log_config}
-        self.settings = load_settings(config, parts, plugin_config or {})
-        self.config: dict[str, Any] = self.settings.raw
-        self.service_id: str = self.settings.service.service_id
-        self.plugins = self.settings.plugins
+        self._settings = load_settings(config, parts, plugin_config or {})
+        self.config: dict[str, Any] = self._settings.raw
+        self.service_id: str = self._settings.service.service_id
+        self.plugins = self._settings.plugins
         self.channels = {}
-        self.agents = Agents()
-        self.secrets = Secrets()
-        """What must not appear in the log; plugins add to it."""
-        self.clock = clock
+        self._agents = Agents()
+        self._secrets = Secrets()
+        self._clock = clock
         self._gateways = Gateways()
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Outbox], object]]] = {}
@@ -68,14 +68,23 @@ class ChannelService(Queries):
         self._up = asyncio.Event()
         self._stop_asked = asyncio.Event()
 
+    def set_up_logging(self) -> None:
+        """Send the log of the whole process where the log config says; nobody else's handlers stay."""
+        set_up_logging(self._settings.log, self._secrets)
+
+    def keep_secret(self, secret: str) -> None:
+        """Hide this string wherever it would appear in the log."""
+        self._secrets.add(secret)
+
     # -- from start to stop ----------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Set up the channels and let members in. If anything of it fails, everything is closed again."""
         self._gateways.use_loop(asyncio.get_running_loop())
         try:
+            await self._agents.open(self.service_id, self.config["db_config"])
             await self.before_channel_init()
-            for channel in self.settings.service.channels:
+            for channel in self._settings.service.channels:
                 await self._open(channel)
             for plugin, hook in self.plugins.hooks("on_start"):
                 await call(hook, self, plugin.config)
@@ -84,7 +93,7 @@ class ChannelService(Queries):
             await self.stop()
             raise
         self.spawn(self.timers.run(), name="timers", endless=True)
-        if self.settings.service.checkin_interval:
+        if self._settings.service.checkin_interval:
             self.spawn(self._check_in(), name="check-in", endless=True)
         self._up.set()
         log.info("service %s is up with %d channels and the plugins %s", self.service_id, len(self._hosted), ", ".join(self.plugins.loaded))
@@ -92,7 +101,7 @@ class ChannelService(Queries):
     async def stop(self) -> None:
         """Let nobody in, finish the events in hand and those that wait, call `on_stop`, and close the storages."""
         self._gateways.stop_accepting()
-        patience = self.settings.service.stop_timeout
+        patience = self._settings.service.stop_timeout
         await self._tasks.stop(patience)
         await asyncio.gather(*(channel.queue.stop(patience) for channel in self._hosted.values()))
         if self._up.is_set():
@@ -104,6 +113,7 @@ class ChannelService(Queries):
         for channel_id, storage in list(self.channels.items()):
             await self._guarded(f"closing the storage of {channel_id}", asyncio.to_thread(storage.close))
         self.channels.clear()
+        await self._guarded("closing the storage of the agents", self._agents.close())
         log.info("service %s has stopped", self.service_id)
 
     async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
@@ -127,16 +137,18 @@ class ChannelService(Queries):
     async def _open(self, config: ChannelConfig) -> None:
         channel_id = config.id
         await self.on_channel_init(channel_id)
-        wiring = Wiring(self, self._route, self._follow, self._gateways.deliver, self.clock)
-        channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], self.settings.service.limits, self.plugins.bars, wiring)
+        wiring = Wiring(self, self._route, self._follow, self._gateways.deliver, self._clock)
+        channel = self._hosted[channel_id] = await host(
+            config, self.channels[channel_id], self._settings.service.limits, lambda: self.plugins.bars, wiring
+        )
         channel.queue.start()
         for act in self._early.pop(channel_id, []):
-            await self.send(channel_id, act)
+            await self._post(channel_id, act)
         await self.in_channel(channel_id, lambda ctx: run_hooks(ctx, "on_channel_init"), name="on_channel_init")
 
     async def _check_in(self) -> None:
         while True:
-            await asyncio.sleep(self.settings.service.checkin_interval)
+            await asyncio.sleep(self._settings.service.checkin_interval)
             for channel_id in self.channel_ids():
                 await self._guarded(f"on_channel_checkin of {channel_id}", self.on_channel_checkin(channel_id))
 
@@ -162,15 +174,15 @@ class ChannelService(Queries):
 
         return await self._channel(channel_id).queue.run(body)
 
-    async def send(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
+    async def _post(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
         """Let `act` fill the outbox of the event in hand, or of one made for it."""
         turn = current_turn.get()
         if turn is not None and turn.open and turn.channel_id == channel_id:
             act(turn.outbox)
         elif turn is not None and turn.open:
             # Another channel's order cannot be waited for inside of this one's: two that wait for each other would hang.
-            turn.outbox.after_commit(lambda: self.send(channel_id, act))
-        elif channel_id not in self._hosted and any(channel.id == channel_id for channel in self.settings.service.channels):
+            turn.outbox.after_commit(lambda: self._post(channel_id, act))
+        elif channel_id not in self._hosted and any(channel.id == channel_id for channel in self._settings.service.channels):
             self._early.setdefault(channel_id, []).append(act)
         else:
             await self._channel(channel_id).queue.run(lambda turn: _fill(turn, act))
@@ -185,6 +197,11 @@ class ChannelService(Queries):
         `endless` work goes on until then; `settle` does not wait for it.
         """
         self._tasks.spawn(work, name=name, endless=endless)
+
+    async def reload_plugin(self, name: str) -> None:
+        """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
+        self.plugins = await reload(self, self.plugins, name, self._settings.service.plugin_folders)
+        await self.timers.begin()
 
     async def settle(self) -> None:
         """Wait until the work beside the channels has ended."""

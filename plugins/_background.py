@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from plugins._clock import use_clock
 from plugins._errors import CommandError
+from plugins._messages import Message
 from plugins._progress import Progress
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Background:
         """Run `work(ctx)` in the channel's order and in a transaction, in the name of the member who began this."""
         return await self._service.in_channel(self._channel_id, lambda ctx: work(self._take_over(ctx)), name="background")
 
+    async def reply(self, message: Message) -> None:
+        """Answer in the channel, for all of its members."""
+        await self.in_channel(lambda ctx: _send(ctx, [message]))
+
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; what it shows last stays in the channel."""
         progress = Progress(self._service, self._channel_id, self.clock, label=label, total=total, context=self._context)
@@ -53,7 +58,7 @@ class Background:
             await self.in_channel(lambda ctx: _send(ctx, finals))
 
 
-async def _send(ctx: Context, messages: list[Any]) -> None:
+async def _send(ctx: Context, messages: Sequence[Message]) -> None:
     for message in messages:
         ctx.reply(message)
 
@@ -72,8 +77,7 @@ def run_in_background(
             with limit, use_clock(handle.clock):
                 await work(handle)
         except CommandError as error:
-            text = str(error)
-            await handle.in_channel(lambda ctx: _send(ctx, [text]))
+            await handle.reply(str(error))
         finally:
             await handle.close()
 

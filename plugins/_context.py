@@ -20,6 +20,7 @@ from plugins._turn import Turn
 
 if TYPE_CHECKING:
     from plugins._bar import Bar
+    from plugins._host import Service
     from plugins._loading import Plugin, Plugins
     from storage import MoobiusStorage
 
@@ -46,6 +47,11 @@ class Context:
     def storage(self) -> MoobiusStorage:
         """This channel's dicts."""
         return self._turn.storage
+
+    @property
+    def service(self) -> Service:
+        """The running service, for what reaches beyond this channel."""
+        return self._turn.service
 
     @property
     def channel(self) -> Channel:

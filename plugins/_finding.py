@@ -6,11 +6,13 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from plugins._text import suggestion
+from storage import codec
 
 ENTRY_POINT_GROUP = "mooring.plugins"
 _FOLDER_PREFIX = "mooring_plugin_"
@@ -21,19 +23,19 @@ class NotFound(Exception):
     """There is no plugin of this name."""
 
 
-def find_plugin(name: str, folders: Sequence[str] = (), *, fresh: bool = False) -> ModuleType:
+def find_plugin(name: str, folders: Sequence[str] = ()) -> ModuleType:
     """Import the plugin called `name`: from a folder first, then a built-in one, then an entry point.
 
-    `fresh` runs its code anew and leaves the objects of the old module as they are. Raises NotFound, or whatever its code raises.
+    Raises NotFound, or whatever its code raises.
     """
     for folder in folders:
         path = _file_in(Path(folder), name)
         if path is not None:
-            return _import_file(name, path, fresh=fresh)
+            return _import_file(name, path)
     if name.isidentifier() and not name.startswith("_") and _file_in(_BUILT_IN, name) is not None:
-        return _import_named(f"{__package__}.{name}", fresh=fresh)
+        return importlib.import_module(f"{__package__}.{name}")
     for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
-        return _import_named(entry_point.value.partition(":")[0], fresh=fresh)
+        return importlib.import_module(entry_point.value.partition(":")[0])
     raise NotFound(f"there is no plugin of this name.{suggestion(name, plugin_names(folders))}")
 
 
@@ -51,46 +53,39 @@ def _file_in(folder: Path, name: str) -> Path | None:
     return module if module.is_file() else package if package.is_file() else None
 
 
-def _import_file(name: str, path: Path, *, fresh: bool) -> ModuleType:
+def _import_file(name: str, path: Path) -> ModuleType:
     full_name = _FOLDER_PREFIX + name
     loaded = sys.modules.get(full_name)
-    if loaded is not None and not fresh and loaded.__file__ == str(path):
+    if loaded is not None and loaded.__file__ == str(path):
         return loaded
     search = [str(path.parent)] if path.name == "__init__.py" else None
     spec = importlib.util.spec_from_file_location(full_name, path, submodule_search_locations=search)
     if spec is None or spec.loader is None:
         raise NotFound(f"{path} is no Python module")
     module = importlib.util.module_from_spec(spec)
-    with _Replaced(full_name):
+    with renewed(full_name):
         sys.modules[full_name] = module
         spec.loader.exec_module(module)
     return module
 
 
-def _import_named(full_name: str, *, fresh: bool) -> ModuleType:
-    if not fresh:
-        return importlib.import_module(full_name)
-    with _Replaced(full_name):
-        return importlib.import_module(full_name)
+@contextmanager
+def renewed(full_name: str) -> Iterator[None]:
+    """Let the code of a module and its parts run anew inside the block; if the block fails, everything is as it was.
 
-
-class _Replaced:
-    """Forgets a module and its parts while a new one is imported, and brings the old ones back if that fails."""
-
-    def __init__(self, full_name: str) -> None:
-        self._full_name = full_name
-        self._old: dict[str, ModuleType] = {}
-
-    def __enter__(self) -> None:
-        importlib.invalidate_caches()
-        for name in self._current():
-            self._old[name] = sys.modules.pop(name)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            for name in self._current():
+    Classes of the module that were registered for storage keep their stored names.
+    """
+    importlib.invalidate_caches()
+    old = {name: sys.modules.pop(name) for name in _parts(full_name)}
+    with codec.redefining():
+        try:
+            yield
+        except BaseException:
+            for name in _parts(full_name):
                 del sys.modules[name]
-            sys.modules.update(self._old)
+            sys.modules.update(old)
+            raise
 
-    def _current(self) -> list[str]:
-        return [name for name in sys.modules if name == self._full_name or name.startswith(self._full_name + ".")]
+
+def _parts(full_name: str) -> list[str]:
+    return [name for name in sys.modules if name == full_name or name.startswith(full_name + ".")]

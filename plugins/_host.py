@@ -125,8 +125,14 @@ class Service(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop."""
 
+    async def reload_plugin(self, name: str) -> None:
+        """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
+
     def wake_timers(self) -> None:
         """Look at the schedules again: something was added. On the event loop."""
+
+    def keep_secret(self, secret: str) -> None:
+        """Hide this string (a token, a key, a password) wherever it would appear in the log."""
 
     def channel_ids(self) -> Sequence[str]:
         """The channels of this service, in the order of the config."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,9 @@ class HostedChannel:
         return [Down("channel_info", self.config.id, self.info), *self.state.current(self.config.id, member_id)]
 
 
-async def host(config: ChannelConfig, storage: MoobiusStorage, limits: ChannelLimits, bars: Sequence[BarSpec], wiring: Wiring) -> HostedChannel:
+async def host(
+    config: ChannelConfig, storage: MoobiusStorage, limits: ChannelLimits, bars: Callable[[], Sequence[BarSpec]], wiring: Wiring
+) -> HostedChannel:
     """Put a channel together over its open storage; its queue does not run yet."""
     state = await asyncio.to_thread(ChannelState, storage, limits)
     for name in (SCHEDULES, COOLDOWNS):
@@ -50,10 +52,10 @@ async def host(config: ChannelConfig, storage: MoobiusStorage, limits: ChannelLi
         await asyncio.to_thread(storage.system, name)
 
     def describe(member_id: str) -> dict[str, object]:
-        if not bars:
+        if not (specs := bars()):
             return {}
         with use_clock(wiring.clock):
-            return {"bars": bars_of(bars, storage, member_id)}
+            return {"bars": bars_of(specs, storage, member_id)}
 
     state.members.describe = describe
     queue = Channel(Runner(config.id, storage, state, wiring), queue_length=limits.queue_length)

@@ -121,13 +121,10 @@ def load_plugins(entries: Sequence[PluginEntry], folders: Sequence[str] = (), fi
     return Plugins(plugins.loaded.values(), failed)
 
 
-def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json", *, fresh: bool = False) -> Plugin:
-    """Load one plugin; `fresh` runs its code anew even if it was imported before.
-
-    Raises PluginError, or ConfigError if its config has faults.
-    """
+def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json") -> Plugin:
+    """Load one plugin. Raises PluginError, or ConfigError if its config has faults."""
     try:
-        module = find_plugin(entry.name, folders, fresh=fresh)
+        module = find_plugin(entry.name, folders)
     except NotFound as error:
         raise PluginError(str(error)) from error
     except Exception as error:

@@ -1,9 +1,11 @@
 """Help: what commands there are, and how each is used."""
 
-from plugins import CommandError, Context, Rest, command
+from plugins import Background, CommandError, Context, PluginError, Rest, command, requires
 from plugins._commands import Command
 from plugins._routing import run_command
 from plugins._rules import allows
+from plugins._text import clip, suggestion
+from storage import ConfigError
 
 
 @command(example="/help hit")
@@ -53,6 +55,23 @@ async def plugins(ctx: Context) -> None:
     lines = [f"{plugin.name}: {plugin.summary}" for plugin in ctx.plugins.loaded.values()]
     lines += [f"{name} was left out: {why}" for name, why in ctx.plugins.failed.items()]
     ctx.tell(ctx.member, "\n".join(lines))
+
+
+@command("plugins reload", example="/plugins reload bars")
+@requires("moderator")
+async def reload(ctx: Context, name: str) -> None:
+    """Load the code of a plugin anew; if that fails, the old one stays."""
+    if name not in ctx.plugins.loaded:
+        raise CommandError(f"No plugin called {clip(name)} is loaded.{suggestion(name, ctx.plugins.loaded)}")
+
+    async def work(beside: Background) -> None:
+        try:
+            await ctx.service.reload_plugin(name)
+        except (PluginError, ConfigError) as error:
+            raise CommandError(f"Plugin {name} stays as it was: {error}") from error
+        await beside.reply(f"Plugin {name} was loaded anew.")
+
+    ctx.background(work)
 
 
 @command(example="/yes")

@@ -24,6 +24,7 @@ _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
 
 register = _DEFAULT_REGISTRY.register
+redefining = _DEFAULT_REGISTRY.redefining
 
 
 def encode(value: Any, *, name: str = "value", registry: Registry = _DEFAULT_REGISTRY) -> bytes:

@@ -6,7 +6,8 @@ Stored data carries a name, never something to import: a name that no running co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import TypeVar, overload
 
@@ -22,6 +23,7 @@ class Registry:
         self._names: dict[type, str] = {}
         self._classes: dict[str, type] = {}
         self._lock = threading.Lock()
+        self._redefining = 0
 
     @overload
     def register(self, cls: Registered, *, name: str | None = None) -> Registered: ...
@@ -38,6 +40,26 @@ class Registry:
             return lambda decorated: self._add(decorated, name)
         return self._add(cls, name)
 
+    @contextmanager
+    def redefining(self) -> Iterator[None]:
+        """Inside the block a class may take over the stored name of one with the same module and qualified name.
+
+        For running the code of a module anew; objects of the class that was can still be stored. If the block fails, all
+        names are as they were.
+        """
+        with self._lock:
+            before = dict(self._names), dict(self._classes)
+            self._redefining += 1
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._names, self._classes = before
+            raise
+        finally:
+            with self._lock:
+                self._redefining -= 1
+
     def name_of(self, cls: type) -> str | None:
         """The stored name of a registered class."""
         return self._names.get(cls)
@@ -51,13 +73,17 @@ class Registry:
         name = cls.__qualname__ if name is None else name
         with self._lock:
             holder = self._classes.get(name, cls)
-            if holder is not cls:
+            if holder is not cls and not (self._redefining and _is_again(holder, cls)):
                 raise StorageError(f"the stored name {name!r} already belongs to {holder.__module__}.{holder.__qualname__}; give another name=")
             if self._names.get(cls, name) != name:
                 raise StorageError(f"{cls.__qualname__} is already registered as {self._names[cls]!r}")
             self._names[cls] = name
             self._classes[name] = cls
         return cls
+
+
+def _is_again(old: type, new: type) -> bool:
+    return (old.__module__, old.__qualname__) == (new.__module__, new.__qualname__)
 
 
 def _check_restorable(cls: type) -> None:
