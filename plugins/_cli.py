@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plugins._errors import PluginError
-from plugins._logging import set_up_logging
 from storage.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
             service = make_service(service_config=config, db_config=db_config, log_config=log_config, plugin_config={"web": given})
         except ConfigError as error:
             raise _fault(str(error), FAULTY_CONFIG) from error
-        set_up_logging(service.settings.log, service.secrets)
+        service.set_up_logging()
         _serve(service)
 
     return app

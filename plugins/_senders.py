@@ -31,10 +31,10 @@ class Senders(ABC):
     or Characters, one or many; None is everybody, an empty list nobody.
     """
 
-    agents: Agents
+    _agents: Agents
 
     @abstractmethod
-    async def send(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
+    async def _post(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
         """Let `act` fill the outbox of the event in hand, or of one made for it. Other senders are built on it."""
 
     @abstractmethod
@@ -120,22 +120,22 @@ class Senders(ABC):
 
     async def fetch_characters(self, channel_id: str) -> list[Character]:
         """The channel's members and the service's agents."""
-        return [*self.members(channel_id).values(), *self.agents.all()]
+        return [*self.members(channel_id).values(), *self._agents.all()]
 
     async def create_agent(self, name: str, avatar: str | None = None, description: str = "No description") -> Character:
         """Make a character that no person plays; its id can be the sender of messages in every channel."""
-        return await self.agents.create(name, avatar, description)
+        return await self._agents.create(name, avatar, description)
 
     async def fetch_agents(self) -> list[Character]:
         """All agents that `create_agent` made."""
-        return self.agents.all()
+        return self._agents.all()
 
     @abstractmethod
     def channel_ids(self) -> Sequence[str]:
         """The channels of this service."""
 
     def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
-        return entry if isinstance(entry, Character) else known.get(entry) or self.agents.get(entry)
+        return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
 
     async def _show(self, kind: DownType, items: list[Any], channel_id: str, recipients: Recipients | None) -> None:
         to = Everyone() if recipients is None else ids_of(recipients)
@@ -143,9 +143,9 @@ class Senders(ABC):
 
     async def _send_to(self, channel_id: str, to: list[str], act: Callable[[Outbox, list[str] | None], object]) -> None:
         if isinstance(to, Everyone):
-            await self.send(channel_id, lambda outbox: act(outbox, None))
+            await self._post(channel_id, lambda outbox: act(outbox, None))
         elif to:
-            await self.send(channel_id, lambda outbox: act(outbox, to))
+            await self._post(channel_id, lambda outbox: act(outbox, to))
 
 
 def _listed(items: Iterable[Item] | Item, kind: type[Item]) -> list[Any]:
