@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from plugins._bar import Bar
 from plugins._errors import PluginError
+from plugins._events import Character
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -19,7 +20,8 @@ _Shown = dict[str, Any]
 class BarSpec:
     """A bar that everybody in a channel has, or that the channel has (`owner="channel"`): a boss, a common store.
 
-    It is kept in the channel's dict named `dict`, by member id, and appears in the page beside its owner by itself.
+    It is kept in the channel's dict named `dict`, by member id, and appears in the page by itself: beside its member, or, if it is
+    the channel's, beside its label from its first use on.
     """
 
     name: str
@@ -36,20 +38,24 @@ class BarSpec:
         """A bar as a newcomer has it."""
         return Bar(self.maximum if self.start is None else self.start, self.maximum, self.regain_per_minute)
 
-    def of(self, storage: MoobiusStorage, owner_id: str) -> Bar:
-        """The bar of one owner, to be changed in place; made and kept if there is none yet."""
-        kept = self.kept_in(storage)
-        bar = self._read(kept, owner_id)
+    def of(self, storage: MoobiusStorage, owner_id: str = "") -> Bar:
+        """The bar of one member or of the channel, to be changed in place; made and kept if there is none yet."""
+        kept, key = self.kept_in(storage), self.key(owner_id)
+        bar = self._read(kept, key)
         if bar is None:
-            kept[owner_id] = self.new()
-            bar = kept[owner_id]
+            kept[key] = self.new()
+            bar = kept[key]
         return bar
 
-    def peek(self, storage: MoobiusStorage, owner_id: str) -> Bar:
-        """The bar of one owner, only to look at."""
-        return self._read(self.kept_in(storage), owner_id) or self.new()
+    def peek(self, storage: MoobiusStorage, owner_id: str = "") -> Bar:
+        """The bar of one member or of the channel, only to look at."""
+        return self._read(self.kept_in(storage), self.key(owner_id)) or self.new()
 
-    def shown(self, storage: MoobiusStorage, owner_id: str) -> _Shown:
+    def key(self, owner_id: str = "") -> str:
+        """Where the dict keeps the bar: by the member's id, or by a key that is no member's."""
+        return owner_id if self.owner == "member" else f"channel {self.name}"
+
+    def shown(self, storage: MoobiusStorage, owner_id: str = "") -> _Shown:
         """The bar as updates carry it."""
         bar = self.peek(storage, owner_id)
         shown: _Shown = {"name": self.name, "label": self.label or self.name, "value": bar.value, "maximum": bar.maximum}
@@ -62,19 +68,28 @@ class BarSpec:
             raise PluginError(f"bar {self.name} is kept in a dict named {self.dict}, which the db config does not have; add an entry with this name")
         return kept
 
-    def _read(self, kept: MutableMapping[str, Any], owner_id: str) -> Bar | None:
-        found = kept.get(owner_id)
+    def _read(self, kept: MutableMapping[str, Any], key: str) -> Bar | None:
+        found = kept.get(key)
         if found is None or isinstance(found, Bar):
             return found
         if type(found) is int:
             # Bots written for the Moobius SDK keep plain numbers.
             bar = self.new()
             bar.value = found
-            kept[owner_id] = bar
-            return kept[owner_id]  # type: ignore[no-any-return]
-        raise PluginError(f"{self.dict}[{owner_id!r}] holds a {type(found).__name__}, which is no bar")
+            kept[key] = bar
+            return kept[key]  # type: ignore[no-any-return]
+        raise PluginError(f"{self.dict}[{key!r}] holds a {type(found).__name__}, which is no bar")
 
 
 def bars_of(specs: Iterable[BarSpec], storage: MoobiusStorage, member_id: str) -> list[dict[str, Any]]:
     """All bars of one member, as `character_context["bars"]` carries them."""
     return [spec.shown(storage, member_id) for spec in specs if spec.owner == "member"]
+
+
+def channel_bars(specs: Iterable[BarSpec], storage: MoobiusStorage) -> list[Character]:
+    """The bars of the channel itself that are in use, each as a character that no person plays."""
+    return [
+        Character(f"bar-{spec.name}", spec.label or spec.name, character_context={"agent": True, "online": True, "bars": [spec.shown(storage)]})
+        for spec in specs
+        if spec.owner == "channel" and spec.key() in spec.kept_in(storage)
+    ]

@@ -109,11 +109,13 @@ class Context:
         return progress
 
     def bar(self, name: str, owner: Member | str | None = None) -> Bar:
-        """The declared bar `name` of a member (the acting one if left out), made with its start value if there is none yet.
+        """The declared bar `name` of a member (the acting one if left out) or of the channel, new if there is none yet.
 
         What is done to it is saved with the event.
         """
         spec = self.plugins.bar(name)
+        if spec.owner == "channel":
+            return spec.of(self.storage)
         owner = self.member if owner is None else owner
         return spec.of(self.storage, owner.id if isinstance(owner, Member) else owner)
 

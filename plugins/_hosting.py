@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugins._bar_spec import BarSpec, bars_of
+from plugins._bar_spec import BarSpec, bars_of, channel_bars
 from plugins._channel import Channel
 from plugins._clock import use_clock
 from plugins._config import ChannelConfig, ChannelLimits
 from plugins._cooldowns import COOLDOWNS
-from plugins._events import ChannelInfo, Down
+from plugins._events import ChannelInfo, Character, Down
 from plugins._runner import Runner, Wiring
 from plugins._schedule import SCHEDULES
 from plugins._state import ChannelState
@@ -57,7 +57,12 @@ async def host(
         with use_clock(wiring.clock):
             return {"bars": bars_of(specs, storage, member_id)}
 
+    def extras() -> list[Character]:
+        with use_clock(wiring.clock):
+            return channel_bars(bars(), storage)
+
     state.members.describe = describe
+    state.extras = extras
     queue = Channel(Runner(config.id, storage, state, wiring), queue_length=limits.queue_length)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
     return HostedChannel(config, storage, state, queue, findings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from plugins._board import Board
 from plugins._config import ChannelLimits
-from plugins._events import Down, DownType
+from plugins._events import Character, Down, DownType
 from plugins._handled import Handled, Kept
 from plugins._history import History
 from plugins._members import Members
@@ -29,6 +29,8 @@ class ChannelState:
         self.handled = Handled(storage.system("handled"), window=limits.handled_hours * 3600, limit=limits.handled_length)
         self.board = Board()
         self.last_commit: float | None = None
+        self.extras: Callable[[], list[Character]] = list
+        """Characters that are shown after the members; the bars of the channel itself come from here."""
 
     def accept(self, downs: Sequence[Down], kept: Kept | None, now: float) -> None:
         """Take over what a commit has made true."""
@@ -46,7 +48,7 @@ class ChannelState:
         """
         listed = self.board.all_shown("characters")
         if not any(down.recipients is None for down in listed):
-            listed = [Down("characters", channel_id, list(self.members.values())), *listed]
+            listed = [Down("characters", channel_id, [*self.members.values(), *self.extras()]), *listed]
         return [replace(down, body=[self.members.get(one.character_id, one) for one in down.body]) for down in listed]
 
     def current(self, channel_id: str, member_id: str) -> list[Down]:

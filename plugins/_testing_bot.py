@@ -84,6 +84,7 @@ class Bot:
         self._seed = random.Random(seed)  # noqa: S311 - it has to be repeatable
         self._sent = 0
         self._last: UpEvent | None = None
+        self._crowd: list[UpEvent] = []
         self._roles: dict[tuple[str, str], str | None] = {}
         self._ear = _Ear()
         self._data.mkdir(parents=True, exist_ok=True)
@@ -131,13 +132,18 @@ class Bot:
             channel_id = self._here(name, channel)
             body: UpBody = MessageBody(TEXT, channel_id, MessageContent(text=line), sender=name)
             events.append(UpEvent("message_up", self._next_id(), channel_id, name, body))
-        order = self._seed.sample(events, len(events))
+        self._crowd = events
+        return self.together_again()
+
+    def together_again(self) -> list[str]:
+        """Send the events of the last `together` once more with the same ids, in another order."""
+        order = self._seed.sample(self._crowd, len(self._crowd))
 
         async def submit() -> list[Acknowledgement]:
             return await asyncio.gather(*(self._service.submit(event) for event in order))
 
         answers = {answer.request_id: answer.message for answer in self._run(submit())}
-        return [answers[event.request_id] for event in events]
+        return [answers[event.request_id] for event in self._crowd]
 
     # -- what the test looks at ------------------------------------------------------------------------------------------
 

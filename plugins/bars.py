@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from plugins import BarSpec, CanvasItem, Change, ChoicesFrom, CommandError, Context, Member, SimpleAction, command
+from plugins import BarSpec, CanvasItem, Change, ChoicesFrom, CommandError, Context, Member, SimpleAction, command, requires
 
 _MOST_ON_CANVAS = 24
 
@@ -35,6 +35,13 @@ class Spell(_Model):
     heal: NotNegative = 0
 
 
+class Boss(_Model):
+    """Whom all members of a channel fight together."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)] = "The dragon"
+    health: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1000
+
+
 class Config(_Model):
     """The settings of this plugin."""
 
@@ -44,6 +51,7 @@ class Config(_Model):
     """The damage of a hit without an amount."""
     rest: Annotated[int, Field(ge=1)] = 25
     """What a rest gives to each bar."""
+    boss: Boss = Boss()
     spells: dict[str, Spell] = {
         "fireball": Spell(mana=30, damage=25),
         "spark": Spell(mana=5, damage=4),
@@ -52,10 +60,11 @@ class Config(_Model):
 
 
 def BARS(config: Config) -> list[BarSpec]:
-    """The two bars of each member."""
+    """The two bars of each member, and the one of the boss."""
     return [
         BarSpec("health", "health_bars", "Health", colour="#d64545", **config.health.model_dump()),
         BarSpec("mana", "mana_bars", "Mana", colour="#3f7fd9", **config.mana.model_dump()),
+        BarSpec("boss", "health_bars", config.boss.name, maximum=config.boss.health, start=0, colour="#8a4fd0", owner="channel"),
     ]
 
 
@@ -105,6 +114,38 @@ async def rest(ctx: Context) -> str:
         ctx.bar(name).give(ctx.config.rest)
     _draw(ctx)
     return f"{ctx.member} rests. {_told(ctx, ctx.member)}"
+
+
+@command(example="/boss")
+async def boss(ctx: Context) -> str:
+    """Show how much health the boss has left."""
+    health = ctx.plugins.bar("boss").peek(ctx.storage)
+    name = ctx.config.boss.name
+    return f"{name} is not here. A moderator can /boss summon it." if health.empty else f"{name} has {health.value} of {health.maximum} health."
+
+
+@command("boss hit", example="/boss hit 20")
+async def boss_hit(ctx: Context, amount: Points | None = None) -> str:
+    """Take health from the boss."""
+    health = ctx.bar("boss")
+    name = ctx.config.boss.name
+    if health.empty:
+        raise CommandError(f"{name} is not here. A moderator can /boss summon it.")
+    change = health.lose(amount or ctx.config.hit)
+    if change.emptied:
+        return f"{ctx.member} strikes the last blow: {name} is down!"
+    half = f" {name} is half beaten." if change.passed(50) else ""
+    return f"{ctx.member} hits {name}: {-change.amount} damage. {change.after} of {change.maximum} health left.{half}"
+
+
+@command("boss summon", example="/boss summon 500")
+@requires("moderator")
+async def boss_summon(ctx: Context, health: Points | None = None) -> str:
+    """Bring the boss, with full health."""
+    bar = ctx.bar("boss")
+    bar.set_maximum(health or ctx.config.boss.health)
+    bar.value = bar.maximum
+    return f"{ctx.config.boss.name} appears, with {bar.maximum} health!"
 
 
 async def on_channel_init(ctx: Context) -> None:
