@@ -19,6 +19,11 @@ CUSTOM = "custom"
 TABLE = "table"
 PROGRESS = "progress"
 
+DROPDOWN = "dropdown"
+NUMBER = "number"
+PASSWORD = "password"  # noqa: S105 - a kind of input field
+TEXTBOX = "textbox"
+
 UpType = Literal["message_up", "join", "leave", "button_click", "menu_item_click", "refresh"]
 DownType = Literal["message_down", "characters", "canvas", "buttons", "menu", "style", "channel_info"]
 

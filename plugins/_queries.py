@@ -11,6 +11,7 @@ from plugins._gateways import Gateways
 from plugins._hooks import Hooks
 from plugins._host import Gateway, UnknownChannel
 from plugins._hosting import HostedChannel
+from plugins._members import Members
 
 
 class Queries(Hooks):
@@ -55,6 +56,9 @@ class Queries(Hooks):
 
     def members(self, channel_id: str) -> Mapping[str, Character]:
         """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
+        if channel_id not in self._hosted and channel_id in self.channels:
+            # It is being set up; `on_channel_init` may want to know for whom.
+            return Members(self.channels[channel_id].system("members"))
         return self._channel(channel_id).state.members
 
     def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
