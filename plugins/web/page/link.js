@@ -1,103 +1,93 @@
 // The way to the service: one WebSocket that comes back by itself, and the events that are not acknowledged yet.
 
-const KEPT = "mooring.pending";
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 10_000;
 const PING_EVERY = 30_000;
 
-export const makeId = () => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
+const makeId = () => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
 
 /** Calls back with `onFrame(frame)` and `onState(state, seconds)`; `hello()` gives the body of the first frame. */
 export class Link {
-  constructor({ hello, onFrame, onState }) {
-    this.hello = hello;
-    this.onFrame = onFrame;
-    this.onState = onState;
-    this.pending = new Map();
-    this.ready = new Set();
-    this.wait = FIRST_WAIT;
-    this.wanted = false;
-    // Another tab has its own list: sessionStorage belongs to one tab, and survives its reload.
-    for (const frame of JSON.parse(sessionStorage.getItem(KEPT) || "[]")) this.pending.set(frame.request_id, frame);
-    addEventListener("online", () => this.wanted && !this.socket && this.open());
-    setInterval(() => this.write({ type: "ping", request_id: makeId(), body: {} }), PING_EVERY);
-  }
+	constructor({ hello, onFrame, onState }) {
+		this.hello = hello;
+		this.onFrame = onFrame;
+		this.onState = onState;
+		this.pending = new Map();
+		this.ready = new Set();
+		this.wait = FIRST_WAIT;
+		this.wanted = false;
+		// Another tab has its own list: sessionStorage belongs to one tab, and survives its reload.
+		for (const frame of JSON.parse(sessionStorage.getItem("mooring.pending") || "[]")) this.pending.set(frame.request_id, frame);
+		addEventListener("online", () => this.wanted && !this.socket && this.open());
+		setInterval(() => this.ask("ping", {}), PING_EVERY);
+	}
 
-  open() {
-    this.wanted = true;
-    clearTimeout(this.timer);
-    this.onState("connecting");
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
-    this.socket = socket;
-    socket.onopen = () => this.write({ type: "hello", request_id: makeId(), body: this.hello() });
-    socket.onmessage = (event) => socket === this.socket && this.take(JSON.parse(event.data));
-    socket.onclose = (event) => socket === this.socket && this.lost(event.code);
-  }
+	open() {
+		this.wanted = true;
+		clearTimeout(this.timer);
+		this.onState("connecting");
+		const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+		this.socket = socket;
+		socket.onopen = () => this.ask("hello", this.hello());
+		socket.onmessage = (event) => socket === this.socket && this.take(JSON.parse(event.data));
+		socket.onclose = (event) => socket === this.socket && this.lost(event.code);
+	}
 
-  close() {
-    this.wanted = false;
-    const socket = this.socket;
-    this.socket = null;
-    this.ready.clear();
-    socket?.close(1000);
-  }
+	close() {
+		this.wanted = false;
+		const socket = this.socket;
+		this.socket = null;
+		this.ready.clear();
+		socket?.close(1000);
+	}
 
-  lost(code) {
-    this.socket = null;
-    this.ready.clear();
-    if (!this.wanted) return;
-    const wait = code === 1013 || code === 1001 ? FIRST_WAIT : this.wait;
-    this.wait = Math.min(this.wait * 1.8, LONGEST_WAIT);
-    const spread = wait * (0.75 + Math.random() / 2); // All members of a service that restarts must not come back at once.
-    this.onState("lost", Math.ceil(spread / 1000));
-    this.timer = setTimeout(() => this.open(), spread);
-  }
+	lost(code) {
+		this.socket = null;
+		this.ready.clear();
+		if (!this.wanted) return;
+		const wait = code === 1013 || code === 1001 ? FIRST_WAIT : this.wait;
+		this.wait = Math.min(this.wait * 1.8, LONGEST_WAIT);
+		const spread = wait * (0.75 + Math.random() / 2); // All members of a service that restarts must not come back at once.
+		this.onState("lost", Math.ceil(spread / 1000));
+		this.timer = setTimeout(() => this.open(), spread);
+	}
 
-  write(frame) {
-    if (this.socket?.readyState !== WebSocket.OPEN) return false;
-    this.socket.send(JSON.stringify(frame));
-    return true;
-  }
+	write({ type, request_id, body }) {
+		if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type, request_id, body }));
+	}
 
-  take(frame) {
-    if (frame.type === "welcome") { this.wait = FIRST_WAIT; this.onState("live"); }
-    const done = frame.type === "ack" || (frame.type === "error" && !frame.body.retry);
-    const again = frame.type === "error" && frame.body.retry && this.pending.get(frame.request_id);
-    const sent = this.pending.get(frame.request_id);
-    if (sent && done) { this.pending.delete(frame.request_id); this.keep(); }
-    if (again) setTimeout(() => this.pending.has(again.request_id) && this.ready.has(again.body.channel_id) && this.write(again), 1000 + Math.random() * 1000);
-    this.onFrame(frame, sent);
-  }
+	take(frame) {
+		if (frame.type === "welcome") { this.wait = FIRST_WAIT; this.onState("live"); }
+		const sent = this.pending.get(frame.request_id);
+		if (sent && frame.body.retry) setTimeout(() => this.ready.has(sent.body.channel_id) && this.pending.has(sent.request_id) && this.write(sent), 1000 + Math.random() * 1000);
+		else if (sent) { this.pending.delete(frame.request_id); this.keep(); }
+		this.onFrame(frame, sent);
+	}
 
-  /** Ask for something that is asked anew after a reconnect anyway. */
-  ask(type, body) {
-    const request_id = makeId();
-    this.write({ type, request_id, body });
-    return request_id;
-  }
+	/** Ask for something that is asked anew after a reconnect anyway. */
+	ask(type, body) {
+		const request_id = makeId();
+		this.write({ type, request_id, body });
+		return request_id;
+	}
 
-  /** Send an event; it is sent again after each reconnect, with the same id, until it is acknowledged. */
-  send(type, body) {
-    const frame = { type, request_id: makeId(), body };
-    this.pending.set(frame.request_id, frame);
-    this.keep();
-    if (this.ready.has(body.channel_id)) this.write(frame);
-    return frame;
-  }
+	/** Send an event; it is sent again after each reconnect, with the same id, until it is acknowledged. */
+	send(type, body) {
+		const frame = { type, request_id: makeId(), body, made: Date.now() };
+		this.pending.set(frame.request_id, frame);
+		this.keep();
+		if (this.ready.has(body.channel_id)) this.write(frame);
+		return frame;
+	}
 
-  /** The channel is joined on this connection: what waits for it can go. */
-  channelReady(channel_id) {
-    if (this.ready.has(channel_id)) return;
-    this.ready.add(channel_id);
-    for (const frame of this.pending.values()) if (frame.body.channel_id === channel_id) this.write(frame);
-  }
+	/** The channel is joined on this connection: what waits for it can go. */
+	channelReady(channel_id) {
+		if (this.ready.has(channel_id)) return;
+		this.ready.add(channel_id);
+		for (const frame of this.pending.values()) if (frame.body.channel_id === channel_id) this.write(frame);
+	}
 
-  drop(request_id) {
-    this.pending.delete(request_id);
-    this.keep();
-  }
-
-  keep() {
-    sessionStorage.setItem(KEPT, JSON.stringify([...this.pending.values()]));
-  }
+	keep() {
+		sessionStorage.setItem("mooring.pending", JSON.stringify([...this.pending.values()]));
+	}
 }

@@ -1,233 +1,191 @@
 // The stream of messages: grouped by day and by sender, updated in place.
 
-import { $, avatar, el, icon, inline, isOurs, rich, safeLink } from "./dom.js";
+import { $, avatar, button, el, icon, inline, isOurs, rich, safeLink } from "./dom.js";
 
 const TOGETHER = 5 * 60_000; // Messages of one sender that come closer than this stand in one group.
+const DAY = 86_400_000;
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const bytes = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 
-const dayOf = (message) => new Date(message.timestamp || Date.now()).toDateString();
+const dayOf = ({ timestamp }) => new Date(timestamp).toDateString();
 
 function dayName(message) {
-  const day = dayOf(message);
-  if (day === new Date().toDateString()) return "Today";
-  if (day === new Date(Date.now() - 86_400_000).toDateString()) return "Yesterday";
-  return date.format(new Date(message.timestamp));
-}
-
-function size(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let at = 0;
-  while (bytes >= 1000 && at < units.length - 1) { bytes /= 1000; at += 1; }
-  return `${at ? bytes.toFixed(1) : bytes} ${units[at]}`;
+	const back = [0, 1].find((days) => dayOf(message) === new Date(Date.now() - days * DAY).toDateString());
+	return ["Today", "Yesterday"][back] || date.format(new Date(message.timestamp));
 }
 
 function table({ columns = [], rows = [] }, caption) {
-  const numeric = columns.map((_, at) => rows.length > 0 && rows.every((row) => typeof row[at] === "number"));
-  const name = (column) => String(typeof column === "object" && column ? column.label ?? column.name ?? "" : column);
-  const cell = (value, at) => el("td", { className: numeric[at] ? "numeric" : "" }, value === null || value === undefined ? "–" : String(value));
-  return el("div", { className: "table", tabIndex: 0, role: "region", "aria-label": caption || "Table" },
-    el("table", {}, el("thead", {}, el("tr", {}, columns.map((column, at) => el("th", { scope: "col", className: numeric[at] ? "numeric" : "" }, name(column))))),
-      el("tbody", {}, rows.map((row) => el("tr", {}, row.map(cell))))));
+	const isNumeric = (at) => rows.length > 0 && rows.every((row) => /^[-−]?[\d.,]+( ?[kMGT]?i?B| ?%)?$/.test(row[at]));
+	const classes = columns.map((_, at) => ({ className: isNumeric(at) ? "numeric" : "" }));
+	const heads = columns.map((column, at) => el("th", { scope: "col" }, classes[at], String(column)));
+	const line = (row) => el("tr", row.map((value, at) => el("td", classes[at], String(value ?? "–"))));
+	return el("div.table", { tabIndex: 0, role: "region", "aria-label": caption || "Table" }, el("table", el("thead", el("tr", heads)), el("tbody", rows.map(line))));
 }
 
 function progress({ done = 0, total = 0, label = "" }) {
-  const part = total > 0 ? Math.min(done / total, 1) : 0;
-  const fill = el("span", { className: "fill" });
-  fill.style.transform = `scaleX(${part})`;
-  return el("div", { className: "progress" }, el("span", { className: "label" }, label),
-    el("span", { className: "number" }, total > 0 ? `${done} of ${total}` : String(done)),
-    el("span", { className: part < 1 ? "track going" : "track", role: "progressbar", "aria-label": label || "Progress", "aria-valuemin": 0, "aria-valuemax": total || 1, "aria-valuenow": Math.min(done, total || 1) }, fill));
+	const fill = el("span.fill");
+	fill.style.transform = `scaleX(${total > 0 ? Math.min(done / total, 1) : 0})`;
+	const values = { "aria-label": label || "Progress", "aria-valuemin": 0, "aria-valuemax": total || 1, "aria-valuenow": Math.min(done, total || 1) };
+	return el("div.progress", el("span.label", label), el("span.number", total > 0 ? `${done} of ${total}` : String(done)), el("span.track", { role: "progressbar" }, values, fill));
 }
 
-function attachment(message) {
-  const { path, link, filename, title } = message.content;
-  const address = safeLink(path || link || "");
-  const label = filename || title || path || link || "file";
-  const bytes = message.content.size;
-  const inside = [icon("file"), el("span", {}, label), bytes ? el("span", { className: "muted" }, size(bytes)) : null];
-  return address && (path || link) ? el("a", { className: "file", href: address, target: "_blank", rel: "noopener noreferrer" }, inside) : el("span", { className: "file" }, inside);
+function anchor(selector, address, ...inside) {
+	const href = address && safeLink(address);
+	return href ? el(`a${selector}`, { href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
 }
 
-function card(message) {
-  const { title, text, link, button, path } = message.content;
-  const address = link ? safeLink(link) : null;
-  return el("div", { className: "card-message" },
-    path && isOurs(path) ? el("img", { src: path, alt: "" }) : null,
-    title ? el("strong", {}, title) : null, text ? rich(text) : null,
-    address ? el("a", { className: "plain", href: address, target: "_blank", rel: "noopener noreferrer" }, button || "Open") : null);
-}
+const picture = (path, alt) => (path && isOurs(path) ? el("img", { src: path, alt }) : "");
 
-function content(message, view) {
-  const text = message.content.text || "";
-  const context = message.context || {};
-  const byPerson = !view.isService(message);
-  const parts = [];
-  if (context.command) parts.push(el("p", { className: "answers" }, el("code", {}, String(context.command))));
-  if (message.subtype === "image" && message.content.path && isOurs(message.content.path)) {
-    parts.push(el("img", { className: "picture", src: message.content.path, alt: text || message.content.filename || "Picture", loading: "lazy" }));
-  } else if (["image", "file", "audio"].includes(message.subtype)) {
-    parts.push(text ? el("p", {}, text) : null, attachment(message));
-  } else if (message.subtype === "card") {
-    parts.push(card(message));
-  } else if (context.progress) {
-    parts.push(progress({ label: text, ...context.progress }));
-  } else if (context.table) {
-    parts.push(text ? rich(text, { me: view.myName }) : null, table(context.table, text));
-  } else if (byPerson) {
-    parts.push(el("p", { className: "said" }, inline(text, { me: view.myName })));
-  } else {
-    parts.push(rich(text, { me: view.myName }));
-  }
-  return parts;
+function content({ subtype, content: given, context }, me, byPerson) {
+	const { path, link, filename, title, size } = given;
+	const text = given.text || "";
+	if (subtype === "card") return el("div.card", picture(path, ""), title && el("strong", title), rich(text, { me }), link && anchor(".plain", link, given.button || "Open"));
+	if (["image", "audio", "file"].includes(subtype)) {
+		const shown = subtype === "image" && picture(path, text || filename || "Picture");
+		return [text && el("p", text), shown || anchor(".file", path || link, icon("file"), filename || title || path || link || "File", size ? el("span.muted", `${bytes.format(size)}B`) : "")];
+	}
+	if (context.progress) return progress({ label: text, ...context.progress });
+	if (context.table) return [title && el("p", el("strong", title)), table(context.table, title)]; // The text is the same table for simpler clients.
+	return byPerson ? el("p.said", inline(text, { me })) : rich(text, { me });
 }
 
 /** One message as an element. `view` knows the names, and what the menu of a message offers. */
-function draw(message, view) {
-  const context = message.context || {};
-  const service = view.isService(message);
-  const name = view.nameOf(message);
-  const when = new Date(message.timestamp || Date.now());
-  const stamp = el("time", { dateTime: when.toISOString(), title: when.toLocaleString() }, time.format(when));
-  const classes = ["message"];
-  if (service) classes.push("service");
-  if (context.error) classes.push("error");
-  if (message.pending) classes.push("pending");
-  if (message.failed) classes.push("failed");
-  const disc = service ? el("span", { className: "avatar of-service", "aria-hidden": "true" }, icon(context.error ? "alert" : "mark")) : avatar(message.sender, name);
-  const head = el("div", { className: "head" }, el("span", { className: "name" }, name), stamp,
-    message.private ? el("span", { className: "tag" }, "only you") : null, message.pending && !message.failed ? el("span", { className: "tag" }, "sending…") : null);
-  const more = view.menuFor(message) ? el("button", { type: "button", className: "icon more", "aria-label": `Actions for the message of ${name}`, "aria-haspopup": "menu", "aria-expanded": "false",
-    on: { click: (event) => view.openMenu(message, event.currentTarget) } }, icon("more")) : null;
-  const foot = message.failed ? el("p", { className: "problem" }, `${message.failed} `,
-    el("button", { type: "button", className: "link", on: { click: () => view.again(message) } }, "Edit and send again"), " ",
-    el("button", { type: "button", className: "link", on: { click: () => view.discard(message) } }, "Discard")) : null;
-  return el("article", { className: classes.join(" "), "aria-label": `${name}, ${time.format(when)}` }, disc,
-    el("div", { className: "content" }, head, content(message, view), foot), more);
+function draw(given, view) {
+	const message = { ...given, context: given.context || {} };
+	const { error, command, notice } = message.context;
+	const byPerson = Boolean(message.sender);
+	const name = view.nameOf(message);
+	const when = new Date(message.timestamp);
+	const tag = message.private ? "only you" : message.pending && !message.failed ? "sending…" : "";
+	const disc = byPerson ? avatar(message.sender, name) : el("span.avatar.of-service", { "aria-hidden": "true" }, icon(error ? "alert" : "mark"));
+	const more = () => button(".icon.more", icon("more"), (event) => view.openMenu(message, event.currentTarget),
+		{ "aria-label": `Actions for the message of ${name}`, "aria-haspopup": "menu", "aria-expanded": "false" });
+	const retry = () => el("p.problem", message.failed, " ", button(".link", "Edit and send again", () => view.again(message)), " ", button(".link", "Discard", () => view.discard(message)));
+	const classes = ["message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
+	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}` }, disc, el("div.content",
+		el("div.head", el("span.name", name), el("time", { dateTime: when.toISOString(), title: when.toLocaleString() }, time.format(when)), tag && el("span.tag", tag)),
+		command && el("p.answers", "↳ ", el("code", String(command))),
+		content(message, view.myName, byPerson), message.failed && retry()), view.menuFor(message) && more());
+	node.message = given;
+	return node;
 }
 
 /** The log of one channel. Only what changes is touched, so that nothing jumps and screen readers hear each message once. */
 export class Stream {
-  constructor(view) {
-    this.log = $("log");
-    this.view = view;
-    this.drawn = new Map(); // key -> {message, node}
-    this.atEnd = true;
-    this.unseen = 0;
-    this.log.addEventListener("scroll", () => {
-      this.atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
-      if (this.atEnd) this.unseen = 0;
-      this.marker();
-      if (this.log.scrollTop < 200) view.wantOlder();
-    }, { passive: true });
-    $("to-end").addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.log);
-  }
+	constructor(view) {
+		this.log = $("log");
+		this.view = view;
+		this.nodes = new Map(); // key of a message -> its element
+		this.log.addEventListener("scroll", () => {
+			this.atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+			if (this.atEnd) this.unseen = 0;
+			this.mark();
+			if (this.log.scrollTop < 200) view.wantOlder();
+		}, { passive: true });
+		$("to-end").onclick = () => this.toEnd();
+		new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.log);
+	}
 
-  /** Show these and nothing else, without reading them all out. */
-  reset(messages) {
-    this.log.setAttribute("aria-busy", "true");
-    this.drawn.clear();
-    this.log.replaceChildren();
-    for (const message of messages) this.insert(message, null);
-    this.empty();
-    this.unseen = 0;
-    this.toEnd();
-    requestAnimationFrame(() => this.log.removeAttribute("aria-busy"));
-  }
+	/** Change much at once, without having it all read out. */
+	quietly(change) {
+		this.log.setAttribute("aria-busy", "true");
+		change();
+		requestAnimationFrame(() => this.log.removeAttribute("aria-busy"));
+	}
 
-  empty() {
-    const note = this.log.querySelector(".empty");
-    if (this.drawn.size) note?.remove();
-    else if (!note) this.log.append(el("p", { className: "empty" }, "Nothing was said here yet. Say hello, or type / for commands."));
-  }
+	/** Show these and nothing else. */
+	reset(messages) {
+		this.quietly(() => {
+			this.nodes.clear();
+			this.log.replaceChildren();
+			for (const message of messages) this.add(message);
+			this.changed(true);
+		});
+	}
 
-  /** Put older messages before the rest; what is on the screen stays where it is. */
-  prepend(messages) {
-    const before = this.log.firstElementChild;
-    const height = this.log.scrollHeight - this.log.scrollTop;
-    this.log.setAttribute("aria-busy", "true");
-    for (const message of messages) this.insert(message, before);
-    this.arrange();
-    this.log.scrollTop = this.log.scrollHeight - height;
-    requestAnimationFrame(() => this.log.removeAttribute("aria-busy"));
-  }
+	/** Put older messages before the rest; what is on the screen stays where it is. */
+	prepend(messages) {
+		this.quietly(() => {
+			const height = this.log.scrollHeight - this.log.scrollTop;
+			const before = this.log.firstElementChild;
+			for (const message of messages) this.add(message, before);
+			this.arrange();
+			this.log.scrollTop = this.log.scrollHeight - height;
+		});
+	}
 
-  /** Show a message at the end, or in the place of the one with its key. */
-  put(message) {
-    const old = this.drawn.get(message.key);
-    if (old) {
-      const node = draw(message, this.view);
-      node.classList.toggle("first", old.node.classList.contains("first"));
-      old.node.replaceWith(node);
-      this.drawn.set(message.key, { message, node });
-    } else {
-      this.insert(message, null);
-      this.empty();
-      if (!this.atEnd && !message.pending) { this.unseen += 1; this.marker(); }
-    }
-    if (this.atEnd || message.pending) this.toEnd();
-  }
+	/** Show a message at the end, or in the place of the one with its key. */
+	put(message) {
+		const old = this.nodes.get(message.key);
+		if (old) this.replace(old, message);
+		else this.add(message);
+		if (!old && !this.atEnd) this.unseen += 1;
+		this.changed(this.atEnd || message.pending);
+	}
 
-  remove(key) {
-    this.drawn.get(key)?.node.remove();
-    this.drawn.delete(key);
-    this.arrange();
-    this.empty();
-    if (this.atEnd) this.toEnd();
-  }
+	remove(key) {
+		this.nodes.get(key)?.remove();
+		this.nodes.delete(key);
+		this.arrange();
+		this.changed(this.atEnd);
+	}
 
-  insert(message, before) {
-    const node = draw(message, this.view);
-    node.dataset.key = message.key;
-    const pending = before === null && !message.pending ? this.log.querySelector(".message.pending") : null;
-    this.log.insertBefore(node, before || pending);
-    this.drawn.set(message.key, { message, node });
-    if (before === null && !pending) this.join(node, message);
-    else if (pending) this.arrange();
-  }
+	/** Draw all again, after names or menus changed. */
+	refresh() {
+		for (const node of [...this.nodes.values()]) this.replace(node, node.message);
+	}
 
-  /** Decide how a last message stands to the one above it. */
-  join(node, message) {
-    let above = node.previousElementSibling;
-    while (above && !above.dataset.key) above = above.previousElementSibling;
-    const previous = above ? this.drawn.get(above.dataset.key)?.message : null;
-    if (!previous || dayOf(previous) !== dayOf(message)) {
-      this.log.insertBefore(el("div", { className: "day", role: "separator", "aria-label": dayName(message) }, el("span", {}, dayName(message))), node);
-    }
-    node.classList.toggle("first", !previous || dayOf(previous) !== dayOf(message) || this.apart(previous, message));
-  }
+	replace(old, message) {
+		const node = draw(message, this.view);
+		node.classList.toggle("first", old.classList.contains("first"));
+		old.replaceWith(node);
+		this.nodes.set(message.key, node);
+	}
 
-  apart(previous, message) {
-    const special = (each) => Boolean(each.context?.command || each.context?.error || each.private);
-    return previous.sender !== message.sender || message.timestamp - previous.timestamp > TOGETHER || special(message) || special(previous);
-  }
+	add(message, before = null) {
+		const node = draw(message, this.view);
+		// What is on its way stands below what has arrived.
+		const waiting = message.pending ? null : this.log.querySelector(".pending");
+		this.log.insertBefore(node, before || waiting);
+		this.nodes.set(message.key, node);
+		if (before) return;
+		if (waiting) this.arrange();
+		else this.join(node);
+	}
 
-  arrange() {
-    for (const day of this.log.querySelectorAll(".day")) day.remove();
-    for (const node of [...this.log.querySelectorAll(".message")]) this.join(node, this.drawn.get(node.dataset.key).message);
-  }
+	/** Decide how a message stands to the one above it. */
+	join(node) {
+		const { message } = node;
+		const above = node.previousElementSibling?.message;
+		const isNewDay = !above || dayOf(above) !== dayOf(message);
+		if (isNewDay) node.before(el("div.day", { role: "separator", "aria-label": dayName(message) }, el("span", dayName(message))));
+		const isAlone = (each) => each.context?.command || each.context?.error || each.context?.notice || each.private;
+		node.classList.toggle("first", Boolean(isNewDay || above.sender !== message.sender || message.timestamp - above.timestamp > TOGETHER || isAlone(message) || isAlone(above)));
+	}
 
-  /** Draw all again, after names or menus changed. */
-  refresh() {
-    for (const [key, { message, node }] of this.drawn) {
-      const fresh = draw(message, this.view);
-      fresh.dataset.key = key;
-      fresh.classList.toggle("first", node.classList.contains("first"));
-      node.replaceWith(fresh);
-      this.drawn.set(key, { message, node: fresh });
-    }
-  }
+	arrange() {
+		for (const day of this.log.querySelectorAll(".day")) day.remove();
+		for (const node of this.log.querySelectorAll(".message")) this.join(node);
+	}
 
-  toEnd() {
-    this.log.scrollTop = this.log.scrollHeight;
-    this.atEnd = true;
-    this.unseen = 0;
-    this.marker();
-  }
+	changed(toEnd) {
+		const note = this.log.querySelector(".empty");
+		if (this.nodes.size) note?.remove();
+		else if (!note) this.log.append(el("p.empty", "Nothing was said here yet. Say hello, or type / for commands."));
+		if (toEnd) this.toEnd();
+		else this.mark();
+	}
 
-  marker() {
-    $("to-end").hidden = this.atEnd;
-    $("to-end").lastElementChild.textContent = this.unseen ? `${this.unseen} new` : "Newest";
-  }
+	toEnd() {
+		this.log.scrollTop = this.log.scrollHeight;
+		this.atEnd = true;
+		this.unseen = 0;
+		this.mark();
+	}
+
+	mark() {
+		$("to-end").hidden = this.atEnd;
+		$("to-end").lastElementChild.textContent = this.unseen ? `${this.unseen} new` : "Newest";
+	}
 }
