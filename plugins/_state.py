@@ -46,10 +46,10 @@ class ChannelState:
         Everybody is shown to everybody, unless a service sent a list of its own; then that list, with what is new about those
         who are in it.
         """
-        listed = self.board.all_shown("characters")
-        if not any(down.recipients is None for down in listed):
-            listed = [Down("characters", channel_id, [*self.members.values(), *self.extras()]), *listed]
-        return [replace(down, body=[self.members.get(one.character_id, one) for one in down.body]) for down in listed]
+        listed = [replace(down, body=[self.members.get(one.character_id, one) for one in down.body]) for down in self.board.all_shown("characters")]
+        if any(down.recipients is None for down in listed):
+            return listed
+        return [Down("characters", channel_id, [*self.members.values(), *self.extras()]), *listed]
 
     def current(self, channel_id: str, member_id: str) -> list[Down]:
         """The updates that draw the whole state for one member."""
