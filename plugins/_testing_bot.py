@@ -125,6 +125,23 @@ class Bot:
         del self._roles[channel_id, name]
         return self._answer(UpEvent("leave", self._next_id(), channel_id, name, SimpleAction("leave", channel_id, name)))
 
+    def in_parallel(self, *lines: tuple[str, str, str]) -> list[str]:
+        """Let members type (name, line, channel) at the same time; returns what each was told."""
+        before = len(self._ear.heard)
+        events = [
+            UpEvent(
+                "message_up", self._next_id(), self._here(name, channel), name, MessageBody(TEXT, channel, MessageContent(text=line), sender=name)
+            )
+            for name, line, channel in lines
+        ]
+
+        async def submit() -> None:
+            await asyncio.gather(*(self._service.submit(event) for event in events))
+
+        self._run(submit())
+        heard = self._ear.heard[before:]
+        return ["\n".join(self._texts(heard, event.member_id, event.channel_id)) for event in events]
+
     def together(self, *lines: tuple[str, str], channel: str | None = None) -> list[str]:
         """Let many members type at once, in an order that the bot's seed decides; returns for each line its error, or ""."""
         events: list[UpEvent] = []
@@ -160,6 +177,11 @@ class Bot:
     def bar(self, name: str, member: str, channel: str | None = None) -> Bar:
         """A member's bar as it is kept."""
         return self._service.plugins.bar(name).peek(self._service.channels[channel or self._first], member)
+
+    @property
+    def delivered(self) -> list[Down]:
+        """Everything that went down to anybody since the bot was started, as gateways get it."""
+        return list(self._ear.heard)
 
     def heard(self, name: str, channel: str | None = None) -> list[str]:
         """The texts of all messages that a member could see since the bot was started, oldest first."""
