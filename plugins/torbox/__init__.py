@@ -33,6 +33,7 @@ async def on_start(service: Service, config: Config) -> None:
 
 
 async def on_stop(_: Service, config: Config) -> None:
-    account = config.account
-    config.run_with(None)
-    await account.close()
+    if config.running:  # it may not have come so far
+        account = config.account
+        config.run_with(None)
+        await account.close()

@@ -37,6 +37,10 @@ class Config(BaseModel):
     _account: Account | None = PrivateAttr(default=None)
 
     @property
+    def running(self) -> bool:
+        return self._account is not None
+
+    @property
     def account(self) -> Account:
         """What runs for this config; there from the plugin's start to its stop."""
         if self._account is None:
