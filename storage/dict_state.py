@@ -77,8 +77,10 @@ class DictState:
             stored = self.engine.load_all()
             for key, (value, text) in list(self._handed.items()):
                 now = stored.get(key)
-                if now is None or (now != text and bytes(now) != bytes(text) and not self._was_changed(value, text)):
+                if now is None or (bytes(now) != bytes(text) and not self._was_changed(value, text)):
                     del self._handed[key]
+                else:
+                    self._handed[key] = (value, now)
             self._stored = stored
             self.loaded = True
             self.live.clear()
@@ -120,6 +122,7 @@ class DictState:
             if key in self._handed:
                 value, known = self._handed[key]
                 if bytes(known) == bytes(text) or self._was_changed(value, known):
+                    self._handed[key] = (value, text)
                     return value
             value = self.decode(key, text)
             if not is_scalar(value):
