@@ -19,6 +19,7 @@ from plugins._events import Acknowledgement, Down, UpEvent
 from plugins._gateways import Gateways
 from plugins._hosting import HostedChannel, host
 from plugins._logging import Secrets, set_up_logging
+from plugins._metrics import Metrics
 from plugins._outbox import Outbox
 from plugins._queries import Queries
 from plugins._reloading import reload
@@ -28,6 +29,7 @@ from plugins._settings import Source, load_settings
 from plugins._tasks import Tasks
 from plugins._timers import Timers
 from plugins._turn import Turn, current_turn
+from plugins._watchdog import Watchdog
 
 log = logging.getLogger("service")
 T = TypeVar("T")
@@ -64,6 +66,8 @@ class ChannelService(Queries):
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Outbox], object]]] = {}
         self._tasks = Tasks()
+        self._metrics = Metrics()
+        self._watchdog = Watchdog(self._settings.service.limits.blocking_seconds, self._metrics.blocked)
         self.timers = Timers(self, lambda: self.plugins, clock)
         self._up = asyncio.Event()
         self._stop_asked = asyncio.Event()
@@ -81,6 +85,7 @@ class ChannelService(Queries):
     async def start(self) -> None:
         """Set up the channels and let members in. If anything of it fails, everything is closed again."""
         self._gateways.use_loop(asyncio.get_running_loop())
+        self._watchdog.start()
         try:
             await self._agents.open(self.service_id, self.config["db_config"])
             await self.before_channel_init()
@@ -114,6 +119,7 @@ class ChannelService(Queries):
             await self._guarded(f"closing the storage of {channel_id}", asyncio.to_thread(storage.close))
         self.channels.clear()
         await self._guarded("closing the storage of the agents", self._agents.close())
+        self._watchdog.stop()
         log.info("service %s has stopped", self.service_id)
 
     async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
@@ -137,7 +143,7 @@ class ChannelService(Queries):
     async def _open(self, config: ChannelConfig) -> None:
         channel_id = config.id
         await self.on_channel_init(channel_id)
-        wiring = Wiring(self, self._route, self._follow, self._gateways.deliver, self._clock)
+        wiring = Wiring(self, self._route, self._follow, self._gateways.deliver, self._metrics, self._clock)
         channel = self._hosted[channel_id] = await host(
             config, self.channels[channel_id], self._settings.service.limits, lambda: self.plugins.bars, wiring
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ class _Job:
 
     run: Callable[[], Awaitable[Any]]
     done: asyncio.Future[Any]
+    since: float
 
 
 class Channel:
@@ -39,6 +41,11 @@ class Channel:
     def depth(self) -> int:
         """How many events wait."""
         return self._queue.qsize()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next event would be turned down."""
+        return self.depth >= self._queue_length
 
     def start(self) -> None:
         """Begin to work."""
@@ -65,7 +72,7 @@ class Channel:
         """Handle an event in its turn. Raises ChannelBusy and ServiceStopping, and then the event was not taken."""
         if self._stopping:
             raise ServiceStopping
-        if self.depth >= self._queue_length:
+        if self.is_full:
             raise ChannelBusy(self._runner.channel_id, self.depth)
         acknowledgement: Acknowledgement = await self._enqueue(lambda: self._runner.event(event))
         return acknowledgement
@@ -85,7 +92,7 @@ class Channel:
         return result
 
     async def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> Any:
-        job = _Job(run, asyncio.get_running_loop().create_future())
+        job = _Job(run, asyncio.get_running_loop().create_future(), time.perf_counter())
         self._queue.put_nowait(job)
         # Shielded: whoever sent an event may go away, and the event happens all the same.
         return await asyncio.shield(job.done)
@@ -93,6 +100,7 @@ class Channel:
     async def _work(self) -> None:
         while True:
             job = await self._queue.get()
+            self._runner.waited(time.perf_counter() - job.since)
             try:
                 _resolve(job.done, await job.run())
             except asyncio.CancelledError:

@@ -41,10 +41,12 @@ class PluginEntry(_Model):
 
 
 class ChannelLimits(_Model):
-    """What one channel may hold, waiting and kept."""
+    """What a channel may hold, waiting and kept, and how long it may take."""
 
     queue_length: int = Field(default=1000, ge=1)
     history_length: int = Field(default=500, ge=1)
+    blocking_seconds: float = Field(default=1, gt=0)
+    """How long the event loop may be blocked before the culprit is named in the log."""
     handled_hours: float = Field(default=24, gt=0)
     handled_length: int = Field(default=10_000, ge=1)
 

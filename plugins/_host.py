@@ -138,7 +138,14 @@ class Service(Protocol):
         """The channels of this service, in the order of the config."""
 
     def health(self) -> dict[str, Any]:
-        """JSON-ready facts: `ready`, `problems` (in words), and per channel whether storage answers, and its queue."""
+        """JSON-ready facts: `ready`, `problems` (in words), and per channel whether storage answers, its queue and its last commit.
+
+        It asks the engines, which blocks: call it in a thread.
+        """
+
+    def metrics_page(self) -> bytes:
+        """What the service measures of itself, in the text format of Prometheus; a gateway adds it to its own."""
+
 
 
 PluginConfig = Any

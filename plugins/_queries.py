@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from plugins._clock import Clock
 from plugins._commands import CommandTable
 from plugins._events import ChannelInfo, Character, Down
 from plugins._gateways import Gateways
+from plugins._health import health
 from plugins._hooks import Hooks
 from plugins._host import Gateway, UnknownChannel
 from plugins._hosting import HostedChannel
 from plugins._members import Members
+from plugins._metrics import Metrics
 
 
 class Queries(Hooks):
@@ -19,6 +23,9 @@ class Queries(Hooks):
 
     _hosted: dict[str, HostedChannel]
     _gateways: Gateways
+    _metrics: Metrics
+    _clock: Clock
+    _up: asyncio.Event
 
     @property
     def client_id(self) -> str:
@@ -96,11 +103,12 @@ class Queries(Hooks):
         self._gateways.show(down)
 
     def health(self) -> dict[str, Any]:
-        """JSON-ready facts about every channel, and what is wrong in words."""
-        channels = {
-            channel_id: {"waiting": channel.queue.depth, "last_commit": channel.state.last_commit} for channel_id, channel in self._hosted.items()
-        }
-        return {"ready": bool(channels), "problems": [], "channels": channels}
+        """JSON-ready facts: `ready`, `problems` in words, and per channel its storage, queue and last commit. Blocks: call it in a thread."""
+        return health(dict(self._hosted), self._clock(), is_up=self._up.is_set())
+
+    def metrics_page(self) -> bytes:
+        """What the service measures of itself, in the text format of Prometheus."""
+        return self._metrics.page()
 
     def _channel(self, channel_id: str) -> HostedChannel:
         try:

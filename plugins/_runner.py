@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +15,7 @@ from plugins._clock import Clock, use_clock
 from plugins._errors import CommandError
 from plugins._events import Acknowledgement, Down, UpEvent
 from plugins._host import Service
+from plugins._metrics import Metrics
 from plugins._outbox import AfterCommit, Outbox
 from plugins._state import ChannelState
 from plugins._turn import Turn, current_turn
@@ -43,6 +45,7 @@ class Wiring:
     follow: Callable[[Turn, frozenset[str]], Sequence[Down]]
     """The updates that follow from a commit, by the names of the dicts that it changed."""
     deliver: Callable[[str, Sequence[Down]], None]
+    metrics: Metrics
     clock: Clock
 
 
@@ -59,26 +62,36 @@ class Runner:
 
     async def event(self, event: UpEvent) -> Acknowledgement:
         """Handle an event and answer it; raises nothing but cancellation."""
-        answered = self._state.handled.find(event.member_id, event.request_id)
-        if answered is not None:
-            return answered
-        if event.type != "join" and event.member_id not in self._state.members:
-            return Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER)
+        answer = self._state.handled.find(event.member_id, event.request_id)
+        failed = False
+        if answer is None and event.type != "join" and event.member_id not in self._state.members:
+            answer = Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER)
+        if answer is None:
+            answer, failed = await self._handle(event)
+        self._wiring.metrics.ended(event.type, answer, failed=failed)
+        return answer
+
+    async def _handle(self, event: UpEvent) -> tuple[Acknowledgement, bool]:
+        """The answer, and whether something failed that is not the member's to mend."""
         answer = Acknowledgement(event.request_id)
         try:
             await self._transact(self._wiring.route, event.member_id, event, answer)
         except CommandError as error:
-            return await self._refuse(event, str(error))
+            return await self._refuse(event, str(error)), False
         except CommitFailed as error:
-            return self._unavailable(event, error)
+            return self._unavailable(event, error), True
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             # Not the channel was cancelled, but something that the handler waited for.
-            return await self._refuse(event, self._report(event))
+            return await self._refuse(event, self._report(event)), True
         except Exception:  # noqa: BLE001 - handlers may raise anything, and it must end here
-            return await self._refuse(event, self._report(event))
-        return answer
+            return await self._refuse(event, self._report(event)), True
+        return answer, False
+
+    def waited(self, seconds: float) -> None:
+        """Note how long the next turn was in the queue."""
+        self._wiring.metrics.waited(seconds)
 
     async def work(self, body: Body[T], *, member_id: str = "") -> T:
         """Run `body` in a turn of its own; what it raises is raised here, after the rollback."""
@@ -100,6 +113,7 @@ class Runner:
     def _unavailable(self, event: UpEvent, error: CommitFailed) -> Acknowledgement:
         # Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
         log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
+        self._state.last_failure = str(error)
         line = Outbox(self.channel_id, self._wiring.clock)
         line.message(UNAVAILABLE, [event.member_id], context={"error": True})
         self._wiring.deliver(self.channel_id, line.downs)
@@ -112,6 +126,7 @@ class Runner:
             except VersionConflict:
                 if attempt == ATTEMPTS:
                     raise
+                self._wiring.metrics.conflict()
                 log.info("another process committed to channel %s first; attempt %d follows", self.channel_id, attempt + 1)
         raise AssertionError("unreachable")
 
@@ -120,18 +135,24 @@ class Runner:
         turn = self.turn = self._new_turn(member_id, event)
         token = current_turn.set(turn)
         kept = None
+        began = handled = time.perf_counter()
+        commit: float | None = None
         try:
             with use_clock(wiring.clock):
                 async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
-                    result = await body(turn)
-                    turn.handler = ""
+                    try:
+                        result = await body(turn)
+                    finally:
+                        handled = time.perf_counter()
                     overlays = list(transaction.overlays.values())
                     downs = state.history.number(turn.outbox.downs)
                     if answer is not None:
                         kept = state.handled.keep(member_id, answer, wiring.clock())
+            commit = time.perf_counter() - handled
         finally:
             current_turn.reset(token)
             turn.open = False
+            wiring.metrics.ran(turn, handled - began, commit)
         state.accept(downs, kept, wiring.clock())
         changed = frozenset(overlay.state.name for overlay in overlays if overlay.gathered)
         wiring.deliver(self.channel_id, [*downs, *wiring.follow(turn, changed)])

@@ -29,6 +29,8 @@ class ChannelState:
         self.handled = Handled(storage.system("handled"), window=limits.handled_hours * 3600, limit=limits.handled_length)
         self.board = Board()
         self.last_commit: float | None = None
+        self.last_failure: str | None = None
+        """Why the newest commit failed, None if it did not."""
         self.extras: Callable[[], list[Character]] = list
         """Characters that are shown after the members; the bars of the channel itself come from here."""
 
@@ -38,7 +40,7 @@ class ChannelState:
         self.board.accept(downs)
         if kept is not None:
             self.handled.accept(kept)
-        self.last_commit = now
+        self.last_commit, self.last_failure = now, None
 
     def characters(self, channel_id: str) -> list[Down]:
         """Updates that show the members, with facts and bars as they are now.
