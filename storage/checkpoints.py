@@ -44,13 +44,15 @@ class Checkpoints:
         return current_thread() is self._thread
 
     def _run(self) -> None:
-        while True:
+        # `close` sets `_closing` first, so that clearing `_wanted` here cannot hide it.
+        while not self._closing.is_set():
             self._wanted.wait()
             if self._closing.is_set():
                 return
             try:
                 self._work()
-                self._wanted.clear()
             except (OSError, StorageError) as error:
                 _log.error("a checkpoint failed (%s); nothing is lost, it is tried again", error)
                 self._closing.wait(_RETRY_SECONDS)
+            else:
+                self._wanted.clear()

@@ -69,6 +69,7 @@ class Journal:
         self._descriptor: int | None = None
         self._offset = 0
         self._synced = True
+        self._unvoided = False
         self._logged = 0
         self.closed = False
 
@@ -128,6 +129,8 @@ class Journal:
         """Later commits fail with StoreClosed. The segments stay."""
         with self.lock:
             self.closed = True
+            if self._unvoided:
+                self._void()
             if self._descriptor is not None:
                 self._settle()
                 self._leave_segment()
@@ -212,9 +215,15 @@ class Journal:
         if give_up:
             self._leave_segment()
             self.unsettled = True
-            # Its first line voids what the segment before it may hold of the failed commit.
-            with suppress(OSError):
-                self._start_segment()
+            self._void()
+
+    def _void(self) -> None:
+        """The first line of a new segment voids what the segment before it may hold of a failed commit."""
+        self._unvoided = True
+        try:
+            self._start_segment()
+        except OSError as error:
+            _log.warning("could not start a new segment in %s (%s); the next commit tries again", self.folder, error)
 
     def _settle(self) -> None:
         """Before later commits go elsewhere: what is on the disk must have no gaps."""
@@ -252,6 +261,7 @@ class Journal:
             raise
         self._segments.append((self._number, path))
         self._descriptor = descriptor
+        self._unvoided = False
         self._offset = len(header)
         self._synced = True
         self.size += len(header)

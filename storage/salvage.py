@@ -19,7 +19,7 @@ from storage.errors import UnreadableValue
 from storage.snapshots import CHECKS_START, HEADER_START, Header, Snapshot, SnapshotFault, verified_header
 
 _HEADER = re.compile(rb'"\$mooring": \{[^\n]*?-[0-9a-f]{8}"\},')
-_CHECKS = re.compile(rb'"\$checks": "([0-9a-f]{8})((?:[0-9a-f]{8})*)"')
+_CHECKS = re.compile(rb'"([0-9a-f]{8})((?:[0-9a-f]{8})*).{0,5}\Z', re.DOTALL)  # whatever became of the name before it
 _START = re.compile(r'(?="(?:[^"\\]|\\.)*+": )')
 _START_AND_KEY = re.compile(r'("(?:[^"\\]|\\.)*+"): ')
 _decode_line = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -54,8 +54,7 @@ def _find_header(data: bytes) -> tuple[Header | None, int]:
     if match and header:
         return header, match.end()
     start = data.find(HEADER_START)
-    line_end = data.find(b"\n", start)
-    return None, line_end if 0 <= start < line_end else 0
+    return None, 0 if start < 0 else start + len(HEADER_START)
 
 
 def _find_checks(data: bytes) -> tuple[set[int] | None, int]:
@@ -63,7 +62,10 @@ def _find_checks(data: bytes) -> tuple[set[int] | None, int]:
     match = _CHECKS.search(data)
     if match and crc32(match[2]) == int(match[1], 16):
         digits = bytes.fromhex(match[2].decode())
-        return {int.from_bytes(digits[at : at + 4]) for at in range(0, len(digits), 4)}, match.start()
+        known = {int.from_bytes(digits[at : at + 4]) for at in range(0, len(digits), 4)}
+        if data.endswith(CHECKS_START, 0, match.start() + 1):
+            return known, match.start() + 1 - len(CHECKS_START)
+        return known, match.start()
     start = data.rfind(CHECKS_START)
     return None, len(data) if start < 0 else start
 
@@ -73,7 +75,8 @@ def _take_lines(data: bytes, start: int, end: int, known: set[int] | None, snaps
     for line in data[start:end].split(b"\n"):
         if line not in (b"", b"{", b"}", b","):
             taken = 0
-            for first, last in _intact_parts(line, known):
+            complete = offset + len(line) < len(data)
+            for first, last in _intact_parts(line, known, complete=complete):
                 if _put(line[first:last], snapshot.values):
                     _note_damage(line, taken, first, offset, snapshot)
                     taken = last
@@ -81,7 +84,7 @@ def _take_lines(data: bytes, start: int, end: int, known: set[int] | None, snaps
         offset += len(line) + 1
 
 
-def _intact_parts(line: bytes, known: set[int] | None) -> Iterator[tuple[int, int]]:
+def _intact_parts(line: bytes, known: set[int] | None, *, complete: bool) -> Iterator[tuple[int, int]]:
     if known is not None and crc32(line.removesuffix(b",")) in known:
         yield 0, len(line.removesuffix(b","))
         return
@@ -99,7 +102,7 @@ def _intact_parts(line: bytes, known: set[int] | None) -> Iterator[tuple[int, in
             # A comma that was turned into a digit looks like a part of the number.
             intact = next((size for size in (last, last - 1) if crc32(line[first:size]) in known), None)
         else:
-            intact = last if _is_separator(line[last:following], following == len(line)) else None
+            intact = last if _ends_well(line[last:following], at_end=following == len(line), complete=complete) else None
         if intact is not None:
             yield first, intact
             behind = intact
@@ -113,8 +116,11 @@ def _end_of_line(text: str, first: int, following: int) -> int | None:
         return None
 
 
-def _is_separator(between: bytes, at_end: bool) -> bool:
-    return between in (b"", b",") or (not at_end and len(between) == 2 and between.startswith(b","))
+def _ends_well(rest: bytes, *, at_end: bool, complete: bool) -> bool:
+    """Whether what follows a value shows that the value is whole: half of a number is a number, too."""
+    if at_end:
+        return rest == b"," or (rest == b"" and complete)
+    return rest[:1] == b"," and len(rest) <= 2
 
 
 def _put(text: bytes, values: dict[str, Encoded]) -> bool:

@@ -71,6 +71,7 @@ class Header(msgspec.Struct, forbid_unknown_fields=True):
 
 class _AnyHeader(msgspec.Struct):
     format: int
+    crc: Any = None
 
 
 def render(domain: str, sequence: int, values: Mapping[str, Encoded], *, pause: float = 0.0) -> Iterator[bytes]:
@@ -159,11 +160,12 @@ def _read_edited(data: bytes, domain: str) -> Snapshot | None:
         text = msgspec.json.format(data.removeprefix(_BYTE_ORDER_MARK), indent=-1)  # values must not span lines
         text.decode()
         values: dict[str, Any] = _decode_lines(text)
-        header = _decode_header(values.pop("$mooring"))
+        header_text = values.pop("$mooring")
+        if msgspec.json.decode(header_text, type=_AnyHeader).crc is not None:
+            return None
+        header = _decode_header(header_text)
         values.pop("$checks", None)
         values = {codec.unescape_key(key): value for key, value in values.items()}
     except (msgspec.MsgspecError, UnicodeDecodeError, UnreadableValue, KeyError, RecursionError):
-        return None
-    if header.crc is not None:
         return None
     return _of_domain(header, domain, Snapshot(values, header.sequence, len(data)))

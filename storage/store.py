@@ -91,8 +91,11 @@ class Store:
 
     def commit(self, parts: _Parts, origin: Origin = NOBODY, *, sync: bool) -> None:
         """All of it, or CommitFailed and nothing."""
-        self._journal.commit(self._entry(parts, origin, sync))
-        self._after_commit()
+        entry = self._entry(parts, origin, sync)
+        try:
+            self._journal.commit(entry)
+        finally:
+            self._after_commit()
 
     async def commit_async(self, parts: _Parts, origin: Origin = NOBODY, *, sync: bool) -> None:
         """The same, without blocking the loop, and sharing one sync with all that commit at the same time."""
@@ -104,9 +107,11 @@ class Store:
             self.load(table)
             self._check_process()
         text = single_text(table.name, key, value)
-        self._journal.commit(Entry(text, sync=sync, token=((table, ((key, value),)),)))
-        if self._journal.size > self._limit:
-            self._after_commit()
+        try:
+            self._journal.commit(Entry(text, sync=sync, token=((table, ((key, value),)),)))
+        finally:
+            if self._journal.size > self._limit or self._journal.unsettled:
+                self._checkpoints.wake()
 
     def checkpoint(self, *, pause: float = 0.0) -> None:
         """Writes snapshots of what has changed, and drops the journal that they cover. Raises OSError, and then nothing is lost."""
