@@ -217,7 +217,7 @@ class WebGateway:
             health = await asyncio.to_thread(self._service.health)
             return _response(200 if health["ready"] else 503, msgspec.json.encode(health) + b"\n", "application/json")
         if path == "/metrics":
-            return _response(200, self._hub.metrics.page(), "text/plain; version=0.0.4; charset=utf-8")
+            return _response(200, self._hub.metrics.page() + self._service.metrics_page(), "text/plain; version=0.0.4; charset=utf-8")
         return None
 
     def _file(self, path: str, request: Request) -> Response:
