@@ -1,3 +1,3 @@
 """What all tests share: the test kit for plugins."""
 
-pytest_plugins = ["plugins.testing"]
+pytest_plugins = ["plugins.testing", "pytester"]

@@ -1,0 +1,124 @@
+"""The page about plugins is true: its examples run, and it leaves out no public name and no command."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import plugins
+from plugins._config import PluginEntry
+from plugins._loading import load_plugins
+from plugins._parsing import parse
+from plugins._people import Channel
+from plugins.testing import Bot, MakeBot
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+TEXT = PAGE.read_text("utf-8")
+BUILT_IN = load_plugins([PluginEntry(name=name) for name in ("help", "bars")])
+
+
+@dataclass
+class Example:
+    """A plugin of the page and the dialogue below it."""
+
+    heading: str
+    source: str
+    chat: list[str] = field(default_factory=list)
+
+
+def examples() -> list[Example]:
+    found: list[Example] = []
+    heading = ""
+    for block in re.finditer(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL):
+        title, language, content = block.groups()
+        if title:
+            heading = title
+        elif language == "python":
+            found.append(Example(heading, content))
+        elif language == "chat":
+            found[-1].chat = content.splitlines()
+    return found
+
+
+PLAYED = [example for example in examples() if example.chat]
+TESTS = [example.source for example in examples() if "def test_" in example.source]
+
+
+def dicts_in(source: str) -> list[str]:
+    return sorted(set(re.findall(r"ctx\.storage\.(\w+)", source)))
+
+
+def test_every_python_block_is_played_or_is_a_test() -> None:
+    assert len(PLAYED) + len(TESTS) == len(examples())
+    assert len(PLAYED) >= 12
+
+
+@pytest.mark.parametrize("example", PLAYED, ids=[example.heading for example in PLAYED])
+def test_the_dialogue_goes_as_the_page_says(make_bot: MakeBot, tmp_path: Path, example: Example) -> None:
+    (tmp_path / "example.py").write_text(example.source)
+    play(make_bot(str(tmp_path / "example.py"), dicts=dicts_in(example.source)), example.chat)
+
+
+def play(bot: Bot, chat: list[str]) -> None:
+    lines = iter([*chat, "(end)"])
+    line = next(lines)
+    while line != "(end)":
+        said: list[str] = []
+        if spoken := re.fullmatch(r"(\w+): (.*)", line):
+            said = bot.say(*spoken.groups()).splitlines()
+        elif line == "(restart)":
+            bot.restart()
+        else:
+            before = len(bot.heard("ann"))
+            bot.advance(match[1]) if (match := re.fullmatch(r"\((\w+) later\)", line)) else bot.settle()
+            said = [f"> {text}" for text in bot.heard("ann")[before:]]
+        expected = []
+        while not re.fullmatch(r"(ann|bob|cleo): /?.*|\(.*\)", line := next(lines)):
+            expected.append(line)
+        assert said == expected
+
+
+@pytest.mark.parametrize("number", range(len(TESTS)))
+def test_the_tests_of_the_page_pass(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    first = next(example for example in PLAYED if example.heading == "A first plugin")
+    monkeypatch.setenv("PYTHONPATH", str(PAGE.parents[1]))
+    folder = pytester.mkdir("my_plugins")
+    (folder / "greeter.py").write_text(first.source)
+    body = TESTS[number].replace('pytest_plugins = ["plugins.testing"]', "")
+    pytester.makepyfile(f'pytest_plugins = ["plugins.testing"]\n{body}'.replace("make_bot_on_every_engine", "make_bot"))
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    assert result.ret == 0, result.stdout.str()
+
+
+def test_every_public_name_stands_on_the_page() -> None:
+    missing = [name for name in plugins.__all__ if f"`{name}`" not in TEXT]
+    assert missing == []
+
+
+def test_every_public_name_is_documented() -> None:
+    bare = [name for name in plugins.__all__ if not isinstance(getattr(plugins, name), type(plugins.Rest)) and not getattr(plugins, name).__doc__]
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN.table.commands))
+def test_every_command_is_documented_and_its_example_runs(make_bot: MakeBot, name: str) -> None:
+    entry = BUILT_IN.table.commands[name]
+    assert entry.summary.endswith(".")
+    assert f"`{entry.usage}`" in TEXT or f" `{entry.usage}`" in TEXT
+    assert all(argument.help or argument.kind in {"rest", "text"} for argument in entry.arguments)
+    bot = make_bot("bars")
+    bot.join("olga", role="owner")
+    bot.say("olga", "/boss summon")
+    said = bot.say("olga", entry.example)
+    assert "Usage:" not in said
+    assert "Something went wrong" not in said
+
+
+def test_every_example_of_torbox_can_be_read() -> None:
+    torbox = load_plugins([PluginEntry(name="torbox")])
+    for entry in torbox.table.commands.values():
+        assert entry.summary
+        parse(torbox.table.resolve(entry.example), Channel("c", "C", {}))
