@@ -55,7 +55,7 @@ export class Composer {
 		this.past = JSON.parse(kept("past") || "[]");
 		this.back = this.past.length;
 		this.text.oninput = () => { this.back = this.past.length; this.look(); onDraft(this.text.value); };
-		this.text.onkeydown = (event) => event.isComposing || (this.key(event) && event.preventDefault());
+		this.text.onkeydown = (event) => { if (!event.isComposing && this.key(event)) event.preventDefault(); };
 		this.text.onblur = () => this.closeList();
 		this.text.onclick = () => this.look();
 		$("composer").onsubmit = (event) => { event.preventDefault(); this.submit(); };

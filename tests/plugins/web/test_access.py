@@ -1,0 +1,121 @@
+"""Tokens that are given out: what they open, which roles they carry, and how they are taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from plugins.web.identity import Identities, TokenRefused
+from plugins.web.names import NameIndex, NameRefused, clean, keys
+from tests.plugins.web.harness import gateway
+
+CHANNELS = ["tavern", {"id": "vault", "access": "token"}]
+
+
+async def test_a_channel_with_token_access_takes_given_tokens_only(tmp_path: Path) -> None:
+    _, token = Identities(tmp_path / "gateway").give("olga", {"vault": "owner"})
+    async with gateway(tmp_path, channels=CHANNELS) as place:
+        async with place.member("ann") as ann:
+            assert [(each["channel_id"], each["open"]) for each in ann.welcome["channels"]] == [("tavern", True), ("vault", False)]
+            assert (await ann.ask("join", {"channel_id": "vault"}))["body"]["code"] == "forbidden"
+        async with place.returning(token, channel="vault") as olga:
+            assert olga.welcome["name"] == "olga"
+            characters = next(frame["body"]["items"] for frame in reversed(olga.frames) if frame["type"] == "characters")
+            assert characters[0]["character_context"]["role"] == "owner"
+            await olga.join("tavern")
+            characters = next(frame["body"]["items"] for frame in reversed(olga.frames) if frame["type"] == "characters")
+            assert {each["name"]: each["character_context"]["role"] for each in characters}["olga"] == "member"
+
+
+async def test_a_revoked_token_ends_its_connection_and_opens_no_other(tmp_path: Path) -> None:
+    operator = Identities(tmp_path / "gateway")
+    _, token = operator.give("olga", {})
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 0.4}}) as place:
+        async with place.returning(token) as olga:
+            revoking = asyncio.create_task(asyncio.to_thread(operator.revoke, "olga"))
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await olga.ask("ping")
+                    await asyncio.sleep(0.05)
+            assert olga.socket.close_code == 1008
+            assert len(await revoking) == 1
+        async with place.connection() as back:
+            assert (await back.hello(token=token))["body"]["message"] == "This token was revoked."
+
+
+async def test_the_same_name_given_again_is_the_same_person(tmp_path: Path) -> None:
+    operator = Identities(tmp_path)
+    first, _ = operator.give("olga", {"*": "member"})
+    second, token = operator.give("olga", {"*": "moderator"})
+    assert first.member_id == second.member_id
+    operator.revoke(first.token_id)
+    identity = Identities(tmp_path).check(token)
+    assert identity.role_in("anywhere") == "moderator"
+    assert stat.S_IMODE((tmp_path / "tokens.json").stat().st_mode) == 0o600
+    assert token not in (tmp_path / "tokens.json").read_text()
+
+
+def test_a_key_that_others_can_read_is_closed_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    token = Identities(tmp_path).token(Identities(tmp_path).guest("ann"))
+    key = tmp_path / "signing.key"
+    key.chmod(0o644)
+    assert Identities(tmp_path).check(token).name == "ann"
+    assert "could be read by others" in caplog.text
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    os.unlink(key)
+    with pytest.raises(TokenRefused):
+        Identities(tmp_path).check(token)
+
+
+@pytest.mark.parametrize("name", ["ann", "Ann-Marie", "josé", "Дмитрий", "小林", "o'brien", "r2d2", "नमिता"])
+def test_names_of_many_scripts_are_good(name: str) -> None:
+    assert clean(f" {name} ") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "-._", "two words", "a\u200bnn", "a\u202enna", "<b>ann</b>", "@ann", "a" * 33, "a\u0301\u0301\u0301\u0301", "\x00", "🙂", "a\u00a0b"],
+)
+def test_names_that_cannot_be_called_or_read_are_refused(name: str) -> None:
+    with pytest.raises(NameRefused):
+        clean(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ann", "ANN"),
+        ("ann", "аnn"),
+        ("lisa", "Iisa"),
+        ("modern", "rnodern"),
+        ("paypal", "раураl"),
+        ("bob", "b0b"),
+        ("ann", "𝐚nn"),
+        ("ann", "ạnn"),
+        ("Al", "AI"),
+    ],
+)
+def test_names_that_look_alike_share_a_key(one: str, other: str) -> None:
+    assert keys(one) & keys(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("ann", "anna"), ("ann", "bob"), ("कि", "कु"), ("小林", "大林")])
+def test_names_that_differ_share_none(one: str, other: str) -> None:
+    assert not keys(one) & keys(other)
+
+
+def test_an_index_knows_who_is_called_what_and_forgets() -> None:
+    index = NameIndex()
+    index.add("1", "ann")
+    index.add("2", "bob")
+    assert index.owner("Ann") == "1"
+    assert index.owner("Ann", besides="1") is None
+    index.add("1", "carl")
+    assert index.owner("ann") is None
+    index.keep_only([("2", "bob"), ("3", "ann")])
+    assert (index.owner("carl"), index.owner("ann"), len(index)) == (None, "3", 2)

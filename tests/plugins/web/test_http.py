@@ -1,0 +1,128 @@
+"""The HTTP side of the port: the page's files, the probes, and who may open a WebSocket."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from plugins.web.site import PAGE
+from tests.plugins.web.harness import Gateway, gateway
+
+
+async def refused_with(place: Gateway, **options: object) -> int:
+    """The HTTP status with which a WebSocket is refused, 101 if it is not."""
+    try:
+        async with connect(place.socket_address, proxy=None, **options):  # type: ignore[arg-type]
+            return 101
+    except InvalidStatus as refusal:
+        return refusal.response.status_code
+
+
+async def test_every_answer_keeps_browsers_out_of_harm(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place:
+        for path in ("/", "/app.js", "/style.css", "/healthz", "/readyz", "/metrics", "/nothing"):
+            headers = (await place.get(path)).headers
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src 'self';" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert "unsafe" not in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["referrer-policy"] == "no-referrer"
+            assert "server" not in headers
+
+
+async def test_the_page_is_light_and_asks_nobody_else(tmp_path: Path) -> None:
+    files = [file for file in PAGE.iterdir() if file.suffix in {".js", ".css"}]
+    assert sum(file.stat().st_size for file in files) < 60_000
+    assert len(files) + 2 <= 10, "the page, its files and the WebSocket"
+    for file in PAGE.iterdir():
+        text = file.read_text()
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", " style=", "onclick="):
+            assert word not in text, f"{word} in {file.name}"
+        outside = [each for each in re.findall(r"""["'(`](?:https?:)?//[\w.]+""", text) if "www.w3.org" not in each]
+        assert not outside, f"{file.name} names {outside}"
+
+
+async def test_files_are_known_by_their_tags(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place:
+        first = await place.get("/app.js")
+        assert first.headers["content-type"].startswith("text/javascript")
+        again = await place.get("/app.js", If_None_Match=first.headers["etag"])
+        assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["/../server.py", "/%2e%2e/server.py", "//etc/passwd", "/page/../../config.py", "/app.js/", "/favicon.ico"])
+async def test_nothing_else_on_the_disk_can_be_asked_for(tmp_path: Path, path: str) -> None:
+    async with gateway(tmp_path) as place:
+        assert (await place.get(path)).status_code == 404
+
+
+async def test_other_methods_are_refused(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place, httpx.AsyncClient(trust_env=False) as http:
+        assert (await http.request("DELETE", place.address)).status_code == 405
+        assert (await place.get("/ws")).status_code == 426
+
+
+async def test_pages_of_other_sites_may_not_connect(tmp_path: Path) -> None:
+    async with gateway(tmp_path, web={"allowed_origins": ["https://friend.example"]}) as place:
+        own = place.address.rstrip("/")
+        assert await refused_with(place, origin=own) == 101
+        assert await refused_with(place, origin="https://friend.example") == 101
+        assert await refused_with(place) == 101, "programs have no origin"
+        for origin in ("http://evil.example", "https://friend.example.evil.example", "null", own + "0", own.replace("http", "ftp")):
+            assert await refused_with(place, origin=origin) == 403, origin
+        assert await place.metric('mooring_frames_refused_total{code="origin"}') == 5
+
+
+async def test_a_foreign_name_for_this_machine_is_no_way_in(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place:
+        for host in ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""):
+            assert (await place.get("/", Host=host)).status_code == 421, host
+        assert (await place.get("/", Host="localhost:1")).status_code == 200
+    async with gateway(tmp_path, web={"allowed_hosts": ["chat.example"]}) as place:
+        assert (await place.get("/", Host="chat.example")).status_code == 200
+        assert (await place.get("/", Host="evil.example")).status_code == 421
+
+
+async def test_connections_are_limited_by_address_and_in_all(tmp_path: Path) -> None:
+    async with gateway(tmp_path, web={"limits": {"connections": 3, "connections_per_address": 2}, "trusted_proxies": ["127.0.0.0/8"]}) as place:
+        async with place.connection(), place.connection():
+            assert await refused_with(place) == 429
+            assert await refused_with(place, additional_headers={"X-Forwarded-For": "192.0.2.7, 127.0.0.9"}) == 101
+            async with place.connection(additional_headers={"X-Forwarded-For": "192.0.2.7"}):
+                assert await refused_with(place, additional_headers={"X-Forwarded-For": "192.0.2.8"}) == 429
+        assert await refused_with(place) == 101
+    async with gateway(tmp_path, web={"limits": {"connections_per_address": 1}}) as place, place.connection():
+        assert await refused_with(place, additional_headers={"X-Forwarded-For": "192.0.2.7"}) == 429, "nobody's word is taken who is no proxy"
+
+
+async def test_probes_say_what_is_wrong(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place, place.member("zebedee") as zebedee:
+        assert (await place.get("/healthz")).text == "alive\n"
+        ready = await place.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json()["ready"] is True
+        assert set(ready.json()["channels"]) == {"tavern", "library"}
+        await zebedee.say("/hit @zebedee 5")
+        await zebedee.say("/hit @nobody")
+        assert await place.metric('mooring_commands_total{command="hit",result="done"}') == 1
+        assert await place.metric('mooring_commands_total{command="hit",result="refused"}') == 1
+        assert await place.metric('mooring_event_seconds_count{type="message_up"}') == 2
+        assert await place.metric('mooring_members_online{channel="tavern"}') == 1
+        page = (await place.get("/metrics")).text
+        assert "zebedee" not in page
+        assert zebedee.welcome["member_id"] not in page
+
+
+async def test_the_signing_key_is_for_its_owner_only(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place, place.member("ann"):
+        key = tmp_path / "gateway" / "signing.key"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+        assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
