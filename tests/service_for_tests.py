@@ -6,7 +6,9 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from plugins._events import TEXT, Acknowledgement, ButtonClick, Down, MessageBody, MessageContent, SimpleAction, UpBody, UpEvent, UpType
 from service import ChannelService
@@ -42,7 +44,7 @@ class Recorder:
         return next(down.body for down in reversed(self.downs) if down.type == kind and down.channel_id == channel)
 
 
-S = TypeVar("S", bound=ChannelService)
+S = TypeVar("S", bound=ChannelService, default=ChannelService)
 
 
 class Driver(Generic[S]):
