@@ -69,6 +69,12 @@ class RecordStore:
             self._owner.release()
             raise
 
+    def abandon(self) -> None:
+        """Let go of everything as it is on the disk, as the end of the process would."""
+        self._closed = True
+        self._journal.abandon()
+        self._owner.abandon()
+
     @property
     def closed(self) -> bool:
         return self._closed
@@ -150,10 +156,7 @@ class RecordStore:
     def close(self) -> None:
         """Leaves the file alone behind. Raises OSError if it cannot be written; the journal then stays, and nothing is lost."""
         if os.getpid() != self._pid:
-            # A forked child has a copy of everything, and owns none of it.
-            self._closed = True
-            self._journal.abandon()
-            self._owner.abandon()
+            self.abandon()  # a forked child has a copy of everything, and owns none of it
             return
         with self.writing, self._checkpointing:
             if self._closed:
