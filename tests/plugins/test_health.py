@@ -164,13 +164,13 @@ async def test_turns_are_counted_by_result(bot: Driver[Bot]) -> None:
 async def test_handlers_are_measured_by_their_names(tmp_path: Path) -> None:
     async with running(tmp_path, plugins=["bars"]) as driver:
         await driver.join("ann")
-        await driver.say("ann", "/hit @ann 20")
-        await driver.say("ann", "/hit @nobody 20")
+        for _ in range(4):
+            await driver.say("ann", "/cast fireball @ann")
         await driver.say("ann", "/no-such-command")
         page = driver.service.metrics_page().decode()
-    assert 'mooring_handlers_total{handler="bars: /hit",result="kept"} 1.0' in page
-    assert 'mooring_handlers_total{handler="bars: /hit",result="undone"} 1.0' in page
-    assert 'mooring_handler_seconds_count{handler="bars: /hit"} 2.0' in page
+    assert 'mooring_handlers_total{handler="bars: /cast",result="kept"} 3.0' in page
+    assert 'mooring_handlers_total{handler="bars: /cast",result="undone"} 1.0' in page
+    assert 'mooring_handler_seconds_count{handler="bars: /cast"} 4.0' in page
     assert "no-such-command" not in page
 
 
