@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plugins._errors import PluginError
+from plugins._scaffold import add_new_plugin
 from storage.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
         service.set_up_logging()
         _serve(service)
 
+    add_new_plugin(app)
     return app
 
 
