@@ -11,7 +11,6 @@ from typing import Any
 from storage.codec import Encoded
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.json_database import JSONDatabase
-from storage.redis_database import RedisDatabase
 from tests.storage.engines_for_tests import FourMethods
 
 Home = Callable[..., DatabaseInterface]
@@ -26,6 +25,8 @@ def make_home(kind: str, folder: Path, port: int) -> Home:
     if kind == "json":
         return lambda name="bars": JSONDatabase(f"{place}.{name}", str(folder / "json"))
     if kind == "redis":
+        from storage.redis_database import RedisDatabase
+
         return lambda name="bars": RedisDatabase(f"{place}.{name}", port=port)
     shelf: dict[str, dict[str, Any]] = {}
     return lambda name="bars": FourMethods(f"{place}.{name}", shelf)
