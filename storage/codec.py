@@ -22,6 +22,8 @@ Encoded = bytes | msgspec.Raw
 _DEFAULT_REGISTRY = Registry()
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
+_PLAIN_TYPES = frozenset({str, bool, type(None)})
+_PLAIN_CONTAINERS = frozenset({dict, list})
 
 register = _DEFAULT_REGISTRY.register
 redefining = _DEFAULT_REGISTRY.redefining
@@ -33,7 +35,7 @@ def encode(value: Any, *, name: str = "value", registry: Registry = _DEFAULT_REG
     Raises ValueRefused for what `decode` could not restore exactly; its path starts with `name`.
     """
     try:
-        if _is_plain(value, MAX_DEPTH):
+        if _is_plain(value, MAX_DEPTH - 1):
             return _to_json(value)
     except (UnicodeEncodeError, RecursionError):
         pass  # surrogates are for the writer to keep, and the writer tells where the nesting is too deep
@@ -76,14 +78,6 @@ def unescape_key(text: str) -> str:
 def _is_plain(value: Any, depth: int) -> bool:
     """Whether msgspec writes the value exactly as the writer would. A yes has to come fast, a no may be too careful."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return bool(-PLAIN_INT < value < PLAIN_INT)
-    if kind is float:
-        return bool(value - value == 0)
-    if depth == 0:
-        return False
     if kind is dict:
         if len(value) == 1 and str(next(iter(value))).startswith("$"):
             return False
@@ -92,9 +86,18 @@ def _is_plain(value: Any, depth: int) -> bool:
                 return False
         value = value.values()
     elif kind is not list:
-        return False
+        value = (value,)
     for item in value:
         kind = type(item)
-        if kind is not str and not _is_plain(item, depth - 1):
+        if kind in _PLAIN_TYPES:
+            continue
+        # Scalars are judged here and not one call deeper, because calls are most of the cost.
+        if kind is int:
+            plain = bool(-PLAIN_INT < item < PLAIN_INT)
+        elif kind is float:
+            plain = bool(item - item == 0)
+        else:
+            plain = depth > 0 and kind in _PLAIN_CONTAINERS and _is_plain(item, depth - 1)
+        if not plain:
             return False
     return True
