@@ -224,12 +224,16 @@ def test_others_wait_for_the_holder_of_the_lock() -> None:
         work()
         done.set()
 
+    works = (lambda: insertData(RECORD, "torrents"), lambda: closeDatabase("torrents"), lambda: clearDatabase("torrents"))
+    threads = [threading.Thread(target=run, args=(work,), daemon=True) for work in works]
     with lock:
-        for work in (lambda: insertData(RECORD, "torrents"), lambda: closeDatabase("torrents"), lambda: clearDatabase("torrents")):
-            threading.Thread(target=run, args=(work,), daemon=True).start()
+        for thread in threads:
+            thread.start()
         assert insertData(RECORD, "usenet")[0]
         assert not done.wait(0.2)
-    assert done.wait(30)
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
 
 
 def test_threads_that_hold_one_lock_and_want_the_other_do_not_wait_for_ever() -> None:
