@@ -12,7 +12,7 @@ from storage import codec
 from storage.database_interface import Finding, Origin
 from storage.errors import UnreadableValue
 from storage.quarantine import Fault, Quarantine
-from storage.records import CHECK_LENGTH
+from storage.records import CHECK_LENGTH, frame
 from storage.replay import Damage, Replay
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ def sort_history(replay: Replay) -> History:
             for domain, change in _read_changes(payload):
                 history.setdefault(domain, []).append((sequence, change))
         except UnreadableValue as error:
-            path = replay.segments[-1][1]
-            replay.damages.append(Damage("damaged", path, 0, payload, f"record {sequence}: {error}"))
+            path, data = next((path, data) for path, data in replay.content.items() if payload in data)
+            offset = data.index(payload) - CHECK_LENGTH
+            replay.damages.append(Damage("damaged", path, offset, frame(payload), f"record {sequence}: {error}"))
     return history
 
 

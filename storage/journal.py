@@ -77,7 +77,8 @@ class Journal:
         """Reads what is there. Nothing is written until the first commit, which goes to a new segment."""
         replay = read_segments(self._files, self.folder)
         self._segments = list(replay.segments)
-        self._number = max((number for number, _ in self._segments), default=0)
+        # A renamed segment has two numbers, and neither is free.
+        self._number = max((max(number, int(path.stem)) for number, path in self._segments), default=0)
         self.sequence = self._logged = replay.sequence
         self.size = replay.size
         return replay

@@ -37,7 +37,7 @@ class Replay:
     damages: list[Damage] = field(default_factory=list)
     segments: list[tuple[int, Path]] = field(default_factory=list)
     content: dict[Path, bytes] = field(default_factory=dict)
-    """The bytes of segments that have damages."""
+    """The bytes of every segment."""
     sequence: int = 0
     size: int = 0
 
@@ -80,8 +80,7 @@ def read_segments(files: Files, folder: Path) -> Replay:
         last = _take_records(segment, limit, replay)
         _judge_damages(segment, following, last, replay)
         replay.size += len(segment.data)
-    damaged = {damage.path for damage in replay.damages}
-    replay.content = {segment.path: segment.data for segment in read if segment.path in damaged}
+    replay.content = {segment.path: segment.data for segment in read}
     return replay
 
 

@@ -27,6 +27,7 @@ from storage.table import Change, Table, read_snapshot
 _log = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES = 4 << 20
+_SNAPSHOT_FACTOR = 2
 _PAUSE = 0.0005
 _Parts = Sequence[tuple[Table, Sequence[Change]]]
 
@@ -34,8 +35,8 @@ _Parts = Sequence[tuple[Table, Sequence[Change]]]
 class Store:
     """Owns the folder from construction to `close`. Thread-safe. Raises StoreLocked if another process owns it.
 
-    A checkpoint comes when the journal has grown by `checkpoint_bytes` or by the size of the snapshots to be written, whichever
-    is more: so the cost per commit stays the same however large the store is.
+    A checkpoint comes when the journal has grown by `checkpoint_bytes` or by twice the size of the snapshots to be written,
+    whichever is more: so the cost per commit stays the same however large the store is.
     """
 
     def __init__(self, root: Path, *, files: Files | None = None, checkpoint_bytes: int = CHECKPOINT_BYTES) -> None:
@@ -228,7 +229,7 @@ class Store:
             table.dirty = True
             self._dirty.append(table)
             self._dirty_size += table.size
-            self._limit = max(self._least, self._dirty_size)
+            self._limit = max(self._least, _SNAPSHOT_FACTOR * self._dirty_size)
 
     def _after_commit(self) -> None:
         if self._journal.size > self._limit or self._journal.unsettled:

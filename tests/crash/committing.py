@@ -1,7 +1,7 @@
 """A process that commits and says so, until it is killed: `python committing.py FOLDER FIRST SEED`.
 
-Commit n adds n to the key `total` in both dicts and leaves n at one of a few keys of each, in one commit; its line on standard
-output is its acknowledgement. Odd rounds commit from an event loop with several tasks at once.
+Commit n leaves n at one of a few keys of two dicts, in one commit; its line on standard output is its acknowledgement. Odd
+seeds commit from an event loop with several tasks at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
 
 from storage.database_interface import DomainChanges, Origin
 from storage.json_database import JSONDatabase
@@ -27,24 +28,22 @@ def changes_of(number: int) -> list[tuple[str, bytes | None]]:
 
 def main(folder: str, first: int, seed: int) -> None:
     databases = [JSONDatabase(domain, folder, checkpoint_bytes=3000) for domain in DOMAINS]
-    batch = lambda number: [DomainChanges(database, changes_of(number)) for database in databases]  # noqa: E731
-    origin = Origin("m", "e")
-    if seed % 2:
-        asyncio.run(_commit_from_tasks(databases[0], batch, first))
-    number = first
-    while True:
-        databases[0].commit_batch(batch(number), origin, sync=number % 3 == 0)
-        _acknowledge(number)
-        number += 1
-
-
-async def _commit_from_tasks(database: JSONDatabase, batch: object, first: int) -> None:
-    assert callable(batch)
     numbers = iter(range(first, sys.maxsize))
+    if seed % 2:
+        asyncio.run(_commit_from_tasks(databases, numbers))
+    for number in numbers:
+        databases[0].commit_batch(_batch(databases, number), Origin("m", "e"), sync=number % 3 == 0)
+        _acknowledge(number)
 
+
+def _batch(databases: list[JSONDatabase], number: int) -> list[DomainChanges]:
+    return [DomainChanges(database, changes_of(number)) for database in databases]
+
+
+async def _commit_from_tasks(databases: list[JSONDatabase], numbers: Iterator[int]) -> None:
     async def work() -> None:
         for number in numbers:
-            await database.commit_batch_async(batch(number), Origin(), sync=True)
+            await databases[0].commit_batch_async(_batch(databases, number), Origin(), sync=True)
             _acknowledge(number)
 
     await asyncio.gather(*(work() for _ in range(TASKS)))

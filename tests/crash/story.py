@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -112,7 +112,5 @@ def _patiently(action: Callable[[], Result]) -> Result:
 
 @contextmanager
 def _tolerating_faults() -> Iterator[None]:
-    try:
+    with suppress(OSError, StorageError):
         yield
-    except (OSError, StorageError):
-        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,8 @@ def _calls_of_the_story(root: Path) -> int:
 
 def _story_until_stop(root: Path, files: Files) -> Ledger:
     ledger = Ledger()
-    try:
+    with suppress(Stop):
         live(root, files, ledger)
-    except Stop:
-        pass
     return ledger
 
 
@@ -70,11 +69,8 @@ def test_a_process_killed_while_it_recovers_from_a_kill_loses_nothing_either(tmp
             root = tmp_path / f"{at}-{again}"
             first = _story_until_stop(root, StoppingFiles(at, half=half))
             second = StoppingFiles(again)
-            try:
-                with opened(root, second) as store:
-                    assert state_of(store) in first.states[first.acknowledged :]
-            except Stop:
-                pass
+            with suppress(Stop), opened(root, second) as store:
+                assert state_of(store) in first.states[first.acknowledged :]
             with opened(root) as store:
                 assert state_of(store) in first.states[first.acknowledged :], f"stopped at calls {at} and {again}"
 
