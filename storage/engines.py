@@ -56,7 +56,8 @@ def engine_class(word: str) -> type[DatabaseInterface]:
 def nearest_engine(word: str) -> str:
     """What to tell somebody who named an engine that there is not."""
     by_lower = {each.lower(): engine.name for engine in ENGINES for each in engine.words}
-    return suggestion(word.strip().lower(), by_lower, by_lower) or f"the engines are {', '.join(engine.name for engine in ENGINES)}"
+    hint = suggestion(word.strip().lower(), by_lower, by_lower)
+    return f"{hint} " * bool(hint) + f"the engines are {', '.join(engine.name for engine in ENGINES)}"
 
 
 def suggestion(word: str, valid: Iterable[str], meant: dict[str, str] | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -236,6 +236,15 @@ class TestValues:
         bars.commit()
         assert kept(home) == {"ann": ["sword", "shield", "bow"]}
 
+    def test_may_be_changed_back_after_saving(self, bars: CachedDict, home: Home) -> None:
+        bars["ann"] = []
+        items = bars["ann"]
+        items.append("sword")
+        bars.save("ann")
+        items.pop()
+        bars.commit()
+        assert kept(home) == {"ann": []}
+
     def test_are_detached_when_replaced(self, bars: CachedDict, home: Home) -> None:
         bars["ann"] = ["old"]
         old = bars["ann"]
@@ -334,6 +343,45 @@ class TestOtherWriters:
         assert one["ann"] == ["sword"]
         one.commit()
         assert two["ann"] == ["sword"]
+        one.close()
+        two.close()
+
+    def test_are_seen_after_an_own_write(self, tmp_path: Path, redis_port: int) -> None:
+        home = make_home("json", tmp_path, redis_port)
+        one, two = CachedDict(home()), CachedDict(home())
+        one.load()
+        two["ann"] = 1
+        one["bob"] = 2
+        assert list(one.items()) == [("ann", 1), ("bob", 2)]
+        two["cid"] = 3
+        del one["ann"]
+        assert list(one.items()) == [("bob", 2), ("cid", 3)]
+        one.close()
+        two.close()
+
+    def test_are_seen_when_they_come_during_an_own_write(self, tmp_path: Path) -> None:
+        class Crowded(JSONDatabase):
+            def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
+                super().commit_batch(batch, origin, sync=sync)
+                self.set_value("crowd", 1)
+
+        bars = CachedDict(Crowded("service_1.channel_x.bars", str(tmp_path)))
+        bars.load()
+        bars["ann"] = 1
+        assert bars == {"ann": 1, "crowd": 1}
+        bars.close()
+
+    def test_that_were_overruled_stay_overruled(self, tmp_path: Path, redis_port: int) -> None:
+        home = make_home("json", tmp_path, redis_port)
+        one, two = CachedDict(home()), CachedDict(home())
+        one.load()
+        one["ann"] = []
+        one["ann"].append("sword")
+        two["ann"] = ["bow"]
+        assert one["ann"] == ["sword"]
+        one["ann"].pop()
+        one.commit()
+        assert two["ann"] == []
         one.close()
         two.close()
 

@@ -25,8 +25,8 @@ from tests.storage.engines_for_tests import FourMethods
 from tests.storage.homes_for_tests import Home, make_home
 
 NAMES = ("bars", "notes")
-EXAMPLES = int(os.environ.get("MOORING_EXAMPLES", "60"))
-KEYS = st.sampled_from(["a", "b", "c", "../x", "$set", "é\n", ""])
+EXAMPLES = int(os.environ.get("MOORING_EXAMPLES", "100"))
+KEYS = st.sampled_from(["a", "../x", "$set", "é\n"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
 LISTS = st.lists(st.integers(0, 9), max_size=3)
 VALUES = st.recursive(
@@ -355,7 +355,7 @@ class DictMachine(RuleBasedStateMachine):
             assert len(real) == len(model.now)
             assert set(real) == set(model.now)
             assert same(real.copy(), {key: model.now[key] for key in real})
-            assert all(key in real for key in model.now)
+            assert [key for key in ("a", "../x", "$set", "é\n") if (key in real) is not (key in model.now)] == []
             if self.kind != "redis":
                 assert list(real) == list(model.now)
                 assert list(reversed(real)) == list(reversed(model.now))
@@ -383,4 +383,4 @@ class DictMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("kind", ["json", "null", "redis", "four"])
 def test_any_history_of_operations(kind: str, redis_port: int) -> None:
     machine = type(f"{kind.title()}Machine", (DictMachine,), {"kind": kind, "port": redis_port})
-    run_state_machine_as_test(machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=30))
+    run_state_machine_as_test(machine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40))

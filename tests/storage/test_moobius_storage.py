@@ -1,0 +1,295 @@
+"""MoobiusStorage: its dicts, their names and domains, `load`, `clear`, the report and the end."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.cached_dict import CachedDict
+from storage.errors import CommitFailed, ConfigError, StorageBusy, StorageError, StoreClosed
+from storage.json_database import JSONDatabase
+from storage.moobius_storage import MoobiusStorage
+from storage.null_database import NullDatabase
+from tests.storage.engines_for_tests import FourMethods
+
+
+def entry(root: Path, name: str = "bars", **more: Any) -> dict[str, Any]:
+    return {"implementation": "json", "name": name, "settings": {"root_dir": str(root)}, **more}
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[MoobiusStorage]:
+    with MoobiusStorage("1", "tavern", [entry(tmp_path), {"implementation": "null", "name": "sessions"}]) as made:
+        yield made
+
+
+class TestDicts:
+    def test_one_attribute_per_entry(self, storage: MoobiusStorage) -> None:
+        assert storage.names() == ("bars", "sessions")
+        assert isinstance(storage.bars, CachedDict)
+        assert isinstance(storage.bars.database, JSONDatabase)
+        assert isinstance(storage.sessions.database, NullDatabase)
+        assert storage.bars.database.domain == "service_1.channel_tavern.bars"
+        assert {"bars", "sessions", "transaction"} <= set(dir(storage))
+
+    def test_a_wrong_name_gets_the_nearest(self, storage: MoobiusStorage) -> None:
+        with pytest.raises(AttributeError, match='did you mean "sessions"'):
+            storage.session  # noqa: B018
+        with pytest.raises(AttributeError, match="bars, sessions"):
+            storage.xyzzy  # noqa: B018
+        assert not hasattr(storage, "_hidden")
+
+    def test_a_dict_cannot_be_replaced_by_accident(self, storage: MoobiusStorage) -> None:
+        with pytest.raises(AttributeError, match="update"):
+            storage.bars = {}
+        storage.bars |= {"ann": 1}
+        assert storage.bars == {"ann": 1}
+        storage.note = "mine"
+        assert storage.note == "mine"
+
+    def test_add_container(self, storage: MoobiusStorage, tmp_path: Path) -> None:
+        storage.add_container("JSONDatabase", {"root_dir": str(tmp_path)}, "mana", load=False)
+        storage.mana["ann"] = 1
+        with storage.transaction():
+            storage.mana["ann"] = storage.bars["ann"] = 2
+        assert storage.mana.database.get_value("ann") == (True, 2)
+
+    def test_put(self, storage: MoobiusStorage) -> None:
+        engine = FourMethods("anything")
+        engine.set_value("ann", 1)
+        storage.put("mine", engine)
+        assert storage.mine == {"ann": 1}
+
+    @pytest.mark.parametrize("name", ["bars", "close", "names", "service_id", "report", "_states", "class", "a b"])
+    def test_names_that_are_refused(self, storage: MoobiusStorage, tmp_path: Path, name: str) -> None:
+        with pytest.raises(ConfigError):
+            storage.add_container("json", {"root_dir": str(tmp_path)}, name)
+        with pytest.raises(ConfigError):
+            storage.put(name, FourMethods("anything"))
+        assert storage.names() == ("bars", "sessions")
+
+    def test_none_can_be_added_inside_a_transaction(self, storage: MoobiusStorage) -> None:
+        with storage.transaction(), pytest.raises(StorageError, match="inside a transaction"):
+            storage.put("mine", FourMethods("anything"))
+
+    def test_ids_never_meet(self, tmp_path: Path) -> None:
+        channels = ("a.b", "a%2Eb", "a/b", "../b", "A.b", "", "\ud800", "é" * 300)
+        ids = [("1.channel_a", "b"), ("", "1"), *(("1", channel) for channel in channels)]
+        opened = [MoobiusStorage(service, channel, entry(tmp_path / "db")) for service, channel in ids]
+        for number, each in enumerate(opened):
+            each.bars["n"] = number
+        for each in opened:
+            each.close()
+        for number, (service, channel) in enumerate(ids):
+            with MoobiusStorage(service, channel, entry(tmp_path / "db")) as again:
+                assert again.bars == {"n": number}
+        assert [path.name for path in tmp_path.iterdir()] == ["db"]
+
+    def test_all_is_there_again(self, tmp_path: Path) -> None:
+        with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+            storage.bars["ann"] = [1]
+            storage.bars["ann"].append(2)
+        with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+            assert storage.bars == {"ann": [1, 2]}
+        assert files(tmp_path) == ["service_1/channel_tavern/bars.json"]
+
+
+class TestConstruction:
+    def test_faults_of_the_config(self) -> None:
+        with pytest.raises(ConfigError) as caught:
+            MoobiusStorage("1", "tavern", [{"implementation": "json", "name": "transaction"}, {"implementation": "json"}])
+        assert len(caught.value.faults) == 2
+
+    def test_halfway_closes_what_was_opened(self, tmp_path: Path) -> None:
+        taken = tmp_path / "file"
+        taken.write_text("no folder")
+        with pytest.raises(StorageError):
+            MoobiusStorage("1", "tavern", [entry(tmp_path / "db"), entry(taken, "mana")])
+        assert files(tmp_path) == ["file"]
+
+    def test_an_engine_that_cannot_be_loaded_is_closed(self, tmp_path: Path) -> None:
+        class Unloadable(FourMethods):
+            closed = False
+
+            def load_all(self) -> Any:
+                raise StorageError("cannot be loaded")
+
+            def close(self) -> None:
+                self.closed = True
+
+        storage = MoobiusStorage("1", "tavern")
+        with pytest.raises(StorageError, match="cannot be loaded"):
+            storage.put("bars", Unloadable("anything"))
+        assert storage.names() == ()
+        storage.close()
+
+
+class TestLoad:
+    @pytest.mark.parametrize("load", [True, False])
+    def test_says_who_answers(self, load: bool) -> None:
+        engine = FourMethods("anything")
+        engine.set_value("ann", 1)
+        storage = MoobiusStorage("1", "tavern")
+        storage.put("bars", engine, load=load)
+        engine.set_value("bob", 2)
+        assert storage.bars == ({"ann": 1} if load else {"ann": 1, "bob": 2})
+        storage.close()
+
+
+class TestClear:
+    def test_keeps_what_it_removes_until_the_next_clean_close(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with MoobiusStorage("1", "tavern", [entry(tmp_path), entry(tmp_path, "mana")]) as storage:
+            storage.bars.update(ann=1, bob={"hp": 2})
+            storage.mana["ann"] = 3
+        with caplog.at_level(logging.WARNING), MoobiusStorage("1", "tavern", [entry(tmp_path, clear=True), entry(tmp_path, "mana")]) as storage:
+            assert storage.bars == {}
+            assert storage.mana == {"ann": 3}
+            (finding,) = [finding for finding in storage.report if finding.kind == "cleared"]
+            assert finding.domain == "service_1.channel_tavern.bars"
+            assert "2 keys" in finding.reason
+            assert finding.kept is not None
+            kept = Path(finding.kept)
+            assert kept.parent == tmp_path / "cleared"
+            content = json.loads(kept.read_text())
+            assert (content["ann"], content["bob"]) == (1, {"hp": 2})
+            assert "cleared 2 keys" in caplog.text
+            assert "service_1.channel_tavern.bars" in caplog.text
+            assert finding.kept in caplog.text
+            storage.bars["cid"] = 4
+        assert files(tmp_path) == ["service_1/channel_tavern/bars.json", "service_1/channel_tavern/mana.json"]
+        with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+            assert storage.bars == {"cid": 4}
+
+    def test_what_it_kept_can_be_put_back(self, tmp_path: Path) -> None:
+        with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+            storage.bars.update(ann=1, tags={1, 2})
+        storage = MoobiusStorage("1", "tavern", entry(tmp_path, clear=True))
+        kept = Path(str(storage.report[-1].kept)).read_bytes()
+        storage.close()
+        (tmp_path / "service_1" / "channel_tavern" / "bars.json").write_bytes(kept)
+        with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+            assert storage.bars == {"ann": 1, "tags": {1, 2}}
+
+    @pytest.mark.parametrize("load", [True, False])
+    def test_of_an_engine_without_a_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: bool) -> None:
+        monkeypatch.chdir(tmp_path)
+        engine = FourMethods("service_1.channel_tavern.bars")
+        engine.set_value("ann", [1])
+        storage = MoobiusStorage("1", "tavern")
+        storage.put("bars", engine, load=load, clear=True)
+        assert list(engine.all_keys()) == list(storage.bars) == []
+        (kept,) = (tmp_path / "mooring_cleared" / "cleared").iterdir()
+        assert json.loads(kept.read_text())["ann"] == [1]
+        storage.close()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_nothing_to_remove(self, tmp_path: Path) -> None:
+        with MoobiusStorage("1", "tavern", entry(tmp_path, clear=True)) as storage:
+            assert storage.report == []
+            assert not (tmp_path / "cleared").exists()
+
+    def test_nothing_is_removed_that_could_not_be_kept(self, tmp_path: Path) -> None:
+        engine = FourMethods("service_1.channel_tavern.bars")
+        engine.set_value("ann", [1])
+        (tmp_path / "cleared").write_text("in the way")
+        from storage.cleared import clear
+
+        with pytest.raises(OSError, match="cleared"):
+            clear(engine, tmp_path)
+        assert list(engine.all_keys()) == ["ann"]
+
+    def test_a_value_that_cannot_be_read_is_not_removed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        engine = FourMethods("service_1.channel_tavern.bars")
+        engine.set_value("ann", [1])
+        engine.set_value("bob", object())
+        storage = MoobiusStorage("1", "tavern")
+        storage.put("bars", engine, clear=True)
+        assert list(engine.all_keys()) == ["bob"]
+        storage.close()
+
+
+class TestSystem:
+    def test_lives_beside_the_first_entry_that_keeps_its_data(self, tmp_path: Path) -> None:
+        config = [{"implementation": "null", "name": "sessions"}, entry(tmp_path, clear=True), entry(tmp_path / "other", "mana")]
+        with MoobiusStorage("1", "tavern", config) as storage:
+            handled = storage.system("handled")
+            assert storage.system("handled") is handled
+            assert handled.database.domain == "service_1.channel_tavern._handled"
+            with pytest.raises(ZeroDivisionError), storage.transaction():
+                handled["e1"] = storage.bars["ann"] = 1
+                1 / 0  # noqa: B018
+            assert handled == storage.bars == {}
+            with storage.transaction():
+                handled["e2"] = storage.bars["ann"] = 2
+            assert storage.names() == ("sessions", "bars", "mana")
+        with MoobiusStorage("1", "tavern", config) as storage:
+            assert storage.bars == {}
+            assert storage.system("handled") == {"e2": 2}
+        assert "service_1/channel_tavern/_handled.json" in files(tmp_path)
+
+    def test_lives_in_memory_when_nothing_is_kept(self) -> None:
+        with MoobiusStorage("1", "tavern", {"implementation": "null", "name": "sessions"}) as storage:
+            storage.system("handled")["e1"] = 1
+            assert isinstance(storage.system("handled").database, NullDatabase)
+
+
+class TestTheEnd:
+    def test_saves_closes_and_may_come_twice(self, tmp_path: Path) -> None:
+        storage = MoobiusStorage("1", "tavern", entry(tmp_path))
+        bars = storage.bars
+        bars["ann"] = []
+        bars["ann"].append(1)
+        storage.close()
+        storage.close()
+        grow = (lambda: storage.system("x"), lambda: storage.put("x", FourMethods("x")))
+        for use in (storage.transaction, lambda: bars["ann"], storage.commit, *grow):
+            with pytest.raises(StoreClosed):
+                use()
+        with MoobiusStorage("1", "tavern", entry(tmp_path)) as again:
+            assert again.bars == {"ann": [1]}
+
+    def test_inside_a_transaction_is_refused(self, storage: MoobiusStorage) -> None:
+        with storage.transaction():
+            storage.bars["ann"] = 1
+            with pytest.raises(StorageBusy):
+                storage.close()
+        assert storage.bars == {"ann": 1}
+
+    def test_an_engine_that_refuses_keeps_no_other_open(self) -> None:
+        closed: list[str] = []
+
+        class Noting(FourMethods):
+            def close(self) -> None:
+                closed.append(self.domain)
+
+        storage = MoobiusStorage("1", "tavern")
+        engines = [Noting("one"), Noting("two")]
+        storage.put("one", engines[0])
+        storage.put("two", engines[1])
+        storage.one["ann"], storage.two["ann"] = [], []
+        storage.one["ann"].append(1)
+        storage.two["ann"].append(2)
+        engines[0].broken = {"ann"}
+        with pytest.raises(CommitFailed, match="'ann'"):
+            storage.close()
+        assert closed == ["one", "two"]
+        assert engines[1].get_value("ann") == (True, [2])
+        storage.close()
+
+    def test_with_an_exception_inside_the_block(self, tmp_path: Path) -> None:
+        with pytest.raises(ZeroDivisionError), MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+            storage.bars["ann"] = 1
+            1 / 0  # noqa: B018
+        with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+            assert storage.bars == {"ann": 1}
+
