@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from plugins import (
     BottomButton,
@@ -23,6 +24,7 @@ from plugins import (
     command,
     table,
 )
+from service import ChannelService
 
 FORM = Dialog(
     "Call for a round",
@@ -43,13 +45,13 @@ async def on_join(ctx: Context, action: SimpleAction) -> None:
 async def offer(ctx: Context) -> None:
     """Put buttons above the composer and a menu on messages."""
     ctx.buttons([Button("wave", "Wave"), Button("round", "Call a round", FORM)])
-    await ctx.service.send_menu([MenuItem("quote", "Quote", ["text"])], ctx.channel.id, None)
+    await cast(ChannelService, ctx.service).send_menu([MenuItem("quote", "Quote", ["text"])], ctx.channel.id, None)
 
 
 @command
 async def hide(ctx: Context) -> None:
     """Hide the canvas and one button."""
-    await ctx.service.send_style([StyleItem("canvas", "invisible"), StyleItem("button", "invisible", button_id="wave")], ctx.channel.id, None)
+    await cast(ChannelService, ctx.service).send_style([StyleItem("canvas", "invisible"), StyleItem("button", "invisible", button_id="wave")], ctx.channel.id, None)
 
 
 async def on_button_click(ctx: Context, click: ButtonClick) -> None:
