@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from plugins._board import Board
 from plugins._config import ChannelLimits
+from plugins._cooldowns import COOLDOWNS
 from plugins._events import Character, Down, DownType
 from plugins._handled import Handled, Kept
 from plugins._history import History
 from plugins._members import Members
+from plugins._schedule import SCHEDULES
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -27,6 +29,9 @@ class ChannelState:
         self.members = Members(storage.system("members"))
         self.history = History(storage.system("history"), keep=limits.history_length)
         self.handled = Handled(storage.system("handled"), window=limits.handled_hours * 3600, limit=limits.handled_length)
+        for name in (SCHEDULES, COOLDOWNS):
+            # Opened here, because inside a transaction no dict can be added to a storage.
+            storage.system(name)
         self.board = Board()
         self.last_commit: float | None = None
         self.last_failure: str | None = None
