@@ -16,6 +16,7 @@ from storage.scope import enclosing
 
 _FIRST_PAUSE = 0.0005
 _LONGEST_PAUSE = 0.01
+_FOREVER = -1.0
 
 
 def in_order(locks: Iterable[Lock]) -> tuple[Lock, ...]:
@@ -23,15 +24,20 @@ def in_order(locks: Iterable[Lock]) -> tuple[Lock, ...]:
     return tuple(sorted(set(locks), key=id))
 
 
-def take_all(locks: Sequence[Lock]) -> None:
-    """Wait until all are taken; raises StorageBusy where waiting would block an event loop, or would never end."""
+def take_all(locks: Sequence[Lock], patience: float = _FOREVER) -> None:
+    """Wait until all are taken, each for `patience` seconds.
+
+    Raises StorageBusy then, and where waiting would block an event loop or would never end.
+    """
     if try_all(locks):
         return
     refuse_own(locks)
     if asyncio._get_running_loop() is not None:
         raise StorageBusy("another transaction is open, and waiting for it here would block the event loop; use `async with`, or a worker thread")
     for lock in locks:
-        lock.acquire()
+        if not lock.acquire(timeout=patience):
+            release_all(locks[: locks.index(lock)])
+            raise StorageBusy(f"another transaction did not end within {patience} seconds")
 
 
 async def take_all_async(locks: Sequence[Lock]) -> None:
@@ -62,9 +68,9 @@ def release_all(locks: Sequence[Lock]) -> None:
 
 
 @contextmanager
-def held(locks: Sequence[Lock]) -> Iterator[None]:
+def held(locks: Sequence[Lock], patience: float = _FOREVER) -> Iterator[None]:
     """Hold all of them for a block; raises as `take_all` does."""
-    take_all(locks)
+    take_all(locks, patience)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -20,7 +20,7 @@ from storage.dict_state import DictState
 from storage.engines import engine_class, suggestion
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
 from storage.locks import in_order
-from storage.scope import enclosing_of
+from storage.scope import CLOSED, enclosing_of
 from storage.transaction import Transaction
 
 _log = logging.getLogger(__name__)
@@ -142,13 +142,8 @@ class MoobiusStorage:
         Raises StorageBusy inside a transaction of this storage, and otherwise closes in any case: what could not be
         written is raised at the end.
         """
-        if self._is_closed:
-            return
-        saving.close(self._states)
-        self._is_closed = True
-        atexit.unregister(self._close_at_exit)
-        for root, domains in self._roots.items():
-            forget_cleared(domains, root)
+        if not self._is_closed:
+            self._end(saving.close)
 
     def __enter__(self) -> Self:
         return self
@@ -204,11 +199,21 @@ class MoobiusStorage:
         self._is_closed = True
         atexit.unregister(self._close_at_exit)
 
+    def _end(self, close: Callable[[Sequence[DictState]], None]) -> None:
+        try:
+            close(self._states)
+        finally:
+            self._is_closed = all(state.scope is CLOSED for state in self._states)
+            if self._is_closed:
+                atexit.unregister(self._close_at_exit)
+        for root, domains in self._roots.items():
+            forget_cleared(domains, root)
+
     def _close_at_exit(self) -> None:
         if os.getpid() != self._pid:
             return  # a forked child leaves the parent's engines alone
         try:
-            self.close()
+            self._end(saving.close_at_exit)
         except (StorageError, OSError):
             _log.exception("%r could not be closed well at the end of the program", self)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -12,6 +13,9 @@ from storage.errors import StorageBusy, StorageError, StoreClosed
 from storage.overlay import Overlay
 from storage.scope import CLOSED
 
+_PATIENCE = 2.0
+_log = logging.getLogger(__name__)
+
 
 def save(states: Sequence[DictState], find: Callable[[DictState], Overlay]) -> None:
     """Commit what `find` finds in each state, all or nothing. Values that were handed out stay live."""
@@ -21,12 +25,29 @@ def save(states: Sequence[DictState], find: Callable[[DictState], Overlay]) -> N
 
 def close(states: Sequence[DictState]) -> None:
     """Save what was changed in place, then close the engines, each in any case; raises the first failure at the end."""
-    states = [state for state in states if state.scope is not CLOSED]
-    if any(state.overlay() is not None for state in states):
+    if any(state.scope is not CLOSED and state.overlay() is not None for state in states):
         raise StorageBusy("a storage cannot be closed inside one of its own transactions")
-    failures: list[StorageError] = []
     with locks.held(locks.in_order(state.engine.lock for state in states)):
+        _close(states)
+
+
+def close_at_exit(states: Sequence[DictState]) -> None:
+    """The same when the interpreter ends; a transaction that is still open in some daemon thread is dropped."""
+    try:
+        with locks.held(locks.in_order(state.engine.lock for state in states), _PATIENCE):
+            _close(states)
+    except StorageBusy:
+        _log.warning("the program ended inside an open transaction, of which nothing is kept")
         for state in states:
+            if state.scope is not None:
+                state.scope.is_open = False
+        _close(states)
+
+
+def _close(states: Sequence[DictState]) -> None:
+    failures: list[StorageError] = []
+    for state in states:
+        if state.scope is not CLOSED:
             failures += _save_and_close(state)
     if failures:
         raise failures[0]
