@@ -123,7 +123,8 @@ class Transaction(Scope):
 
     def _end(self) -> None:
         for state in self._members:
-            state.scope = None
+            if state.scope is self:  # and was not closed meanwhile, because the program ends
+                state.scope = None
         self.overlays = {}
         if innermost.get() is self:
             innermost.set(self.parent)
