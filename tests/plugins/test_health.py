@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -230,16 +230,10 @@ async def test_a_def_handler_may_block_its_thread_and_delays_no_other_channel(tm
 # -- Redis -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def redis() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.mark.redis
-async def test_redis_away_is_told_and_the_service_recovers_by_itself(tmp_path: Path, redis: ValkeyServer) -> None:
+async def test_redis_away_is_told_and_the_service_recovers_by_itself(tmp_path: Path) -> None:
+    redis = ValkeyServer(data_dir=tmp_path / "redis", persist=True, appendonly="yes", appendfsync="always")
+    redis.start()
     port = int(redis.port)
     mana = {"implementation": "redis", "name": "mana_bars", "settings": {"port": port, "timeout": 1, "connect_timeout": 1}}
     db_config = [*json_dicts(tmp_path, "health_bars"), mana]
@@ -249,9 +243,19 @@ async def test_redis_away_is_told_and_the_service_recovers_by_itself(tmp_path: P
         redis.stop()
         answer = await driver.say("ann", "/cast fireball @ann", request="one")
         assert (answer.ok, answer.message) == (False, UNAVAILABLE)
+        health = driver.service.channels["tavern"].health_bars
+        assert health["ann"].value == 75, "the half that JSON keeps was taken back"
         facts = await asyncio.to_thread(driver.service.health)
         assert facts["ready"] is False
-        assert f"{port}" in facts["problems"][0]
+        assert str(port) in facts["problems"][0]
         assert (await driver.say("ann", "hello")).ok, "what needs no Redis works on"
-        # The JSON half of the failed event was taken back.
-        assert driver.service.channels["tavern"].health_bars["ann"].value == 75
+
+        again = ValkeyServer(port=port, data_dir=tmp_path / "redis", persist=True, appendonly="yes", appendfsync="always")
+        again.start()
+        try:
+            assert (await driver.say("ann", "/cast fireball @ann", request="one")).ok
+            assert health["ann"].value == 50
+            assert driver.service.channels["tavern"].mana_bars["ann"].value == 40
+            assert (await asyncio.to_thread(driver.service.health))["ready"] is True
+        finally:
+            again.stop()
