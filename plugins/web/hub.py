@@ -140,7 +140,7 @@ class Hub:
         return {"name": identity.name, "role": role} if role else {"name": identity.name}
 
     def watch(self, session: Session, channel_id: str, after: int | None, request_id: str) -> None:
-        """From here on the session gets what the channel sends; first what it missed, and the state.
+        """From here on the session gets what the channel sends; first the state, and what it missed.
 
         Nothing can come between the history and the first delivery, for nothing is awaited here.
         """
@@ -148,9 +148,10 @@ class Hub:
         if identity is None:
             return
         self._index(channel_id).add(identity.member_id, identity.name)
-        session.wire.send(self._missed(channel_id, identity.member_id, after, request_id))
-        for down in self.service.current(channel_id, identity.member_id):
+        # Messages last: by then everything around them stands, and they need not move.
+        for down in sorted(self.service.current(channel_id, identity.member_id), key=lambda each: each.type == "characters"):
             session.wire.send(frames.encode_down(down))
+        session.wire.send(self._missed(channel_id, identity.member_id, after, request_id))
         sessions = self._watching[channel_id].setdefault(identity.member_id, set())
         first = not sessions
         sessions.add(session)

@@ -80,7 +80,10 @@ const takers = {
 			// What could not be sent stays, whatever else is forgotten.
 			channel.messages = [...messages, ...channel.messages.filter((message) => message.failed)];
 			channel.last = body.last;
-			if (channel === active) redraw();
+			if (channel !== active) return;
+			redraw();
+			$("room").classList.remove("loading");
+			focusText();
 		}
 	},
 
@@ -231,8 +234,11 @@ function select(channel) {
 	drawChannels();
 	drawer(null);
 	if (!channel.live) join(channel);
-	if (matchMedia("(hover: hover)").matches) $("text").focus();
+	focusText();
 }
+
+/** Ready to type, unless that would bring up a phone's keyboard. */
+const focusText = () => matchMedia("(hover: hover)").matches && $("text").focus();
 
 function redraw() {
 	const waiting = [...link.pending.values()].filter((frame) => frame.type === "message_up" && frame.body.channel_id === active.id);

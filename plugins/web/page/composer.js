@@ -41,18 +41,18 @@ export function complete(line, commands, names) {
 }
 
 export class Composer {
+	text = $("text");
+	list = $("completion");
+	hint = $("hint");
+	commands = [];
+	names = [];
+	items = [];
+	past = JSON.parse(kept("past") || "[]"); // what was sent before, for the arrow up
+	back = 0;
+
 	/** `onSend(text)` gets what is sent, `onDraft(text)` what is not sent yet. */
 	constructor({ onSend, onDraft }) {
-		this.text = $("text");
-		this.list = $("completion");
-		this.hint = $("hint");
-		this.commands = [];
-		this.names = [];
-		this.items = [];
-		this.at = -1;
-		this.moved = false;
 		Object.assign(this, { onSend, onDraft });
-		this.past = JSON.parse(kept("past") || "[]");
 		this.back = this.past.length;
 		this.text.oninput = () => { this.back = this.past.length; this.look(); onDraft(this.text.value); };
 		this.text.onkeydown = (event) => { if (!event.isComposing && this.key(event)) event.preventDefault(); };

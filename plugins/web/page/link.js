@@ -8,14 +8,12 @@ const makeId = () => `${Date.now().toString(36)}-${crypto.getRandomValues(new Ui
 
 /** Calls back with `onFrame(frame)` and `onState(state, seconds)`; `hello()` gives the body of the first frame. */
 export class Link {
-	constructor({ hello, onFrame, onState }) {
-		this.hello = hello;
-		this.onFrame = onFrame;
-		this.onState = onState;
-		this.pending = new Map();
-		this.ready = new Set();
-		this.wait = FIRST_WAIT;
-		this.wanted = false;
+	pending = new Map();
+	ready = new Set();
+	wait = FIRST_WAIT;
+
+	constructor(callbacks) {
+		Object.assign(this, callbacks);
 		// Another tab has its own list: sessionStorage belongs to one tab, and survives its reload.
 		for (const frame of JSON.parse(sessionStorage.getItem("mooring.pending") || "[]")) this.pending.set(frame.request_id, frame);
 		addEventListener("online", () => this.wanted && !this.socket && this.open());

@@ -20,7 +20,7 @@ function table({ columns = [], rows = [] }, caption) {
 	const classes = columns.map((_, at) => ({ className: isNumeric(at) ? "numeric" : "" }));
 	const heads = columns.map((column, at) => el("th", { scope: "col" }, classes[at], String(column)));
 	const line = (row) => el("tr", row.map((value, at) => el("td", classes[at], String(value ?? "–"))));
-	return el("div.table", { tabIndex: 0, role: "region", "aria-label": caption || "Table" }, el("table", el("thead", el("tr", heads)), el("tbody", rows.map(line))));
+	return el("div.table", { tabIndex: 0, role: "group", "aria-label": caption || "Table" }, el("table", el("thead", el("tr", heads)), el("tbody", rows.map(line))));
 }
 
 function progress({ done = 0, total = 0, label = "" }) {
@@ -64,7 +64,7 @@ function draw(given, view) {
 	const retry = () => el("p.problem", message.failed, " ", button(".link", "Edit and send again", () => view.again(message)), " ", button(".link", "Discard", () => view.discard(message)));
 	const classes = ["message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
 	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}` }, disc, el("div.content",
-		el("div.head", el("span.name", name), el("time", { dateTime: when.toISOString(), title: when.toLocaleString() }, time.format(when)), tag && el("span.tag", tag)),
+		el("div.head", el("span.name", name), el("time", { dateTime: when.toISOString() }, time.format(when)), tag && el("span.tag", tag)),
 		command && el("p.answers", "↳ ", el("code", String(command))),
 		content(message, view.myName, byPerson), message.failed && retry()), view.menuFor(message) && more());
 	node.message = given;
@@ -73,10 +73,11 @@ function draw(given, view) {
 
 /** The log of one channel. Only what changes is touched, so that nothing jumps and screen readers hear each message once. */
 export class Stream {
+	log = $("log");
+	nodes = new Map(); // key of a message -> its element
+
 	constructor(view) {
-		this.log = $("log");
 		this.view = view;
-		this.nodes = new Map(); // key of a message -> its element
 		this.log.addEventListener("scroll", () => {
 			this.atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
 			if (this.atEnd) this.unseen = 0;

@@ -59,7 +59,10 @@ async def test_no_name_runs(tmp_path: Path, chromium: Browser) -> None:
         for payload in PAYLOADS:
             async with place.connection() as client:
                 assert (await client.hello(name=payload))["type"] in {"error", "welcome"}
-        people = [Character(f"agent-{number}", payload, avatar=payload, description=payload, character_context={"role": payload}) for number, payload in enumerate(PAYLOADS)]
+        people = [
+            Character(f"agent-{number}", payload, avatar=payload, description=payload, character_context={"role": payload})
+            for number, payload in enumerate(PAYLOADS)
+        ]
         await service.send_characters(people, "tavern", None)
         await expect(ann.page.locator("#members li")).to_have_count(len(PAYLOADS))
         await ann.composer.fill("@")

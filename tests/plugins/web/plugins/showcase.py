@@ -51,7 +51,9 @@ async def offer(ctx: Context) -> None:
 @command
 async def hide(ctx: Context) -> None:
     """Hide the canvas and one button."""
-    await cast(ChannelService, ctx.service).send_style([StyleItem("canvas", "invisible"), StyleItem("button", "invisible", button_id="wave")], ctx.channel.id, None)
+    await cast(ChannelService, ctx.service).send_style(
+        [StyleItem("canvas", "invisible"), StyleItem("button", "invisible", button_id="wave")], ctx.channel.id, None
+    )
 
 
 async def on_button_click(ctx: Context, click: ButtonClick) -> None:
