@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from plugins._agents import Agents
@@ -15,7 +15,7 @@ from plugins._clock import Clock
 from plugins._config import ChannelConfig
 from plugins._context import Context
 from plugins._dispatch import dispatch
-from plugins._events import Acknowledgement, Down, UpEvent
+from plugins._events import Acknowledgement, UpEvent
 from plugins._gateways import Gateways
 from plugins._hosting import HostedChannel, host
 from plugins._logging import Secrets, set_up_logging
@@ -143,7 +143,8 @@ class ChannelService(Queries):
     async def _open(self, config: ChannelConfig) -> None:
         channel_id = config.id
         await self.on_channel_init(channel_id)
-        wiring = Wiring(self, self._route, self._follow, self._gateways.deliver, self._metrics, self._clock)
+        await asyncio.to_thread(self.plugins.prepare, self.channels[channel_id])
+        wiring = Wiring(self, self._route, self._shows_bars, self._gateways.deliver, self._metrics, self._clock)
         channel = self._hosted[channel_id] = await host(
             config, self.channels[channel_id], self._settings.service.limits, lambda: self.plugins.bars, wiring
         )
@@ -220,12 +221,8 @@ class ChannelService(Queries):
     async def _route(self, turn: Turn) -> None:
         await dispatch(self, turn, self._hosted[turn.channel_id].findings)
 
-    def _follow(self, turn: Turn, changed: frozenset[str]) -> Sequence[Down]:
-        state = self._channel(turn.channel_id).state
-        if turn.event is not None and turn.event.type == "leave":
-            state.board.forget(turn.event.member_id)
-        shows_bars = any(spec.dict in changed for spec in self.plugins.bars)
-        return state.characters(turn.channel_id) if turn.show_members or shows_bars else []
+    def _shows_bars(self, changed: frozenset[str]) -> bool:
+        return any(spec.dict in changed for spec in self.plugins.bars)
 
 
 async def _fill(turn: Turn, act: Callable[[Outbox], object]) -> None:

@@ -35,6 +35,7 @@ from plugins._progress import Progress
 from plugins._replies import card, table
 from plugins._rules import at_most, cooldown, requires
 from plugins._schedule import every
+from plugins._values import Values
 
 __all__ = [
     "Background",
@@ -65,6 +66,7 @@ __all__ = [
     "Service",
     "SimpleAction",
     "StyleItem",
+    "Values",
     "at_most",
     "card",
     "command",

@@ -102,7 +102,9 @@ class Channel:
             job = await self._queue.get()
             self._runner.waited(time.perf_counter() - job.since)
             try:
-                _resolve(job.done, await job.run())
+                result = await job.run()
+                self._runner.show_characters(at_once=self._queue.empty())
+                _resolve(job.done, result)
             except asyncio.CancelledError:
                 _give_up(job.done)
                 raise
@@ -124,3 +126,5 @@ def _fail(done: asyncio.Future[Any], error: BaseException) -> None:
 
 def _give_up(done: asyncio.Future[Any]) -> None:
     _fail(done, ServiceStopping())
+    if not done.cancelled():
+        done.exception()  # whoever waited may have gone away, which is not worth a line in the log

@@ -183,10 +183,9 @@ class Context:
         if text:
             self._turn.outbox.message(text, [self._member_id], context={**self._message_context(), "error": True})
 
-    def name_handler(self, what: str) -> str:
+    def name_handler(self, what: str) -> None:
         """Note who runs, for the log."""
         self._turn.handler = f"{self.plugin.name}: {what}" if self.plugin else what
-        return self._turn.handler
 
     def close_progress(self) -> None:
         """Turn what `progress` showed last into replies; called when the handler returned."""

@@ -46,6 +46,11 @@ def plugin_names(folders: Sequence[str] = ()) -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
+def module_name(name: str) -> str:
+    """What the module of a plugin from a folder is called."""
+    return _FOLDER_PREFIX + name
+
+
 def _file_in(folder: Path, name: str) -> Path | None:
     if not name.isidentifier():
         return None
@@ -54,7 +59,7 @@ def _file_in(folder: Path, name: str) -> Path | None:
 
 
 def _import_file(name: str, path: Path) -> ModuleType:
-    full_name = _FOLDER_PREFIX + name
+    full_name = module_name(name)
     loaded = sys.modules.get(full_name)
     if loaded is not None and loaded.__file__ == str(path):
         return loaded

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,7 +18,11 @@ from plugins._errors import PluginError
 from plugins._finding import NotFound, find_plugin
 from plugins._schedule import Timer, timers_of
 from plugins._text import nearest
+from plugins._values import Values, migrate
 from storage.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from storage import MoobiusStorage
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +52,7 @@ class Plugin:
     hooks: Mapping[str, Callable[..., Any]] = field(repr=False)
     bars: tuple[BarSpec, ...]
     timers: tuple[Timer, ...]
+    values: tuple[Values, ...]
     entry: PluginEntry = field(repr=False)
 
     @property
@@ -67,6 +72,7 @@ class Plugins:
         self.table = CommandTable(entry for plugin in self.loaded.values() for entry in plugin.commands)
         self.bars = tuple(spec for plugin in self.loaded.values() for spec in plugin.bars)
         self._bars = _by_name(self.bars)
+        self.values = tuple(values for plugin in self.loaded.values() for values in plugin.values)
 
     def hooks(self, name: str) -> list[tuple[Plugin, Callable[..., Any]]]:
         """The functions for one of `HOOKS`, in the order of the config."""
@@ -80,6 +86,16 @@ class Plugins:
             hint = f"; did you mean {match}?" if match else ""
             raise PluginError(f"no plugin declares a bar named {name!r}{hint}")
         return spec
+
+    def prepare(self, storage: MoobiusStorage) -> None:
+        """See that a channel has the dicts that plugins declare, and migrate what is of older versions. Blocks.
+
+        Raises PluginError.
+        """
+        for spec in self.bars:
+            spec.kept_in(storage)
+        if self.values:
+            migrate(self.values, storage)
 
     def with_plugin(self, plugin: Plugin) -> Plugins:
         """The same with `plugin` added, or in the place of the one with its name. Raises PluginError if they cannot be together."""
@@ -138,6 +154,7 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
         hooks=MappingProxyType({name: getattr(module, name) for name in HOOKS if callable(getattr(module, name, None))}),
         bars=_bars(module, config),
         timers=timers_of(entry.name, _functions(module)),
+        values=_values(module),
         entry=entry,
     )
 
@@ -168,3 +185,11 @@ def _bars(module: ModuleType, config: Any) -> tuple[BarSpec, ...]:
     if wrong:
         raise PluginError(f"BARS holds {wrong[0]!r}, which is no BarSpec")
     return bars
+
+
+def _values(module: ModuleType) -> tuple[Values, ...]:
+    declared = tuple(getattr(module, "VALUES", ()))
+    wrong = [values for values in declared if not isinstance(values, Values)]
+    if wrong:
+        raise PluginError(f"VALUES holds {wrong[0]!r}, which is no Values")
+    return declared

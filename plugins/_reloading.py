@@ -35,6 +35,8 @@ async def reload(service: Service, plugins: Plugins, name: str, folders: Sequenc
 def _load(plugins: Plugins, old: Plugin, folders: Sequence[str]) -> tuple[Plugin, Plugins]:
     with renewed(old.module.__name__):
         new = load_plugin(old.entry, folders)
+        if [(values.dict, values.version) for values in new.values] != [(values.dict, values.version) for values in old.values]:
+            raise PluginError("it declares its values in new versions; they are migrated when the service starts, so restart it")
         return new, plugins.with_plugin(new)
 
 

@@ -12,7 +12,6 @@ from plugins._context import Context
 from plugins._cooldowns import COOLDOWNS, Cooldowns
 from plugins._parsing import parse
 from plugins._rules import check_role
-from plugins._watch import Watched
 
 
 async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = frozenset()) -> None:
@@ -51,15 +50,15 @@ async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
 
 async def run_function(ctx: Context, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a handler with its Context; `what` names it in the log."""
-    name = ctx.name_handler(what)
+    ctx.name_handler(what)
     with use_clock(ctx.clock):
-        result = await call(function, ctx, *arguments, name=name)
+        result = await call(function, ctx, *arguments)
         ctx.close_progress()
         return result
 
 
-async def call(function: Callable[..., Any], *arguments: Any, name: str = "") -> Any:
-    """Await an `async def`, and watch that it does not block; run a `def` in a worker thread, where it may."""
+async def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Await an `async def`; run a `def` in a worker thread, where it may block."""
     if inspect.iscoroutinefunction(function):
-        return await Watched(function(*arguments), name or function.__qualname__)
+        return await function(*arguments)
     return await asyncio.to_thread(function, *arguments)

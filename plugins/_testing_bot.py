@@ -1,53 +1,27 @@
-"""A service with members in it that do what a test says."""
+"""A bot in a test, driven line by line by its members."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from plugins._config import PluginEntry
-from plugins._durations import parse_duration
 from plugins._events import TEXT, Acknowledgement, ButtonClick, ClickArgument, Down, MessageBody, MessageContent, SimpleAction, UpBody, UpEvent
-from plugins._loading import load_plugins
-from plugins._testing_crash import Crash, Crashed, When
 from plugins._testing_engines import Engine
+from plugins._testing_life import Life
 
 if TYPE_CHECKING:
     from plugins._bar import Bar
-    from service import ChannelService
     from storage import MoobiusStorage
 
-T = TypeVar("T")
 
-_BEGINNING = 1_800_000_000.0
-_NO_END = 10_000
-"""So many timers in one `advance` mean that one of them schedules itself without any time in between."""
-
-
-@dataclass
-class _Ear:
-    """A gateway that remembers what it is given."""
-
-    address: str = ""
-    heard: list[Down] = field(default_factory=list)
-
-    def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
-        self.heard.extend(downs)
-
-    def stop_accepting(self) -> None:
-        pass
-
-
-class Bot:
+class Bot(Life):
     """One service with its members, as a test sees it; made by the fixtures `make_bot` and `make_bot_on_every_engine`.
 
-    Plugins are names of built-in ones, or paths of files. `dicts` are the dicts that they use, those of their bars aside. Members have
-    their name for an id, and `members` have joined the first channel.
+    Plugins are names of built-in ones, or paths of files. `dicts` are the dicts that they use, those of their bars aside.
+    Members have their name for an id, and `members` have joined the first channel.
     """
 
     def __init__(
@@ -58,37 +32,16 @@ class Bot:
         *,
         members: Sequence[str],
         channels: Sequence[str],
-        dicts: Sequence[str],
-        config: Mapping[str, Mapping[str, Any]],
-        folders: Sequence[str | Path],
-        seed: int,
+        seed: int = 0,
+        **setting: Any,
     ) -> None:
-        self.folder = folder
-        self.time = _BEGINNING
-        """The clock of the bot, in seconds; it stands still unless the test moves it."""
-        files = [Path(name) for name in plugins if name.endswith(".py")]
-        names = [Path(name).stem if name.endswith(".py") else name for name in plugins]
-        self._folders = [str(place) for place in (*folders, *dict.fromkeys(file.parent for file in files))]
-        entries = [{"name": name, "config": dict(config.get(name, {}))} for name in dict.fromkeys(["help", *names])]
-        bars = load_plugins([PluginEntry.model_validate(entry) for entry in entries], self._folders).bars
-        self._dicts = list(dict.fromkeys([*dicts, *(spec.dict for spec in bars)])) or ["unused"]
-        self._service_config = {
-            "service_id": engine.service_id(),
-            "channels": list(channels),
-            "plugins": entries,
-            "plugin_folders": self._folders,
-        }
-        self._engine = engine
-        self._data = folder / "data"
         self._first = channels[0]
         self._seed = random.Random(seed)  # noqa: S311 - it has to be repeatable
         self._sent = 0
         self._last: UpEvent | None = None
         self._crowd: list[UpEvent] = []
         self._roles: dict[tuple[str, str], str | None] = {}
-        self._ear = _Ear()
-        self._data.mkdir(parents=True, exist_ok=True)
-        self._begin()
+        super().__init__(plugins, engine, folder, channels=channels, **setting)
         for name in members:
             self.join(name)
 
@@ -165,11 +118,6 @@ class Bot:
     # -- what the test looks at ------------------------------------------------------------------------------------------
 
     @property
-    def service(self) -> ChannelService:
-        """The service itself."""
-        return self._service
-
-    @property
     def storage(self) -> MoobiusStorage:
         """The dicts of the first channel; those of others are in `service.channels`."""
         return self._service.channels[self._first]
@@ -194,94 +142,7 @@ class Bot:
             found = down.body if down.type == kind else found
         return found
 
-    # -- time and trouble ------------------------------------------------------------------------------------------------
-
-    def advance(self, span: str | timedelta) -> None:
-        """Let time go by (`"10m"`); what comes due in between happens at its time."""
-        goal = self.time + (parse_duration(span) if isinstance(span, str) else span).total_seconds()
-        timers = self._service.timers
-        for _ in range(_NO_END):
-            due = timers.next_due()
-            if due is None or due > goal:
-                break
-            self.time = max(self.time, due)
-            self._run(timers.run_due())
-        else:
-            raise RuntimeError(f"more than {_NO_END} timers came due within {span}")
-        self.time = goal
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait until the work in the background has ended."""
-        self._run(self._service.settle())
-
-    def restart(self) -> None:
-        """Stop the service as an operator would, and start it again."""
-        self._run(self._service.stop())
-        self._runner.close()
-        self._begin()
-
-    def crash_at(self, commit: int, when: When = "before") -> None:
-        """Let the process die at the `commit`-th commit from now: before it is written, or after it and before anybody is told.
-
-        What the test does then raises Crashed, and the bot goes on from what was on disk.
-        """
-        self._crash.arm(commit, when)
-
-    def close(self) -> None:
-        """Stop the service. The fixtures do it at the end of the test."""
-        self._run(self._service.stop())
-        self._runner.close()
-
     # --------------------------------------------------------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        from service import ChannelService  # the kit tests plugins, which the service loads
-
-        self._runner = asyncio.Runner()
-        db_config = self._engine.entries(self._dicts, self._data)
-        self._ear = _Ear()
-
-        async def start() -> ChannelService:
-            service = ChannelService(service_config=self._service_config, db_config=db_config, clock=lambda: self.time)
-            service.attach(self._ear)
-            await service.start()
-            return service
-
-        self._service = self._runner.run(start())
-        self._crash = Crash(self._take_image)
-        for storage in self._service.channels.values():
-            self._crash.watch({id(state.engine): state.engine for state in storage._states}.values())
-
-    def _take_image(self) -> None:
-        self._image = self._engine.image(self._data)
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        async def watched() -> T:
-            task = asyncio.ensure_future(work)
-            crash = asyncio.ensure_future(self._crash.happened.wait())
-            await asyncio.wait([task, crash], return_when=asyncio.FIRST_COMPLETED)
-            if crash.done():
-                task.cancel()
-                raise Crashed
-            crash.cancel()
-            return await task
-
-        try:
-            return self._runner.run(watched())
-        except Crashed:
-            self._rise_again()
-            raise
-
-    def _rise_again(self) -> None:
-        """Leave the dead service behind without letting it write, and start another over what it left."""
-        self._crash.thaw()
-        channels = list(self._service.channels.values())
-        self._runner.close()
-        for storage in channels:
-            storage.close()
-        self._data = self._image
-        self._begin()
 
     def _answer(self, event: UpEvent) -> str:
         self._last = event

@@ -31,6 +31,7 @@ class Timers:
         self._plugins = plugins
         self._clock = clock
         self._woken = asyncio.Event()
+        self._running = asyncio.Lock()
 
     def wake(self) -> None:
         """Look again now: something was scheduled."""
@@ -69,7 +70,8 @@ class Timers:
 
     async def run_due(self) -> None:
         """Run all that is due now in all channels, which do not wait for each other."""
-        await asyncio.gather(*(self._run_channel(channel_id) for channel_id in self._service.channel_ids()))
+        async with self._running:
+            await asyncio.gather(*(self._run_channel(channel_id) for channel_id in self._service.channel_ids()))
 
     def _schedule(self, channel_id: str) -> Schedule:
         return Schedule(self._service.channels[channel_id].system(SCHEDULES))

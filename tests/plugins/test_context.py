@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from plugins._events import Down
 from plugins.testing import Bot, MakeBot
 
 SOURCE = '''
-import asyncio, threading, time
+import threading
 from pathlib import Path
 from plugins import (Background, Button, CanvasItem, CommandError, Context, Member, card, command, table)
 
@@ -52,12 +51,6 @@ def blocking(ctx: Context) -> str:
     progress.update(1)
     ctx.storage.notes["thread"] = ctx.storage.notes.get("thread", 0) + 1
     return f"in the main thread: {threading.current_thread() is threading.main_thread()}"
-
-@command(example="/hog")
-async def hog(ctx: Context) -> None:
-    """Block the event loop."""
-    await asyncio.sleep(0)
-    time.sleep(0.3)
 
 @command(example="/later")
 async def later(ctx: Context, fail: bool = False) -> None:
@@ -140,16 +133,6 @@ def test_progress_of_what_was_undone_is_not_kept(bot: Bot) -> None:
 def test_a_plain_function_runs_in_a_thread_in_the_same_transaction(bot: Bot) -> None:
     assert bot.say("ann", "/blocking").splitlines() == ["Working: 1 of 1", "in the main thread: False"]
     assert bot.storage.notes["thread"] == 1
-
-
-def test_who_blocks_the_loop_is_named(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        bot.say("ann", "/hog")
-    assert any(message.startswith("forms: /hog blocked the event loop") for message in caplog.messages)
-    caplog.clear()
-    with caplog.at_level(logging.WARNING):
-        bot.say("ann", "/blocking")
-    assert not caplog.messages
 
 
 def test_what_comes_after_the_commit_comes_once_and_only_then(bot: Bot) -> None:
