@@ -237,10 +237,13 @@ class DictState:
                 stored = self._stored
                 for key in overlay.removed:
                     del stored[key]
-                stored.update(overlay.changed)
-                stored.update(overlay.added)
+                if overlay.changed:
+                    stored.update(overlay.changed)
+                if overlay.added:
+                    stored.update(overlay.added)
+            values = overlay.values
             for key in chain(overlay.removed, overlay.changed, overlay.added):
-                self._detach(key, overlay.value(key))
+                self._detach(key, values.get(key, self))
 
     def apply_saved(self, overlay: Overlay) -> None:
         """Take over saved changes in place; the values that were handed out stay live."""

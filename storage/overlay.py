@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from storage.codec import Encoded
 from storage.texts import encode_item, is_scalar, same_text
 
 if TYPE_CHECKING:
     from storage.dict_state import DictState
+
+_MISSING: Final = object()
 
 
 class Overlay:
@@ -20,7 +22,7 @@ class Overlay:
     `removed` and in `added`.
     """
 
-    __slots__ = ("_handed", "_tail", "_values", "added", "before", "changed", "gathered", "removed", "state", "version")
+    __slots__ = ("_handed", "_tail", "added", "before", "changed", "gathered", "removed", "state", "values", "version")
 
     def __init__(self, state: DictState) -> None:
         self.state = state
@@ -33,45 +35,56 @@ class Overlay:
         """What the engine has to do, once `gather` was called."""
         self.version = 0
         """The version of the engine that this builds on."""
-        self._values: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}
+        """Decoded: what was read or set here and is good until the end, or until it is set again."""
         self._handed: set[str] = set()
         self._tail: Iterator[str] | None = None
 
     def read(self, key: str) -> Any:
         """The value, live until the end of the transaction. Raises KeyError, UnreadableValue."""
-        try:
-            return self._values[key]
-        except KeyError:
-            pass
+        value = self.values.get(key, _MISSING)
+        if value is not _MISSING:
+            return value
         text = self.added.get(key) or self.changed.get(key)
         if text is None:
-            committed = None if key in self.removed else self.state.text(key)
+            if key in self.removed:
+                raise KeyError(key)
+            state = self.state
+            value = state.live.get(key, _MISSING)
+            if value is not _MISSING and is_scalar(value):
+                self.values[key] = value
+                return value
+            committed = state.text(key)
             if committed is None:
                 raise KeyError(key)
             self.before[key] = committed
-            text = self.state.pending_text(key) or committed
+            text = state.pending_text(key) or committed
         value = self.state.decode(key, text)
         if not is_scalar(value):
             self._handed.add(key)
         # Two threads inside may get here at once, and both must go away with the same object.
-        return self._values.setdefault(key, value)
+        return self.values.setdefault(key, value)
 
     def current_text(self, key: str) -> Encoded | None:
         """The text of the value as it is now, without handing the value out."""
         if key in self._handed:
-            return encode_item(self.state.name, key, self._values[key])
+            return encode_item(self.state.name, key, self.values[key])
         text = self.added.get(key) or self.changed.get(key)
         return None if text is None and key in self.removed else text or self.state.current_text(key)
 
     def write(self, key: str, text: bytes, value: Any) -> None:
-        if key in self.added or key in self.removed or (before := self._before(key)) is None:
+        if key in self.changed:
+            self.changed[key] = text
+        elif key in self.added or key in self.removed or (before := self._before(key)) is None:
             self.added[key] = text
         else:
             self.before[key] = before
             self.changed[key] = text
-        self._forget(key)
+        self._handed.discard(key)
         if is_scalar(value):
-            self._values[key] = value
+            self.values[key] = value
+        else:
+            self.values.pop(key, None)
 
     def delete(self, key: str) -> None:
         """Raises KeyError if the key is not there."""
@@ -84,7 +97,8 @@ class Overlay:
             self.before[key] = before
             self.changed.pop(key, None)
             self.removed[key] = None
-        self._forget(key)
+        self.values.pop(key, None)
+        self._handed.discard(key)
 
     def has(self, key: str) -> bool:
         return key in self.added or key in self.changed or (key not in self.removed and self.state.has(key))
@@ -109,27 +123,30 @@ class Overlay:
         return next((key for key in self._tail if key not in self.removed), None)
 
     def gather(self) -> bool:
-        """Look through the values that were handed out for changes in place, and find out what the engine has to do, if anything.
+        """Look for changes in place, find out what the engine has to do, and say whether anything was done to the dict.
 
-        Raises ValueRefused for a value that was changed into one that cannot be kept.
+        Raises ValueRefused for a value that was changed in place into one that cannot be kept.
         """
         for key in tuple(self._handed):
-            text = encode_item(self.state.name, key, self._values[key])
+            text = encode_item(self.state.name, key, self.values[key])
             if key in self.added:
                 self.added[key] = text
             elif not same_text(text, self.changed.get(key) or self.before[key]):
                 self.changed[key] = text
+        if not (self.removed or self.changed or self.added):
+            return False
         gathered: list[tuple[str, Encoded | None]] = []
         if self.removed:
             gathered += [(key, None) for key in self.removed]
         for item in self.changed.items():
+            # Setting what is there already is no work for the engine, but it overrules unsaved changes in place.
             if item[1] != bytes(self.before[item[0]]):
                 gathered.append(item)
         if self.added:
             gathered += self.added.items()
         self.gathered = gathered
         self.version = self.state.engine.version
-        return bool(gathered)
+        return True
 
     def undo(self) -> list[tuple[str, Encoded | None]]:
         """What brings an engine that did what was gathered back to the committed content.
@@ -150,14 +167,5 @@ class Overlay:
                 changes.append((key, text))
         return changes
 
-    def value(self, key: str) -> Any:
-        """The decoded value if this transaction has it, an object of no meaning otherwise."""
-        return self._values.get(key, self)
-
     def _before(self, key: str) -> Encoded | None:
         return self.before.get(key) or self.state.text(key)
-
-    def _forget(self, key: str) -> None:
-        self._values.pop(key, None)
-        self._handed.discard(key)
-

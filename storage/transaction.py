@@ -30,7 +30,12 @@ class Transaction(Scope):
     __slots__ = ("_joined", "_members", "_origin", "_sync")
 
     def __init__(self, owner: object, members: Sequence[DictState], taken: tuple[Lock, ...], origin: Origin, *, sync: bool) -> None:
-        super().__init__(owner, taken)
+        # Written out instead of calling Scope's: this runs for every event of every channel.
+        self.owner = owner
+        self.locks = taken
+        self.is_open = False
+        self.parent = None
+        self.overlays = {}
         self._members = members
         self._origin = origin
         self._sync = sync
@@ -54,7 +59,8 @@ class Transaction(Scope):
         self.is_open = False  # what still runs in worker threads counts as outside from here on
         try:
             if kind is None and self.overlays:
-                overlays, changed = self._gather()
+                overlays = self._gather()
+                changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
                     commit.commit(changed, self._origin, sync=self._sync)
                 for overlay in overlays:
@@ -83,7 +89,8 @@ class Transaction(Scope):
         self.is_open = False
         try:
             if kind is None and self.overlays:
-                overlays, changed = self._gather()
+                overlays = self._gather()
+                changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
                     await commit.commit_async(changed, self._origin, sync=self._sync)
                 for overlay in overlays:
@@ -95,10 +102,13 @@ class Transaction(Scope):
         """Whether this is inside another transaction of the same owner. Otherwise `parent` is the one around it."""
         if self.is_open:
             raise StorageError("this transaction object is open already; ask for a new one to nest")
-        self.parent = current = enclosing()
-        while current is not None and current.owner is not self.owner:
-            current = current.parent
-        self._joined = current is not None and current.is_open
+        self._joined = False
+        self.parent = None
+        if innermost.get() is not None:
+            self.parent = current = enclosing()
+            while current is not None and current.owner is not self.owner:
+                current = current.parent
+            self._joined = current is not None and current.is_open
         return self._joined
 
     def _open(self) -> None:
@@ -110,16 +120,12 @@ class Transaction(Scope):
         self.is_open = True
         innermost.set(self)
 
-    def _gather(self) -> tuple[list[Overlay], list[Overlay]]:
-        """All overlays, and those that an engine has to hear of, in the order of the members: that is the order of the commits."""
-        overlays, changed = [], []
-        for state in self._members:
-            overlay = self.overlays.get(state)
-            if overlay is not None:
-                overlays.append(overlay)
-                if overlay.gather():
-                    changed.append(overlay)
-        return overlays, changed
+    def _gather(self) -> list[Overlay]:
+        """The overlays with changes, in the order of the members, because that is the order of the commits."""
+        if len(self.overlays) == 1:
+            return [overlay for overlay in self.overlays.values() if overlay.gather()]
+        overlays = [self.overlays[state] for state in self._members if state in self.overlays]
+        return [overlay for overlay in overlays if overlay.gather()]
 
     def _end(self) -> None:
         for state in self._members:
