@@ -39,7 +39,6 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
         case SimpleAction() if event.type == "leave":
             await hooks.on_leave(body)
             turn.members.leave(event.member_id)
-            turn.members.connected(event.member_id, False)
             turn.show_members = True
         case SimpleAction():
             await hooks.on_refresh(body)
@@ -63,7 +62,6 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequen
         is_new = turn.members.join(turn.member_id, name, facts.get("role"), turn.clock())
     except NameTaken as error:
         raise CommandError(str(error)) from error
-    turn.members.connected(turn.member_id, True)
     after = turn.members[turn.member_id]
     turn.show_members = is_new or before != after
     if is_new:

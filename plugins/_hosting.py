@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugins._bar_spec import BarSpec, bars_of, channel_bars
+from plugins._bar_spec import BarSpec
 from plugins._channel import Channel
-from plugins._clock import use_clock
 from plugins._config import ChannelConfig, ChannelLimits
 from plugins._cooldowns import COOLDOWNS
-from plugins._events import ChannelInfo, Character, Down
+from plugins._events import ChannelInfo, Down
+from plugins._roster import Roster
 from plugins._runner import Runner, Wiring
 from plugins._schedule import SCHEDULES
 from plugins._state import ChannelState
@@ -28,6 +28,7 @@ class HostedChannel:
     config: ChannelConfig
     storage: MoobiusStorage
     state: ChannelState
+    roster: Roster
     queue: Channel
     findings: Sequence[Finding]
     """What was set aside as unreadable when the storage was opened."""
@@ -39,7 +40,7 @@ class HostedChannel:
 
     def current(self, member_id: str) -> list[Down]:
         """The updates that draw the whole state for one member."""
-        return [Down("channel_info", self.config.id, self.info), *self.state.current(self.config.id, member_id)]
+        return [Down("channel_info", self.config.id, self.info), self.roster.update_for(member_id), *self.state.drawn(member_id)]
 
 
 async def host(
@@ -51,18 +52,7 @@ async def host(
         # Made now, since a transaction can use a dict but not add one.
         await asyncio.to_thread(storage.system, name)
 
-    def describe(member_id: str) -> dict[str, object]:
-        if not (specs := bars()):
-            return {}
-        with use_clock(wiring.clock):
-            return {"bars": bars_of(specs, storage, member_id)}
-
-    def extras() -> list[Character]:
-        with use_clock(wiring.clock):
-            return channel_bars(bars(), storage)
-
-    state.members.describe = describe
-    state.extras = extras
-    queue = Channel(Runner(config.id, storage, state, wiring), queue_length=limits.queue_length)
+    roster = Roster(config.id, storage, state, bars, wiring.clock)
+    queue = Channel(Runner(config.id, storage, state, roster, wiring), queue_length=limits.queue_length)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
-    return HostedChannel(config, storage, state, queue, findings)
+    return HostedChannel(config, storage, state, roster, queue, findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from plugins._events import Character
@@ -27,57 +27,127 @@ def fold_name(name: str) -> str:
 class Members(Mapping[str, Character]):
     """The members of one channel by id, in the order in which they joined, as the last commit left them.
 
-    `stored` is a dict of the channel's storage, so joins and leaves commit and roll back with their event. Who is online is
-    known only here: after a restart nobody is, until connections come.
+    They are kept in a dict of the channel's storage, and decoded here: who is in the channel is asked with every event, and
+    what a transaction reads out of a dict it has to look through at its end. Who is online is known only here: after a
+    restart nobody is, until connections come.
     """
 
     def __init__(self, stored: MutableMapping[str, Any]) -> None:
-        self._stored = stored
-        self._connected: set[str] = set()
-        self.describe: Callable[[str], dict[str, Any]] = lambda _member_id: {}
-        """Adds to a member's `character_context`; the bars come from here."""
+        self.stored = stored
+        self._known: dict[str, dict[str, Any]] = {}
+        self._names: dict[str, str] = {}
+        self._online: set[str] = set()
+        self._seen = -1
+        self.refresh()
 
     def __getitem__(self, member_id: str) -> Character:
-        return self._character(member_id, self._stored[member_id])
+        return character_of(member_id, self._known[member_id], online=member_id in self._online)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._stored)
+        return iter(self._known)
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self._known)
 
     def __contains__(self, member_id: object) -> bool:
-        return member_id in self._stored
+        return member_id in self._known
 
-    def _character(self, member_id: str, kept: dict[str, Any]) -> Character:
-        context = {"role": kept["role"], "online": member_id in self._connected, **self.describe(member_id)}
-        return Character(member_id, kept["name"], kept.get("avatar"), kept.get("description"), context)
+    def kept(self, member_id: str) -> dict[str, Any] | None:
+        """What is kept of a member; not to be changed."""
+        return self._known.get(member_id)
+
+    def owner(self, name: str) -> str | None:
+        """Who has this name or one that looks the same."""
+        return self._names.get(fold_name(name))
+
+    def is_online(self, member_id: str) -> bool:
+        """Whether a member has a connection."""
+        return member_id in self._online
+
+    def refresh(self) -> None:
+        """Take over what other processes committed, if they did. Not while a transaction changes the members."""
+        version = _version(self.stored)
+        if version != self._seen:
+            self._known = dict(self.stored.items())
+            self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
+            self._seen = version
+
+    def accept(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
+        """Take over what a commit has made true: new records by id, None for those who left."""
+        for member_id, kept in changes.items():
+            before = self._known.pop(member_id, None) if kept is None else self._known.get(member_id)
+            if before is not None and self._names.get(fold_name(before["name"])) == member_id:
+                del self._names[fold_name(before["name"])]
+            if kept is None:
+                self._online.discard(member_id)
+            else:
+                self._known[member_id] = kept
+                self._names[fold_name(kept["name"])] = member_id
+                self._online.add(member_id)
+        if changes:
+            self._seen = _version(self.stored)
+
+    def connected(self, member_id: str, online: bool) -> bool:
+        """Note that a member's last connection came or went; true if that is news."""
+        if online == (member_id in self._online):
+            return False
+        (self._online.add if online else self._online.discard)(member_id)
+        return True
+
+
+class MembersInTurn(Mapping[str, Character]):
+    """The members as one event sees and changes them; nobody else sees that before `accept` is called with `changes`."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self.changes: dict[str, dict[str, Any] | None] = {}
+
+    def __getitem__(self, member_id: str) -> Character:
+        if member_id not in self.changes:
+            return self._members[member_id]
+        kept = self.changes[member_id]
+        if kept is None:
+            raise KeyError(member_id)
+        return character_of(member_id, kept, online=True)
+
+    def __iter__(self) -> Iterator[str]:
+        if not self.changes:
+            return iter(self._members)
+        stayed = [member_id for member_id in self._members if self.changes.get(member_id, ...) is not None]
+        return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in self._members)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, member_id: object) -> bool:
+        return self.changes[member_id] is not None if member_id in self.changes else member_id in self._members
 
     def join(self, member_id: str, name: str, role: str | None, now: float) -> bool:
         """Let a member in, or take over the new name and role of one who is in; true if the member was not in before.
 
         Raises NameTaken.
         """
-        folded = fold_name(name)
-        if any(other != member_id and fold_name(kept["name"]) == folded for other, kept in self._stored.items()):
+        if self._members.owner(name) not in {None, member_id}:
             raise NameTaken(name)
-        before = self._stored.get(member_id)
+        before = self._members.kept(member_id)
         kept = {"joined": now, **(before or {}), "name": name}
         kept["role"] = role if role in ROLES else kept.get("role", "member")
         if kept != before:
-            self._stored[member_id] = kept
+            self._members.stored[member_id] = kept
+            self.changes[member_id] = kept
         return before is None
 
-    def leave(self, member_id: str) -> bool:
-        """Let a member out; false if it was not in."""
-        return self._stored.pop(member_id, None) is not None
+    def leave(self, member_id: str) -> None:
+        """Let a member out."""
+        del self._members.stored[member_id]
+        self.changes[member_id] = None
 
-    def connected(self, member_id: str, online: bool) -> bool:
-        """Note that a member's last connection came or went; true if that is news."""
-        if online == (member_id in self._connected):
-            return False
-        if online:
-            self._connected.add(member_id)
-        else:
-            self._connected.discard(member_id)
-        return True
+
+def character_of(member_id: str, kept: Mapping[str, Any], *, online: bool) -> Character:
+    """A member as updates show it, without its bars."""
+    return Character(member_id, kept["name"], kept.get("avatar"), kept.get("description"), {"role": kept["role"], "online": online})
+
+
+def _version(stored: MutableMapping[str, Any]) -> int:
+    database = getattr(stored, "database", None)
+    return 0 if database is None else int(database.version)

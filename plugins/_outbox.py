@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,7 @@ class Outbox:
             channel_id=self.channel_id,
             timestamp=int(self._clock() * 1000),
             recipients=[] if recipients is None else sorted(set(recipients)),
-            message_id=body.message_id or secrets.token_hex(8),
+            message_id=body.message_id or f"{random.getrandbits(64):016x}",
             context={**(body.context or {}), **context} if context else body.context,
         )
         self.update("message_down", body, None if recipients is None else body.recipients)

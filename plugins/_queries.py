@@ -16,6 +16,7 @@ from plugins._host import Gateway, UnknownChannel
 from plugins._hosting import HostedChannel
 from plugins._members import Members
 from plugins._metrics import Metrics
+from plugins._turn import current_turn
 
 
 class Queries(Hooks):
@@ -63,6 +64,9 @@ class Queries(Hooks):
 
     def members(self, channel_id: str) -> Mapping[str, Character]:
         """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
+        turn = current_turn.get()
+        if turn is not None and turn.open and turn.channel_id == channel_id:
+            return turn.members
         if channel_id not in self._hosted and channel_id in self.channels:
             # It is being set up; `on_channel_init` may want to know for whom.
             return Members(self.channels[channel_id].system("members"))
@@ -94,9 +98,9 @@ class Queries(Hooks):
 
     def presence(self, channel_id: str, member_id: str, online: bool) -> None:
         """Tell the channel that a member's last connection came or went."""
-        state = self._channel(channel_id).state
-        if state.members.connected(member_id, online) and member_id in state.members:
-            self._gateways.deliver(channel_id, state.characters(channel_id))
+        channel = self._channel(channel_id)
+        if channel.state.members.connected(member_id, online) and member_id in channel.state.members:
+            self._gateways.deliver(channel_id, channel.roster.updates())
 
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted. From any thread."""

@@ -15,8 +15,10 @@ from plugins._clock import Clock, use_clock
 from plugins._errors import CommandError
 from plugins._events import Acknowledgement, Down, UpEvent
 from plugins._host import Service
+from plugins._members import MembersInTurn
 from plugins._metrics import Metrics
 from plugins._outbox import AfterCommit, Outbox
+from plugins._roster import Roster
 from plugins._state import ChannelState
 from plugins._turn import Turn, current_turn
 from storage.errors import CommitFailed, VersionConflict
@@ -32,6 +34,9 @@ NOT_A_MEMBER = "Join the channel first."
 ATTEMPTS = 10
 """How often an event is run when other processes keep committing first, before its member is asked to try again."""
 
+PICTURE_SECONDS = 0.1
+"""How often the characters are shown while events keep coming."""
+
 Body = Callable[[Turn], Awaitable[T]]
 
 
@@ -42,8 +47,8 @@ class Wiring:
     service: Service
     route: Body[None]
     """Brings an event to its handlers."""
-    follow: Callable[[Turn, frozenset[str]], Sequence[Down]]
-    """The updates that follow from a commit, by the names of the dicts that it changed."""
+    shows_bars: Callable[[frozenset[str]], bool]
+    """Whether a commit that changed these dicts changed what the characters look like."""
     deliver: Callable[[str, Sequence[Down]], None]
     metrics: Metrics
     clock: Clock
@@ -52,13 +57,16 @@ class Wiring:
 class Runner:
     """Takes the events of one channel through their turns. The caller sees to it that they come one after the other."""
 
-    def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, wiring: Wiring) -> None:
+    def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, roster: Roster, wiring: Wiring) -> None:
         self.channel_id = channel_id
         self.turn: Turn | None = None
         """The turn in hand."""
         self._storage = storage
         self._state = state
+        self._roster = roster
         self._wiring = wiring
+        self._are_characters_due = False
+        self._shown_at = 0.0
 
     async def event(self, event: UpEvent) -> Acknowledgement:
         """Handle an event and answer it; raises nothing but cancellation."""
@@ -92,6 +100,13 @@ class Runner:
     def waited(self, seconds: float) -> None:
         """Note how long the next turn was in the queue."""
         self._wiring.metrics.waited(seconds)
+
+    def show_characters(self, *, at_once: bool) -> None:
+        """Show the characters anew if they changed; in a rush of events not after each, for every picture takes the place of the last."""
+        now = time.monotonic()
+        if self._are_characters_due and (at_once or now - self._shown_at >= PICTURE_SECONDS):
+            self._are_characters_due, self._shown_at = False, now
+            self._wiring.deliver(self.channel_id, self._roster.updates())
 
     async def work(self, body: Body[T], *, member_id: str = "") -> T:
         """Run `body` in a turn of its own; what it raises is raised here, after the rollback."""
@@ -132,6 +147,7 @@ class Runner:
 
     async def _attempt(self, body: Body[T], member_id: str, event: UpEvent | None, answer: Acknowledgement | None) -> T:
         state, wiring = self._state, self._wiring
+        state.members.refresh()
         turn = self.turn = self._new_turn(member_id, event)
         token = current_turn.set(turn)
         kept = None
@@ -153,9 +169,12 @@ class Runner:
             current_turn.reset(token)
             turn.open = False
             wiring.metrics.ran(turn, handled - began, commit)
-        state.accept(downs, kept, wiring.clock())
+        state.accept(downs, turn.members, kept, wiring.clock())
         changed = frozenset(overlay.state.name for overlay in overlays if overlay.gathered)
-        wiring.deliver(self.channel_id, [*downs, *wiring.follow(turn, changed)])
+        self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
+        if event is not None and event.type == "leave":
+            state.board.forget(member_id)
+        wiring.deliver(self.channel_id, downs)
         for call in turn.outbox.after:
             self._call(call)
         return result
@@ -163,7 +182,7 @@ class Runner:
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
         outbox = Outbox(self.channel_id, wiring.clock)
-        return Turn(wiring.service, self.channel_id, self._storage, self._state.members, outbox, wiring.clock, member_id, event)
+        return Turn(wiring.service, self.channel_id, self._storage, MembersInTurn(self._state.members), outbox, wiring.clock, member_id, event)
 
     def _call(self, call: AfterCommit) -> None:
         """What is asked for after the commit can no longer undo anything, and must not hold up the channel."""

@@ -12,7 +12,7 @@ from plugins._outbox import Outbox
 
 if TYPE_CHECKING:
     from plugins._host import Service
-    from plugins._members import Members
+    from plugins._members import MembersInTurn
     from storage import MoobiusStorage
 
 
@@ -26,7 +26,7 @@ class Turn:
     service: Service
     channel_id: str
     storage: MoobiusStorage
-    members: Members
+    members: MembersInTurn
     outbox: Outbox
     clock: Callable[[], float]
     member_id: str = ""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from plugins._events import Down, MenuItemClick, MessageBody, MessageContent, SimpleAction
-from plugins._members import Members, NameTaken, fold_name
+from plugins._members import Members, MembersInTurn, NameTaken, fold_name
 from service import ChannelService
 from tests.service_for_tests import Driver, json_dicts, running
 
@@ -172,14 +172,39 @@ def test_different_names_stay_different() -> None:
 
 def test_a_member_may_change_name_and_role_and_keep_the_place() -> None:
     members = Members({})
-    assert members.join("1", "ann", None, 5.0) is True
-    assert members.join("2", "bob", "owner", 6.0) is True
-    assert members.join("1", "Ann", "moderator", 7.0) is False
+    assert join(members, "1", "ann", None) is True
+    assert join(members, "2", "bob", "owner") is True
+    assert join(members, "1", "Ann", "moderator") is False
     assert [(one.name, (one.character_context or {})["role"]) for one in members.values()] == [("Ann", "moderator"), ("bob", "owner")]
-    members.join("1", "Ann", "emperor", 8.0)
+    join(members, "1", "Ann", "emperor")
     assert (members["1"].character_context or {})["role"] == "moderator", "a role that nobody knows changes nothing"
     with pytest.raises(NameTaken):
-        members.join("1", "BOB", None, 9.0)
+        join(members, "1", "BOB", None)
+    join(members, "1", "Zoe", None)
+    assert join(members, "3", "ann", None) is True, "a name that was given up is free"
+    with pytest.raises(NameTaken):
+        join(members, "4", "zoe", None)
+
+
+def join(members: Members, member_id: str, name: str, role: str | None) -> bool:
+    turn = MembersInTurn(members)
+    is_new = turn.join(member_id, name, role, 5.0)
+    assert turn[member_id].name == name
+    members.accept(turn.changes)
+    return is_new
+
+
+def test_nobody_sees_who_comes_and_goes_before_it_is_accepted() -> None:
+    members = Members({})
+    join(members, "1", "ann", None)
+    turn = MembersInTurn(members)
+    turn.join("2", "bob", None, 5.0)
+    turn.leave("1")
+    assert (list(turn), len(turn), "1" in turn, "2" in turn) == (["2"], 1, False, True)
+    assert (list(members), len(members), "1" in members, "2" in members) == (["1"], 1, True, False)
+    assert turn.get("1") is None
+    members.accept(turn.changes)
+    assert list(members) == ["2"]
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+"""The characters that a channel shows: its members with their bars, or what a service chose to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from plugins._bar_spec import BarSpec, bars_of, channel_bars
+from plugins._clock import Clock, use_clock
+from plugins._events import Character, Down
+from plugins._state import ChannelState
+
+if TYPE_CHECKING:
+    from storage import MoobiusStorage
+
+
+class Roster:
+    """Makes the `characters` updates of one channel. `bars` are asked for anew each time, since plugins may be reloaded."""
+
+    def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, bars: Callable[[], Sequence[BarSpec]], clock: Clock) -> None:
+        self._channel_id = channel_id
+        self._storage = storage
+        self._state = state
+        self._bars = bars
+        self._clock = clock
+
+    def updates(self) -> list[Down]:
+        """Updates that show the members, with facts and bars as they are now.
+
+        Everybody is shown to everybody, unless a service sent a list of its own; then that list, with what is new about those
+        who are in it.
+        """
+        members = self._state.members
+        with use_clock(self._clock):
+            specs = self._bars()
+            shown = {member_id: self._with_bars(specs, members[member_id]) for member_id in members}
+            sent = self._state.board.all_shown("characters")
+            listed = [replace(down, body=[shown.get(one.character_id, one) for one in down.body]) for down in sent]
+            if any(down.recipients is None for down in listed):
+                return listed
+            return [Down("characters", self._channel_id, [*shown.values(), *channel_bars(specs, self._storage)]), *listed]
+
+    def update_for(self, member_id: str) -> Down:
+        """The one of them that counts for this member."""
+        return [down for down in self.updates() if down.recipients is None or member_id in down.recipients][-1]
+
+    def _with_bars(self, specs: Sequence[BarSpec], character: Character) -> Character:
+        if specs and character.character_context is not None:
+            character.character_context["bars"] = bars_of(specs, self._storage, character.character_id)
+        return character
