@@ -24,7 +24,7 @@ async def violations(page: Page, axe: str) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desktop", "phone"])
 async def test_axe_finds_nothing(tmp_path: Path, chromium: Browser, axe: str, scheme: str, device: str) -> None:
-    options = {"color_scheme": scheme, **(PHONE if device == "phone" else {})}
+    options: dict[str, Any] = {"color_scheme": scheme, **(PHONE if device == "phone" else {})}
     async with gateway(tmp_path) as place, visitor(chromium, place.address, **options) as ann:
         await ann.page.goto(place.address)
         assert await violations(ann.page, axe) == []
@@ -69,8 +69,12 @@ async def test_everything_can_be_reached_by_keyboard(tmp_path: Path, chromium: B
 async def test_a_screen_reader_hears_each_message_once(tmp_path: Path, chromium: Browser) -> None:
     async with gateway(tmp_path) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
         await ann.page.evaluate(
-            """() => { globalThis.heard = []; new MutationObserver((changes) => { for (const change of changes) for (const node of change.addedNodes)
-                if (!document.querySelector("#log").hasAttribute("aria-busy")) heard.push(node.textContent); }).observe(document.querySelector("#log"), { childList: true }); }"""
+            """() => {
+                const log = document.querySelector("#log");
+                globalThis.heard = [];
+                const hear = (node) => { if (!log.hasAttribute("aria-busy")) heard.push(node.textContent); };
+                new MutationObserver((changes) => changes.flatMap((each) => [...each.addedNodes]).forEach(hear)).observe(log, { childList: true });
+            }"""
         )
         await bob.say("one")
         await bob.say("/brew 3")

@@ -171,6 +171,7 @@ async def test_everything_a_channel_can_show(tmp_path: Path, chromium: Browser) 
         await dialog.get_by_role("button", name="Order").click()
         await ann.sees("ann pressed round (order): Drink=Ale, How many=3, A toast=Cheers")
         await ann.say("quote me")
+        await expect(ann.page.locator(".pending")).to_have_count(0)
         message = ann.page.get_by_role("article").filter(has_text="quote me")
         await message.hover()
         await message.get_by_role("button", name=re.compile("Actions")).click()
@@ -208,7 +209,8 @@ async def test_nothing_comes_from_elsewhere_and_nothing_shifts(tmp_path: Path, c
             shifts = await ann.page.evaluate(
                 """() => new Promise((resolve) => {
                     let sum = 0;
-                    new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; }).observe({ type: "layout-shift", buffered: true });
+                    const add = (list) => { for (const entry of list.getEntries()) sum += entry.value; };
+                    new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
                     setTimeout(() => resolve(sum), 800);
                 })"""
             )

@@ -15,15 +15,23 @@ from tests.plugins.web.visitor import visitor
 
 pytestmark = pytest.mark.browser
 
-FOREIGN = """() => ({
-    elements: [...document.querySelectorAll("script:not([src='/app.js']), iframe, object, embed, marquee, math, base, form[action], style, meta[http-equiv], template, video, audio, foreignObject")]
-        .map((node) => node.outerHTML),
-    handlers: [...document.querySelectorAll("*")].filter((node) => [...node.attributes].some(({ name }) => name.startsWith("on"))).map((node) => node.outerHTML),
+MARKUP = (
+    "script:not([src='/app.js']), iframe, object, embed, marquee, math, base, form[action], style, meta[http-equiv], template, video, audio, "
+    "foreignObject"
+)
+FOREIGN = (
+    """() => ({
+    elements: [...document.querySelectorAll(\""""
+    + MARKUP
+    + """\")].map((node) => node.outerHTML),
+    handlers: [...document.querySelectorAll("*")].filter((node) => [...node.attributes].some(({ name }) => name.startsWith("on"))).length,
     links: [...document.querySelectorAll("a[href], img[src]")].map((node) => node.href || node.src).filter((link) => !/^https?:/.test(link)),
     pictures: [...document.images].map((image) => image.src).filter((source) => !source.startsWith(location.origin + "/")),
     ran: "__pwned" in globalThis,
     look: document.querySelector("#log").offsetHeight > 100,
 })"""
+)
+CLEAN = {"elements": [], "handlers": 0, "links": [], "pictures": [], "ran": False, "look": True}
 
 
 def test_the_list_is_long_enough() -> None:
@@ -34,13 +42,13 @@ async def test_no_text_runs(tmp_path: Path, chromium: Browser) -> None:
     limits = {"limits": {"burst": 10_000}}
     async with gateway(tmp_path, web=limits) as place, place.member("mallory") as mallory, visitor(chromium, place.address, "ann") as ann:
         for number, payload in enumerate(PAYLOADS):
-            for line in (payload, f"/tell {payload}", f"/hit {payload}", f"/{payload}", f"/board {payload}"):
+            for line in (payload, f"/hit {payload}", f"/board {payload}"):
                 await mallory.say(line)
             await mallory.say(f"end {number}")
             if number % 10 == 9 or number == len(PAYLOADS) - 1:
                 await ann.sees(f"end {number}")
                 found = await ann.page.evaluate(FOREIGN)
-                assert found == {"elements": [], "handlers": [], "links": [], "pictures": [], "ran": False, "look": True}, payload
+                assert found == CLEAN, payload
         await ann.page.get_by_role("button", name=PAYLOADS[-1]).click()
         await expect(ann.page.get_by_role("dialog")).to_be_visible()
         await ann.page.keyboard.press("Escape")
@@ -68,7 +76,7 @@ async def test_no_name_runs(tmp_path: Path, chromium: Browser) -> None:
         await ann.composer.fill("@")
         await expect(ann.suggestions.first).to_be_visible()
         found = await ann.page.evaluate(FOREIGN)
-        assert found == {"elements": [], "handlers": [], "links": [], "pictures": [], "ran": False, "look": True}
+        assert found == CLEAN
 
 
 async def _show_titles(ctx: Context) -> None:
@@ -80,4 +88,4 @@ async def test_a_list_of_titles_from_outside_runs_nothing(tmp_path: Path, chromi
         await place.service.in_channel("tavern", _show_titles)
         await expect(ann.page.get_by_role("cell")).to_have_count(2 * len(PAYLOADS))
         found = await ann.page.evaluate(FOREIGN)
-        assert found == {"elements": [], "handlers": [], "links": [], "pictures": [], "ran": False, "look": True}
+        assert found == CLEAN
