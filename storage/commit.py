@@ -72,7 +72,7 @@ def _by_group(overlays: Sequence[Overlay]) -> list[list[Overlay]]:
 
 
 def _batch(group: Sequence[Overlay]) -> list[DomainChanges]:
-    return [DomainChanges(overlay.state.engine, overlay.gathered) for overlay in group]
+    return [DomainChanges(overlay.state.engine, overlay.gathered, overlay.base) for overlay in group]
 
 
 def _undo(group: Sequence[Overlay]) -> list[DomainChanges]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -52,6 +52,16 @@ class DomainChanges(msgspec.Struct, frozen=True):
 
     engine: DatabaseInterface
     changes: Sequence[tuple[str, Encoded | None]]
+    base: int | None = None
+    """What `begin` returned: the engine refuses the commit if somebody else has committed since. None takes that as it is."""
+
+
+class News(msgspec.Struct, frozen=True):
+    """What was committed to a domain up to a version: `content`, where it is not None, replaced everything, then came the changes."""
+
+    version: int
+    content: Mapping[str, Encoded] | None
+    changes: Sequence[tuple[str, Encoded | None]]
 
 
 class DatabaseInterface(ABC):
@@ -63,6 +73,19 @@ class DatabaseInterface(ABC):
     version: int = 0
     """Grows by one with each commit that touches the domain, through any object of this process; 0 for ever if the engine
     cannot tell."""
+
+    announces: ClassVar[bool] = False
+    """True for an engine that others may write to: its transactions `begin`, and it raises `version` itself when a commit
+    failed and it is not known what that left."""
+
+    waits: bool = False
+    """Whether `begin` would have to ask a server."""
+
+    followed: bool = False
+    """Whether the commits of other processes come in by themselves, so that nobody has to ask for them."""
+
+    problem: str | None = None
+    """Why the engine could not be reached when it was needed last, in words for an operator."""
 
     def __init__(self, domain: str = "", **settings: Any) -> None:
         self.domain = domain
@@ -89,6 +112,28 @@ class DatabaseInterface(ABC):
     def group(self) -> Hashable:
         """Engines with equal groups take part in one `commit_batch` call."""
         return id(self)
+
+    def begin(self) -> int | None:
+        """The point on which a transaction builds that begins now, for engines that can tell whether others commit meanwhile.
+
+        Raises StorageUnavailable.
+        """
+        return None
+
+    def has_news(self, seen: int) -> bool:
+        """Whether `news` knows what was committed after the version `seen`, without asking a server."""
+        return False
+
+    def news(self, seen: int) -> News | None:
+        """What was committed after the version `seen`; None sends whoever asks to `load_all`. Raises StorageUnavailable."""
+        return None
+
+    def follow(self, listener: Callable[[], None]) -> Callable[[], None] | None:
+        """Let the commits of other processes come in, and call `listener`, in any thread, when some came.
+
+        The result ends that. None if there are no other processes that could commit.
+        """
+        return None
 
     def load_one(self, key: str) -> Encoded | None:
         """The encoded value of the key, or None if it is not there.

@@ -7,6 +7,7 @@
     ├── UnreadableValue      stored data that cannot be decoded
     ├── CommitFailed         an engine refused; nothing was changed
     │   ├── StorageUnavailable   the engine cannot be reached at the moment
+    │   │   └── OutcomeUnknown       it may have been reached, and has not answered
     │   └── VersionConflict      somebody else committed first
     ├── StorageBusy          waiting for a transaction here would block the event loop
     ├── StoreLocked          another process owns the folder
@@ -75,6 +76,10 @@ class CommitFailed(StorageError):
 
 class StorageUnavailable(CommitFailed):
     """The engine cannot be reached at the moment; the same commit may succeed later."""
+
+
+class OutcomeUnknown(StorageUnavailable):
+    """The engine went away between a commit and its answer. Whether anything was changed shows when it is back."""
 
 
 class VersionConflict(CommitFailed):

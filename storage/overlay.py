@@ -22,7 +22,7 @@ class Overlay:
     `removed` and in `added`.
     """
 
-    __slots__ = ("_handed", "_tail", "added", "before", "changed", "gathered", "removed", "state", "values", "version")
+    __slots__ = ("_handed", "_tail", "added", "base", "before", "changed", "gathered", "removed", "state", "values", "version")
 
     def __init__(self, state: DictState) -> None:
         self.state = state
@@ -35,6 +35,8 @@ class Overlay:
         """What the engine has to do, once `gather` was called."""
         self.version = 0
         """The version of the engine that this builds on."""
+        self.base: int | None = None
+        """What the engine said at the beginning of the transaction."""
         self.values: dict[str, Any] = {}
         """Decoded: what was read or set here and is good until the end, or until it is set again."""
         self._handed: set[str] = set()

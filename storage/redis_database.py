@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 import weakref
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
 from storage import codec
 from storage.codec import Encoded
-from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
+from storage.database_interface import DatabaseInterface, DomainChanges, Finding, News, Origin
 from storage.engine_manners import key_refusal, missing, report_unused
-from storage.errors import CommitFailed, StorageError, StorageUnavailable, StoreClosed, UnreadableValue
-from storage.redis_client import ClientRegistry, RedisAddress
+from storage.errors import CommitFailed, StorageError, StoreClosed, UnreadableValue
+from storage.redis_address import SETTINGS, read_settings
+from storage.redis_channel import ANY_VERSION
+from storage.redis_client import ClientRegistry
+from storage.redis_commit import Commit, refuse_too_many
+from storage.redis_committer import commit_now
 
 _CLIENTS = ClientRegistry()
 _CHANNEL_DOMAIN = re.compile(r"(service_[^.]*\.channel_[^.]*)\.([^.]*)", re.DOTALL)
@@ -30,9 +33,15 @@ class RedisDatabase(DatabaseInterface):
 
     The constructor does not connect. While the server is away, the methods that answer say so, and those that cannot
     (`all_keys`, `load_all`, `commit_batch`) raise StorageUnavailable; all work again as soon as it is back. How safe a commit
-    is against power loss is the server's configuration. The password may be given by the name of an environment variable
-    (`password_env`) instead; `connect_timeout` and `timeout` are in seconds. Raises StorageError for settings that cannot work.
+    is against power loss is the server's configuration.
+
+    The settings beside host and port: `url` (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://`), `tls`
+    with `tls_ca_file`, `tls_cert_file` and `tls_key_file`, `connect_timeout` and `timeout` in seconds, and `stream_length`. Url, username
+    and password may be given by the name of an environment variable (`url_env`, `username_env`, `password_env`). Raises
+    StorageError for settings that cannot work.
     """
+
+    announces: ClassVar[bool] = True
 
     def __init__(  # noqa: PLR0917  the published order of arguments
         self,
@@ -42,25 +51,19 @@ class RedisDatabase(DatabaseInterface):
         db: int = 0,
         username: str | None = None,
         password: str | None = None,
-        *,
-        password_env: str | None = None,
-        connect_timeout: float = 5.0,
-        timeout: float = 5.0,
         **settings: Any,
     ) -> None:
         super().__init__(domain)
-        if password_env is not None:
-            password = _from_environment(password_env)
-        address = RedisAddress(host, port, db, username, password, connect_timeout, timeout)
+        address = read_settings({"host": host, "port": port, "db": db, "username": username, "password": password, **settings})
         self._client, release = _CLIENTS.acquire(address)
         self._release = weakref.finalize(self, release)
-        prefix, name = redis_key(domain)
-        self._hash = prefix + name
-        self._group = ("redis", host, port, db, username, prefix)
+        prefix, self._name = redis_key(domain)
+        self._hash = prefix + self._name
         self._channel = self._client.channel(prefix)
-        self._shared = self._client.domain(domain)
+        self._group = ("redis", address.name, address.db, address.username, prefix)
+        self._shared = self._channel.domain(self._name)
         self._shared.join(self)
-        report_unused(self, settings)
+        report_unused(self, {name: value for name, value in settings.items() if name not in SETTINGS})
 
     def get_value(self, key: str) -> tuple[bool, Any]:
         refusal = key_refusal(key)
@@ -77,7 +80,7 @@ class RedisDatabase(DatabaseInterface):
         if refusal is not None:
             return False, refusal
         try:
-            self._commit([DomainChanges(self, [(key, codec.encode(value))])])
+            self._commit_one(key, codec.encode(value))
         except StorageError as error:
             return False, str(error)
         return True, key
@@ -87,7 +90,7 @@ class RedisDatabase(DatabaseInterface):
         if refusal is not None:
             return False, refusal
         try:
-            removed = self._commit([DomainChanges(self, [(key, None)])])
+            removed = self._commit_one(key, None)
         except StorageError as error:
             return False, str(error)
         return (True, key) if removed else (False, missing(key))
@@ -105,8 +108,14 @@ class RedisDatabase(DatabaseInterface):
         return encoded
 
     def load_all(self) -> dict[str, Encoded]:
+        self._check_open()
+        self._channel.settle()
+        # The version first: what is committed between the two answers is then taken for news and applied again, which does no harm.
+        version, flat = self._client.call_all([("GET", self._channel.prefix + b":$version"), ("HGETALL", self._hash)])
+        self._shared.wanted = True
+        self._channel.loaded(int(version or 0))
         loaded: dict[str, Encoded] = {}
-        for field, encoded in self._read("HGETALL").items():
+        for field, encoded in zip(flat[::2], flat[1::2], strict=True):
             key = self._key(field)
             if key is None:
                 continue
@@ -119,7 +128,51 @@ class RedisDatabase(DatabaseInterface):
         return loaded
 
     def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
-        self._commit(batch)
+        commit_now(self._client, self._prepared(batch))
+
+    async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
+        await self._client.committer.commit(self._prepared(batch))
+
+    # -- other processes -----------------------------------------------------------------------------------------------
+
+    @property
+    def waits(self) -> bool:  # type: ignore[override]
+        return self._channel.waits
+
+    @property
+    def followed(self) -> bool:  # type: ignore[override]
+        return self._channel.followed
+
+    @property
+    def problem(self) -> str | None:  # type: ignore[override]
+        return self._client.problem
+
+    def begin(self) -> int | None:
+        self._check_open()
+        return self._channel.begin()
+
+    def has_news(self, seen: int) -> bool:
+        return self._shared.has_news(seen)
+
+    def news(self, seen: int) -> News | None:
+        if self._channel.waits and not self._channel.followed:
+            self._channel.catch_up()
+        return self._shared.news(seen)
+
+    def follow(self, listener: Callable[[], None]) -> Callable[[], None] | None:
+        self._check_open()
+        deaf = self._channel.listen(listener)
+        let_go = self._client.follower.follow(self._channel)
+
+        def end() -> None:
+            deaf()
+            let_go()
+
+        return end
+
+    def conflicts(self) -> int:
+        """How often other processes committed to the channel first."""
+        return self._channel.conflicts
 
     def close(self) -> None:
         self._release()
@@ -129,24 +182,22 @@ class RedisDatabase(DatabaseInterface):
         self._channel.settle()
         return self._client.call(command, self._hash, *arguments)
 
-    def _commit(self, batch: Sequence[DomainChanges]) -> int:
+    def _prepared(self, batch: Sequence[DomainChanges]) -> Commit:
         self._check_open()
         changes: dict[bytes, dict[bytes, Encoded | None]] = {}
-        engines = []
+        bases = []
         for part in batch:
             if not isinstance(part.engine, RedisDatabase):
                 raise CommitFailed(f"{part.engine!r} is no Redis engine; nothing was changed")
-            engines.append(part.engine)
             # Only the last change of a key counts: within one script nobody sees the others.
-            changes.setdefault(part.engine._hash, {}).update((_field(key), encoded) for key, encoded in part.changes)
-        try:
-            committed = self._channel.commit(changes)
-        except StorageUnavailable:
-            # It may have been applied without our knowing; whoever keeps a copy has to look again.
-            _announce(engines)
-            raise
-        _announce(engines)
-        return committed.removed
+            changes.setdefault(part.engine._name, {}).update((_field(key), encoded) for key, encoded in part.changes)
+            bases += [] if part.base is None else [part.base]
+        refuse_too_many(changes)
+        return Commit(self._channel, changes, min(bases, default=ANY_VERSION), patience=self._client.address.timeout)
+
+    def _commit_one(self, key: str, encoded: Encoded | None) -> int:
+        """How many keys it removed."""
+        return commit_now(self._client, self._prepared([DomainChanges(self, [(key, encoded)])])).removed
 
     def _check_open(self) -> None:
         if not self._release.alive:
@@ -188,15 +239,3 @@ def _check_text(encoded: bytes) -> None:
         _check_json(encoded)
     except (msgspec.MsgspecError, ValueError) as error:
         raise UnreadableValue(f"the value is no JSON: {error}") from error
-
-
-def _announce(engines: Iterable[RedisDatabase]) -> None:
-    for shared in {engine._shared for engine in engines}:
-        shared.changed()
-
-
-def _from_environment(name: str) -> str:
-    try:
-        return os.environ[name]
-    except KeyError as error:
-        raise StorageError(f"password_env names the environment variable {name}, which is not set") from error

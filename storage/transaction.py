@@ -45,8 +45,7 @@ class Transaction(Scope):
         if not self._joins():
             locks.take_all(self.locks)
             try:
-                for state in self._members:
-                    state.refresh()
+                _begin(self._members)
                 self._open()
             except BaseException:
                 locks.release_all(self.locks)
@@ -74,9 +73,11 @@ class Transaction(Scope):
                 await locks.take_all_async(self.locks)
             try:
                 for state in self._members:
-                    if state.seen != state.engine.version:
-                        await asyncio.to_thread(_refresh, self._members)
+                    if state.is_behind:
+                        await asyncio.to_thread(_begin, self._members)
                         break
+                else:
+                    _begin(self._members)
                 self._open()
             except BaseException:
                 locks.release_all(self.locks)
@@ -164,6 +165,12 @@ class Edit:
             self._own.__exit__(kind, error, trace)
 
 
-def _refresh(members: Sequence[DictState]) -> None:
+def _begin(members: Sequence[DictState]) -> None:
+    # All of them begin before any content is looked at: content may then be newer than its base, which only costs a conflict,
+    # and never older.
     for state in members:
-        state.refresh()
+        if state.engine.announces:
+            state.base = state.engine.begin()
+    for state in members:
+        if state.seen != state.engine.version:
+            state.load(keep_mode=True)
