@@ -101,9 +101,12 @@ def test_a_closed_journal_refuses(tmp_path: Path) -> None:
 
 def test_commits_of_many_threads_are_all_there_once(tmp_path: Path) -> None:
     log = Log(tmp_path / "log")
-    threads = [
-        threading.Thread(target=lambda first=first: [log.commit(first + n, sync=n % 9 == 0) for n in range(200)]) for first in range(0, 1600, 200)
-    ]
+
+    def work(first: int) -> None:
+        for number in range(first, first + 200):
+            log.commit(number, sync=number % 9 == 0)
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in range(0, 1600, 200)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -138,7 +138,7 @@ def test_the_journal_says_who_and_which_event(opened: Opener, tmp_path: Path) ->
 
 
 def test_durability_words(opened: Opener, caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(ConfigError, match="durability.*commit, always, never"):
+    with pytest.raises(ConfigError, match=r"durability.*commit, always, never"):
         opened(durability="sometimes")
     caplog.set_level(logging.INFO)
     opened(durability="always", host="localhost").set_value("ann", 1)
