@@ -18,6 +18,7 @@ from storage.table import Change, Table
 
 _log = logging.getLogger(__name__)
 _DURABILITIES = ("commit", "always", "never")
+_NOBODY = Origin()
 _stores = StoreRegistry()
 
 
@@ -99,17 +100,26 @@ class JSONDatabase(DatabaseInterface):
     def group(self) -> Hashable:
         return ("json", str(self._store.root))
 
+    def load_one(self, key: str) -> Encoded | None:
+        return self._values().get(key)
+
     def load_all(self) -> dict[str, Encoded]:
         self._values()
         return self._store.copy(self._table)
 
     def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
+        sync = self._sync_singles or (sync and self._sync_commits)
+        if len(batch) == 1 and len(batch[0].changes) == 1 and batch[0].engine is self and origin == _NOBODY:
+            key, encoded = batch[0].changes[0]
+            if encoded is not None and self._reported and self._release.alive:
+                self._store.commit_one(self._table, key, encoded, sync=sync)
+                return
         self._values()
-        self._store.commit(_parts(batch), origin, sync=sync and self._sync_commits)
+        self._store.commit(_parts(batch), origin, sync=sync)
 
     async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
         self._values()
-        await self._store.commit_async(_parts(batch), origin, sync=sync and self._sync_commits)
+        await self._store.commit_async(_parts(batch), origin, sync=self._sync_singles or (sync and self._sync_commits))
 
     def close(self) -> None:
         self._release()

@@ -145,6 +145,38 @@ class TestLoad:
         storage.close()
 
 
+class TestDurability:
+    @pytest.mark.parametrize(("durability", "single", "together"), [("commit", 0, 1), ("always", 1, 1), ("never", 0, 0)])
+    async def test_says_what_waits_for_the_disk(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, single: int, together: int
+    ) -> None:
+        synced: list[int] = []
+        monkeypatch.setattr("storage.files._sync_data", synced.append)
+        settings = {"root_dir": str(tmp_path), "durability": durability}
+        with MoobiusStorage("1", "tavern", {"implementation": "json", "name": "bars", "settings": settings}) as storage:
+
+            def added() -> int:
+                count = len(synced)
+                synced.clear()
+                return count
+
+            storage.bars["ann"] = 0
+            added()
+            storage.bars["ann"] = 1
+            assert added() == single
+            storage.bars.update(ann=2, bob=3)
+            assert added() == single
+            del storage.bars["bob"]
+            assert added() == single
+            with storage.transaction():
+                storage.bars["ann"] = 3
+                storage.bars["bob"] = 3
+            assert added() == together
+            async with storage.transaction(member="ann"):
+                storage.bars["ann"] = 4
+            assert added() == together
+
+
 class TestClear:
     def test_keeps_what_it_removes_until_the_next_clean_close(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         with MoobiusStorage("1", "tavern", [entry(tmp_path), entry(tmp_path, "mana")]) as storage:
