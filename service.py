@@ -176,7 +176,7 @@ class ChannelService(Queries):
         """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit. Raises what it raises."""
 
         async def body(turn: Turn) -> T:
-            turn.handler = name
+            turn.work = name
             return await work(Context(turn, self.plugins))
 
         return await self._channel(channel_id).queue.run(body)

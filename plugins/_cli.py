@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 FAULTY_CONFIG = 2
 NOT_STARTED = 1
+_THREAD_SECONDS = 2
 
 
 def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
@@ -59,12 +61,23 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
 
 def _serve(service: ChannelService) -> None:
     try:
-        asyncio.run(service.run(lambda: _announce(service)))
+        asyncio.run(_live(service))
     except ConfigError as error:
         raise _fault(str(error), FAULTY_CONFIG) from error
     except (StorageError, PluginError, OSError) as error:
         log.debug("the start failed", exc_info=True)
         raise _fault(f"Mooring did not start: {error}", NOT_STARTED) from error
+
+
+async def _live(service: ChannelService) -> None:
+    await service.run(lambda: _announce(service))
+    # A `def` handler that hangs was given up, but its thread is still there, and Python would wait for it for ever.
+    threads = asyncio.create_task(asyncio.get_running_loop().shutdown_default_executor())
+    await asyncio.wait({threads}, timeout=_THREAD_SECONDS)
+    if not threads.done():
+        log.warning("a handler still blocks its thread; everything is stored and closed, so the process ends without it")
+        logging.shutdown()
+        os._exit(0)
 
 
 def _announce(service: ChannelService) -> None:

@@ -197,7 +197,7 @@ class Runner:
     def _report(self, event: UpEvent) -> str:
         """Log the exception in hand under a reference, and return the line with which the member can ask about it."""
         reference = secrets.token_hex(3)
-        culprit = (self.turn and self.turn.handler) or "the service"
+        culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
         log.exception("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference)
         return f"Something went wrong here (reference {reference}); nothing was changed."
 

@@ -31,8 +31,10 @@ class Turn:
     clock: Callable[[], float]
     member_id: str = ""
     event: UpEvent | None = None
+    work: str = ""
+    """What this is about if there is no event, in words for the log."""
     handler: str = ""
-    """Who is running, in words for the log; whoever calls a handler sets it."""
+    """The command or hook that is running; whoever calls it sets it. A label of the metrics, so the names must be few."""
     show_members: bool = False
     """Set when the characters have to be shown anew after this event."""
     open: bool = True

@@ -70,6 +70,6 @@ def _culprit(frame: FrameType | None) -> str:
     while frame is not None:
         turn = frame.f_locals.get("turn")
         if isinstance(turn, Turn):
-            return f"{turn.handler or 'a handler'} in channel {turn.channel_id}"
+            return f"{turn.handler or turn.work or 'a handler'} in channel {turn.channel_id}"
         frame = frame.f_back
     return "code outside of the channels"

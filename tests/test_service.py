@@ -29,6 +29,19 @@ async def slow(ctx: Context, seconds: float) -> str:
 '''
 
 
+STUCK = '''
+import threading
+from plugins import Context, command
+
+@command(example="/stuck")
+def stuck(ctx: Context) -> None:
+    """Never come back."""
+    ctx.storage.health_bars["stuck"] = 1
+    print("in hand", flush=True)
+    threading.Event().wait()
+'''
+
+
 async def test_one_line_says_where_it_is_and_sigterm_ends_it_well(tmp_path: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         process = await start(tmp_path, *write_configs(tmp_path))
@@ -140,6 +153,25 @@ async def test_an_event_that_does_not_end_is_given_up_and_undone_after_stop_time
         assert "did not finish in time" in log
         slow.cancel()
     assert "slow" not in _kept(tmp_path, "health_bars")
+
+
+async def test_a_thread_that_hangs_does_not_keep_the_process(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "stuck.py").write_text(STUCK)
+    options = write_configs(tmp_path, plugins=["bars", "stuck", "web"], plugin_folders=["mine"], stop_timeout=0.3)
+    process = await start(tmp_path, *options)
+    async with member(process.address, name="ann") as ann:
+        await ann.say("/hit @ann 20")
+        stuck = asyncio.create_task(ann.say("/stuck"))
+        assert process.process.stdout is not None
+        await process.process.stdout.readline()
+        code, log = await process.end()
+        assert code == 0
+        assert "still blocks its thread" in log
+        stuck.cancel()
+    kept = _kept(tmp_path, "health_bars")
+    assert kept["$mooring"]["keys"] == 1, "the hit is there, and nothing of the handler that hung"
+    assert "stuck" not in kept
 
 
 async def test_all_faults_of_all_configs_are_listed_and_the_code_is_2(tmp_path: Path) -> None:
