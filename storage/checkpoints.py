@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Event, Lock, Thread, current_thread
+from threading import Event, Lock
 
 from storage.errors import StorageError
+from storage.worker import Worker
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0
@@ -19,7 +20,7 @@ class Checkpoints:
         self._work = work
         self._wanted = Event()
         self._closing = Event()
-        self._thread: Thread | None = None
+        self._thread: Worker | None = None
         self._lock = Lock()
 
     def wake(self) -> None:
@@ -29,7 +30,7 @@ class Checkpoints:
         if self._thread is None:
             with self._lock:
                 if self._thread is None and not self._closing.is_set():
-                    self._thread = Thread(target=self._run, name="mooring-checkpoints", daemon=True)
+                    self._thread = Worker(self._run, "mooring-checkpoints")
                     self._thread.start()
 
     def close(self) -> None:
@@ -39,9 +40,6 @@ class Checkpoints:
             self._wanted.set()
         if self._thread is not None:
             self._thread.join()
-
-    def is_current_thread(self) -> bool:
-        return current_thread() is self._thread
 
     def _run(self) -> None:
         # `close` sets `_closing` first, so that clearing `_wanted` here cannot hide it.

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread, current_thread
+from threading import Lock
 
 from storage.errors import StoreClosed
 from storage.journal import Entry, Journal, failure
+from storage.worker import Worker
 
 
 class _Outcome(asyncio.Future[None]):
@@ -29,7 +30,7 @@ class Committer:
         self._journal = journal
         self._after = after
         self._waiting: SimpleQueue[Entry | None] = SimpleQueue()
-        self._thread: Thread | None = None
+        self._thread: Worker | None = None
         self._lock = Lock()
         self._closed = False
 
@@ -41,7 +42,7 @@ class Committer:
                 raise StoreClosed("the store is closed")
             self._waiting.put(entry)
             if self._thread is None:
-                self._thread = Thread(target=self._run, name="mooring-commits", daemon=True)
+                self._thread = Worker(self._run, "mooring-commits")
                 self._thread.start()
         await future
 
@@ -53,9 +54,6 @@ class Committer:
             self._waiting.put(None)
         if thread is not None:
             thread.join()
-
-    def is_current_thread(self) -> bool:
-        return current_thread() is self._thread
 
     def _run(self) -> None:
         try:

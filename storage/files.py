@@ -94,15 +94,20 @@ def make_folders(files: Files, folder: Path) -> None:
 
 
 def write_beside(files: Files, path: Path, chunks: Iterable[bytes]) -> Path:
-    """Writes and syncs `<path>.tmp`, and returns its name; nothing is replaced yet."""
+    """Writes and syncs `<path>.tmp`, and returns its name; nothing is replaced yet. Removes it again if that fails."""
     temporary = path.with_name(path.name + ".tmp")
     descriptor = files.overwrite(temporary)
     try:
-        for chunk in chunks:
-            write_all(files, descriptor, chunk)
-        files.sync(descriptor)
-    finally:
-        files.close(descriptor)
+        try:
+            for chunk in chunks:
+                write_all(files, descriptor, chunk)
+            files.sync(descriptor)
+        finally:
+            files.close(descriptor)
+    except OSError:
+        with suppress(OSError):  # a full disk needs the space
+            files.unlink(temporary)
+        raise
     return temporary
 
 

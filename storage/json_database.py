@@ -50,7 +50,7 @@ class JSONDatabase(DatabaseInterface):
             raise StorageError(f"cannot open {str(root_dir)!r}: {error}") from error
         self._release = weakref.finalize(self, _stores.release, self._store)
         self._table = self._store.table(domain)
-        self._table.watch(self)
+        self._store.watch(self._table, self)
         self._reported = False
         self._sync_singles = durability == "always"
         self._sync_commits = durability != "never"

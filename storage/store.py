@@ -22,7 +22,7 @@ from storage.paths import CLEARED, JOURNAL, OWNER, QUARANTINE
 from storage.quarantine import Quarantine
 from storage.replay import Damage
 from storage.snapshots import render
-from storage.table import Change, Table, read_snapshot
+from storage.table import Change, Table, Watcher, read_snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +71,11 @@ class Store:
             if table is None:
                 table = self._tables[domain] = Table(self.root, domain)
             return table
+
+    def watch(self, table: Table, watcher: Watcher) -> None:
+        """From now on the watcher's `version` is the table's."""
+        with self._apply_lock:
+            table.watch(watcher)
 
     def load(self, table: Table) -> None:
         """Makes sure that `table.values` is there. Raises StorageUnavailable if the disk does not answer."""
@@ -163,10 +168,6 @@ class Store:
         """Closes the files and does nothing else: for a forked child, whose parent goes on using the folder."""
         self._journal.abandon()
         self._ownership.abandon()
-
-    def is_own_thread(self) -> bool:
-        """Whether the calling thread is one that `close` would wait for."""
-        return self._committer.is_current_thread() or self._checkpoints.is_current_thread()
 
     def _open(self) -> list[Finding]:
         replay = self._journal.open()

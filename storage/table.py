@@ -46,9 +46,11 @@ class Table:
         self._watchers: list[weakref.ref[Watcher]] = []
 
     def watch(self, watcher: Watcher) -> None:
-        """From now on the watcher's `version` follows the table's. An attribute that is pushed is cheaper to read than a property."""
+        """Pushes the version to the watcher from now on: an attribute is cheaper to read than a property. Not thread-safe."""
         watcher.version = self.version
-        self._watchers.append(weakref.ref(watcher, self._watchers.remove))
+        # Forgotten watchers are sorted out here and not by a callback, which could run in the middle of `bump`.
+        self._watchers = [known for known in self._watchers if known() is not None]
+        self._watchers.append(weakref.ref(watcher))
 
     def apply(self, changes: tuple[Change, ...] | list[Change]) -> None:
         values = self.values

@@ -1,0 +1,18 @@
+"""The threads that work for stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread, current_thread
+
+
+class Worker(Thread):
+    """A daemon: closing a store is what ends its threads, and the interpreter closes stores before it ends."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        super().__init__(target=work, name=name, daemon=True)
+
+
+def in_worker() -> bool:
+    """Whether the calling thread is one that somebody may be waiting for while closing a store."""
+    return isinstance(current_thread(), Worker)
