@@ -49,6 +49,10 @@ class ChannelLimits(_Model):
     """How long the event loop may be blocked before the culprit is named in the log."""
     handled_hours: float = Field(default=24, gt=0)
     handled_length: int = Field(default=10_000, ge=1)
+    keys: int | None = Field(default=None, ge=1)
+    """The most keys that all dicts of the channel may hold together."""
+    bytes: int | None = Field(default=None, ge=1)
+    """The most bytes of their values, in stored form."""
 
 
 class LogConfig(_Model):

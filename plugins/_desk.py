@@ -1,4 +1,4 @@
-"""What the machinery remembers between events: runs that go on, and questions that wait for a yes.
+"""What the machinery remembers between events: runs that go on, questions that wait for a yes, and the quota.
 
 In memory only. A question that a restart forgets is asked again when its command is.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from plugins._quota import Quota
 from plugins._runs import Runs
 
 _PATIENCE = 60.0
@@ -26,6 +27,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.runs = Runs()
+        self.quota = Quota()
         self._questions: dict[tuple[str, str], Question] = {}
 
     def ask(self, channel_id: str, member_id: str, question: Question) -> None:

@@ -53,6 +53,7 @@ async def run_function(ctx: Context, what: str, function: Callable[..., Any], *a
     ctx.name_handler(what)
     with use_clock(ctx.clock):
         result = await call(function, ctx, *arguments)
+        ctx.plugins.desk.quota.check(ctx.storage)
         ctx.close_progress()
         return result
 

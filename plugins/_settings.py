@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from plugins._config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service, read_json
 from plugins._loading import Plugins, load_plugins
+from plugins._quota import Quota
 from storage.db_config import read_config
 from storage.errors import ConfigError, Fault
 from storage.moobius_storage import TAKEN_NAMES
@@ -56,6 +57,7 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
     if faults:
         raise ConfigError(faults)
+    plugins.desk.quota = Quota(lists.limits.keys, lists.limits.bytes)
     # From here on nobody reads the files again, so that all channels have the same config.
     raw["db_config"] = [entry.model_dump() for entry in dicts]
     return Settings(lists, log, plugins, raw)

@@ -55,6 +55,7 @@ class Life:
         dicts: Sequence[str],
         config: Mapping[str, Mapping[str, Any]],
         folders: Sequence[str | Path],
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self.folder = folder
         self.time = _BEGINNING
@@ -66,13 +67,13 @@ class Life:
         bars = load_plugins([PluginEntry.model_validate(entry) for entry in entries], plugin_folders).bars
         self._dicts = list(dict.fromkeys([*dicts, *(spec.dict for spec in bars)])) or ["unused"]
         self._names = names
-        self._service_config = {
+        self._service_config: dict[str, Any] = {
             "service_id": engine.service_id(),
             "channels": list(channels),
             "plugins": entries,
             "plugin_folders": plugin_folders,
             # The loop stands still between two calls of the test, which is no blocking.
-            "limits": {"blocking_seconds": 3600},
+            "limits": {"blocking_seconds": 3600, **dict(limits or {})},
         }
         self._engine = engine
         self._data = folder / "data"

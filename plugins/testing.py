@@ -64,9 +64,11 @@ def _maker(tmp_path: Path, engine: Engine) -> Iterator[MakeBot]:
         config: Mapping[str, Mapping[str, Any]] | None = None,
         folders: Sequence[str | Path] = (),
         seed: int = 0,
+        limits: Mapping[str, int] | None = None,
     ) -> Bot:
         folder = tmp_path / f"bot_{len(made)}"
-        bot = Bot(plugins, engine, folder, members=members, channels=channels, dicts=dicts, config=config or {}, folders=folders, seed=seed)
+        settings = {"dicts": dicts, "config": config or {}, "folders": folders, "limits": limits}
+        bot = Bot(plugins, engine, folder, members=members, channels=channels, seed=seed, **settings)
         made.append(bot)
         return bot
 
