@@ -13,6 +13,7 @@ import typer
 
 from plugins._errors import PluginError
 from plugins._scaffold import add_new_plugin
+from plugins.web.tokens import add_token_commands
 from storage.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
         _serve(service)
 
     add_new_plugin(app)
+    add_token_commands(app)
     return app
 
 

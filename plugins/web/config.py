@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from plugins._errors import PluginError
 
-class OpenToAll(Exception):
+
+class OpenToAll(PluginError):
     """The gateway would let the whole network in without asking who it is."""
 
 

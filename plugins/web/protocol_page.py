@@ -42,8 +42,8 @@ Members come in by WebSocket at `/ws`, on the port that serves the page. Each te
 ## Once only
 
 An event whose answer was lost is sent again **with the same `request_id`**: after a reconnect, first `hello`, then `join`, then the
-events that were not acknowledged. An event that had been handled is not handled again; its `ack` comes with `repeated`. The service remembers the events of
-24 hours, at most 10,000 a channel. An `error` with `retry` was not an answer either: send the event again a little later.
+events that were not acknowledged. An event that had been handled is not handled again; its `ack` comes with `repeated`. The service remembers the
+events of 24 hours, at most 10,000 a channel. An `error` with `retry` was not an answer either: send the event again a little later.
 
 ## Missing nothing
 
@@ -93,8 +93,8 @@ def _limits() -> str:
     codes = (
         "An `error` names its reason in `code`: `malformed`, `unknown_type`, `not_text`, `too_large`, `too_fast`, `hello_first`, `no_hello`, `idle`, "
         "`bad_name`, `name_taken`, `bad_token`, `revoked`, `forbidden`, `unknown_channel`, `channel_full`, `not_joined`, `busy`, `stopping`. "
-        "The connection is closed with 1001 when the service goes down, 1008 after `no_hello`, `revoked` or endless refusals, 1009 for a huge message, "
-        "1013 when a client reads too slowly (it may come back at once and resume).\n\n"
+        "The connection is closed with 1001 when the service goes down, 1008 after `no_hello`, `revoked` or endless refusals, 1009 for a "
+        "huge message, 1013 when a client reads too slowly (it may come back at once and resume).\n\n"
     )
     table = "\n".join(["| limit | default | |", "|---|---|---|", *rows])
     return (

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 
+from plugins._cli import build_app
 from plugins.web.identity import Identities, TokenRefused
 from plugins.web.names import NameIndex, NameRefused, clean, keys
+from service import ChannelService
 from tests.plugins.web.harness import gateway
+from tests.process_for_tests import start, write_configs
 
 CHANNELS = ["tavern", {"id": "vault", "access": "token"}]
 
@@ -58,6 +64,40 @@ async def test_the_same_name_given_again_is_the_same_person(tmp_path: Path) -> N
     assert identity.role_in("anywhere") == "moderator"
     assert stat.S_IMODE((tmp_path / "tokens.json").stat().st_mode) == 0o600
     assert token not in (tmp_path / "tokens.json").read_text()
+
+
+def test_the_command_line_gives_lists_and_revokes(tmp_path: Path) -> None:
+    config = tmp_path / "service.json"
+    config.write_text(json.dumps({"plugins": ["help", {"name": "web", "config": {"data_dir": str(tmp_path / "keys")}}]}))
+
+    def mooring(*arguments: str) -> Any:
+        return CliRunner().invoke(build_app(ChannelService), ["token", *arguments, "--config", str(config)])
+
+    made = mooring("create", "olga", "--role", "moderator", "--channel", "vault")
+    identity = Identities(tmp_path / "keys").check(made.stdout.strip())
+    assert (identity.name, identity.roles, identity.given) == ("olga", {"vault": "moderator"}, True)
+    listed = mooring("list").stdout
+    assert "olga  moderator in vault" in listed
+    assert made.stdout.strip() not in listed
+    assert mooring("create", "olga", "--role", "king").exit_code == 2
+    assert mooring("create", "two words").exit_code == 2
+    assert identity.token_id in mooring("revoke", "olga").stdout
+    assert "revoked 20" in mooring("list").stdout
+    assert mooring("revoke", "olga").exit_code == 1
+    with pytest.raises(TokenRefused):
+        Identities(tmp_path / "keys").check(made.stdout.strip())
+
+
+async def test_an_open_door_to_the_network_is_no_start(tmp_path: Path) -> None:
+    options = [*write_configs(tmp_path), "--host", "0.0.0.0"]
+    process = await start(tmp_path, *options)
+    code, log = await process.end(0)
+    assert (process.line, code) == ("", 1)
+    assert "--allow-open" in log
+    assert "Traceback" not in log
+    process = await start(tmp_path, *options, "--allow-open")
+    assert process.line.startswith("Mooring is at http://0.0.0.0:")
+    assert (await process.end())[0] == 0
 
 
 def test_a_key_that_others_can_read_is_closed_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
