@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from plugins._text import suggestion
 from storage import codec
@@ -64,7 +65,7 @@ def _import_file(name: str, path: Path) -> ModuleType:
     if loaded is not None and loaded.__file__ == str(path):
         return loaded
     search = [str(path.parent)] if path.name == "__init__.py" else None
-    spec = importlib.util.spec_from_file_location(full_name, path, submodule_search_locations=search)
+    spec = importlib.util.spec_from_file_location(full_name, path, loader=_FromSource(full_name, str(path)), submodule_search_locations=search)
     if spec is None or spec.loader is None:
         raise NotFound(f"{path} is no Python module")
     module = importlib.util.module_from_spec(spec)
@@ -72,6 +73,14 @@ def _import_file(name: str, path: Path) -> ModuleType:
         sys.modules[full_name] = module
         spec.loader.exec_module(module)
     return module
+
+
+class _FromSource(importlib.machinery.SourceFileLoader):
+    """Reads the source each time: compiled files tell an edit only by its second and size."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from plugins._commands import Command, Match
 from plugins._converters import NotValid
 from plugins._errors import CommandError
 from plugins._people import Channel, Member
-from plugins._text import clip, fold
+from plugins._text import clip
 from plugins._tokens import next_token
 
 
@@ -103,14 +103,13 @@ class _Reader:
         typed = self._line[start:].removeprefix("@")
         offset = len(self._line) - len(typed)
         words = typed.split()
-        names = {fold(character.name): member_id for member_id, character in self._channel.characters.items()}
-        if not words or fold(words[0]) in names:
+        if not words or self._channel.named(words[0]) is not None:
             return None
-        for count in range(len(words), 1, -1):
-            member_id = names.get(fold(" ".join(words[:count])))
-            if member_id is not None:
+        for count in range(min(len(words), _MOST_WORDS), 1, -1):
+            member = self._channel.named(" ".join(words[:count]))
+            if member is not None:
                 self._position = offset + _end_of_words(typed, count)
-                return self._channel.get(member_id)
+                return member
         return None
 
     def _convert(self, argument: Argument, word: str) -> Any:
@@ -121,6 +120,8 @@ class _Reader:
 
 
 _NOTHING: Any = object()
+_MOST_WORDS = 8
+"""Of a name that is written without quotes."""
 
 
 def _missing(argument: Argument) -> CommandError:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from plugins._errors import CommandError
 from plugins._events import Character
-from plugins._text import clip, fold, suggestion
+from plugins._members import fold_name
+from plugins._text import clip, suggestion
 
 MODERATOR = "moderator"
 MEMBER = "member"
@@ -58,16 +59,20 @@ class Channel:
         character = self.characters.get(member_id)
         return None if character is None else Member.of(character)
 
+    def named(self, name: str) -> Member | None:
+        """The member of exactly this name, whatever its case, with what cannot be seen left out."""
+        wanted = fold_name(name)
+        return next((Member.of(character) for character in self.characters.values() if fold_name(character.name) == wanted), None)
+
     def find(self, name: str) -> Member:
         """The member of this name, with or without `@`, in any case; an id does as well.
 
         Raises CommandError, which names the nearest member.
         """
         bare = name.removeprefix("@")
-        wanted = fold(bare)
-        for character in self.characters.values():
-            if fold(character.name) == wanted:
-                return Member.of(character)
+        found = self.named(bare) or self.named(name)
+        if found is not None:
+            return found
         if bare in self.characters:
             return Member.of(self.characters[bare])
         hint = suggestion(bare, (character.name for character in self.characters.values()), "@")

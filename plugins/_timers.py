@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from plugins._errors import CommandError
 from plugins._routing import run_function
 from plugins._schedule import SCHEDULES, Entry, Schedule
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from plugins._context import Context
@@ -39,11 +40,18 @@ class Timers:
 
     async def run(self) -> None:
         """Run what comes due, until cancelled."""
-        await self.begin()
+        begun = False
         while True:
             self._woken.clear()
-            await self.run_due()
-            next_due = self.next_due()
+            next_due = None
+            try:
+                if not begun:
+                    await self.begin()
+                    begun = True
+                await self.run_due()
+                next_due = self.next_due()
+            except StorageError as error:
+                logger.warning("the schedules cannot be looked at now, and will be again: %s", error)
             wait = _LONGEST_SLEEP if next_due is None else min(_LONGEST_SLEEP, max(0.0, next_due - self._clock()))
             try:
                 await asyncio.wait_for(self._woken.wait(), wait)

@@ -180,3 +180,20 @@ async def on_button_click(ctx: Context, click: ButtonClick) -> None:
     bot.click("ann", "vote", choice="yes")
     bot.leave("ann")
     assert bot.storage.log["lines"] == ["init", "join ann", "hello", "vote yes", "leave ann"]
+
+
+def test_an_entry_point_of_an_installed_distribution_is_a_plugin(make_bot: MakeBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    write(site, "some_greeter", GREETER)
+    info = site / "some_greeter-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-greeter\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[mooring.plugins]\ngreeter = some_greeter\n")
+    monkeypatch.syspath_prepend(str(site))
+    bot = make_bot("greeter")
+    assert bot.say("ann", "/greet") == "Hello ann"
+    bot.join("mo", role="moderator")
+    write(site, "some_greeter", GREETER.replace('"Hello"', '"Good morning"'))
+    bot.say("mo", "/plugins reload greeter")
+    bot.settle()
+    assert bot.say("ann", "/greet") == "Good morning ann"
