@@ -16,7 +16,7 @@ from storage.database_interface import Origin
 from storage.dict_state import DictState
 from storage.errors import StorageError, StoreClosed
 from storage.overlay import Overlay
-from storage.scope import CLOSED, Scope, enclosing, innermost
+from storage.scope import CLOSED, Scope, enclosing, enclosing_of, innermost
 
 
 class Transaction(Scope):
@@ -103,13 +103,11 @@ class Transaction(Scope):
         """Whether this is inside another transaction of the same owner. Otherwise `parent` is the one around it."""
         if self.is_open:
             raise StorageError("this transaction object is open already; ask for a new one to nest")
-        self._joined = False
         self.parent = None
+        self._joined = False
         if innermost.get() is not None:
-            self.parent = current = enclosing()
-            while current is not None and current.owner is not self.owner:
-                current = current.parent
-            self._joined = current is not None and current.is_open
+            self.parent = enclosing()
+            self._joined = enclosing_of(self.owner) is not None
         return self._joined
 
     def _open(self) -> None:
