@@ -16,6 +16,9 @@ import msgspec
 Document = dict[str, Any]
 
 _PLAIN = frozenset({str, int, bool, type(None)})
+_PLAIN_OR_FLOAT = _PLAIN | {float}
+_MUTABLE = frozenset({list, dict})
+_TEXT = frozenset({str})
 _encode_fast = msgspec.json.Encoder().encode
 # What stock TinyDB writes, but NaN and infinities, which are not JSON, are refused. ASCII, because a stock TinyDB opens its
 # file in the encoding of the system that it runs on.
@@ -56,16 +59,17 @@ def decode(text: bytes) -> Any:
 
 def is_flat(document: Mapping[str, Any]) -> bool:
     """Whether no value can be changed in place, nor is written otherwise than it is."""
-    for key, value in document.items():
-        if type(key) is not str:
+    types = set(map(type, document.values()))
+    if not types <= _PLAIN:
+        if not types <= _PLAIN_OR_FLOAT:
             return False
-        if type(value) not in _PLAIN and not (type(value) is float and isfinite(value)):
+        if not all(isfinite(value) for value in document.values() if type(value) is float):
             return False
-    return True
+    return _TEXT.issuperset(map(type, document))
 
 
 def holds_mutable(document: Document) -> bool:
-    return any(type(value) is list or type(value) is dict for value in document.values())
+    return not _MUTABLE.isdisjoint(map(type, document.values()))
 
 
 def private_copy(document: Document) -> Document:

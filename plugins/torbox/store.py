@@ -99,6 +99,9 @@ class RecordStore:
         state = self._tables.states.get(table)
         return (False, {}) if state is None else (True, state.documents)
 
+    def has_table(self, table: str) -> bool:
+        return table in self._tables.states
+
     def document(self, table: str, key: DocumentId) -> Document | None:
         """One document as it is now."""
         self.refuse_if_closed()

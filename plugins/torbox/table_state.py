@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from plugins.torbox.documents import Document, holds_mutable
 
@@ -14,8 +14,7 @@ DocumentId = int | str
 INDEXED: tuple[tuple[str, ...], ...] = (("item_id",), ("item_id", "file_id"))
 
 
-@dataclass(frozen=True)
-class Put:
+class Put(NamedTuple):
     """Set one document."""
 
     table: str
@@ -161,7 +160,7 @@ class Tables:
 
     def apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
-            if isinstance(change, Put):
+            if type(change) is Put:
                 self.state(change.table).put(change.key, change.document)
             elif isinstance(change, Remove):
                 if (state := self.states.get(change.table)) is not None:
