@@ -172,6 +172,9 @@ class MoobiusStorage:
             raise
 
     def _adopt(self, database: DatabaseInterface, root: Path, *, load: bool, clear: bool) -> CachedDict:
+        other = next((state.name for state in self._states if state.engine.lock is database.lock), None)
+        if other is not None:  # in one transaction neither would see what the other one changes
+            raise StorageError(f"{database!r} holds the same data as the dict {other} of this storage")
         if clear:
             finding = clear_engine(database, root)
             self._findings += [finding] if finding else []

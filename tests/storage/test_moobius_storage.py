@@ -69,6 +69,13 @@ class TestDicts:
         storage.put("mine", engine)
         assert storage.mine == {"ann": 1}
 
+    def test_put_refuses_the_same_data_twice(self, storage: MoobiusStorage, tmp_path: Path) -> None:
+        again = JSONDatabase("service_1.channel_tavern.bars", str(tmp_path))
+        with pytest.raises(StorageError, match="same data as the dict bars"):
+            storage.put("again", again)
+        again.close()
+        assert storage.names() == ("bars", "sessions")
+
     @pytest.mark.parametrize("name", ["bars", "close", "names", "service_id", "report", "_states", "class", "a b"])
     def test_names_that_are_refused(self, storage: MoobiusStorage, tmp_path: Path, name: str) -> None:
         with pytest.raises(ConfigError):
