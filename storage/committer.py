@@ -8,8 +8,9 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
 
+from storage.entry import Entry, failure
 from storage.errors import StoreClosed
-from storage.journal import Entry, Journal, failure
+from storage.journal import Journal
 from storage.worker import Worker
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from time import time
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import msgspec
 from storage import codec
 from storage.database_interface import Finding, Origin
 from storage.errors import UnreadableValue
+from storage.files import Files
 from storage.quarantine import Fault, Quarantine
 from storage.records import CHECK_LENGTH, frame
 from storage.replay import Damage, Replay
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from storage.table import Change, Table
 
+_log = logging.getLogger(__name__)
 NOBODY = Origin()
 _encode = msgspec.json.Encoder().encode
 _decode_text = msgspec.json.Decoder(str).decode
@@ -72,8 +75,8 @@ def sort_history(replay: Replay) -> History:
     return history
 
 
-def report(replay: Replay, quarantine: Quarantine) -> list[Finding]:
-    """Keeps what is damaged, and says what was found, one finding for each place and key."""
+def report(replay: Replay, quarantine: Quarantine, files: Files) -> list[Finding]:
+    """Keeps what is damaged, cuts off what is torn, and says what was found, one finding for each place and key."""
     findings = []
     if replay.records:
         number = "1 commit" if len(replay.records) == 1 else f"{len(replay.records)} commits"
@@ -81,6 +84,7 @@ def report(replay: Replay, quarantine: Quarantine) -> list[Finding]:
     by_path: dict[Path, list[Damage]] = {}
     for damage in replay.damages:
         if damage.kind == "torn":
+            _cut_off(damage, files)
             findings.append(Finding("torn", "", None, f"{damage.path}:{damage.offset}", damage.reason))
         elif damage.kind == "missing":
             findings.append(Finding("note", "", None, f"{damage.path}:{damage.offset}", damage.reason))
@@ -91,6 +95,17 @@ def report(replay: Replay, quarantine: Quarantine) -> list[Finding]:
         kept = str(quarantine.keep(path, replay.content[path], faults))
         findings += [Finding("quarantined", fault.domain, fault.key, f"{path}:{fault.offset}", fault.reason, kept) for fault in faults]
     return findings
+
+
+def _cut_off(damage: Damage, files: Files) -> None:
+    try:
+        descriptor = files.reopen(damage.path)
+        try:
+            files.truncate(descriptor, damage.offset)
+        finally:
+            files.close(descriptor)
+    except OSError as error:
+        _log.warning("could not cut the unfinished commit off %s (%s); it does not count anyway", damage.path, error)
 
 
 def _who(origin: Origin) -> bytes:

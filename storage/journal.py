@@ -21,31 +21,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any
 from zlib import crc32
 
-from storage.errors import CommitFailed, StoreClosed
+from storage.entry import ClosedError, Entry, failure
 from storage.files import Files, make_folders, write_all
 from storage.records import frame
 from storage.replay import Replay, header_payload, read_segments, segment_name
 
 _log = logging.getLogger(__name__)
-
-
-class Entry:
-    """One commit: `text` is the JSON of its record after the sequence number, closing brace included."""
-
-    __slots__ = ("cause", "done", "future", "sync", "text", "token")
-
-    def __init__(self, text: bytes, *, sync: bool = True, token: Any = None) -> None:
-        self.text = text
-        self.sync = sync
-        self.token = token
-        """Whatever `on_commit` needs to apply the commit."""
-        self.done = False
-        self.cause: BaseException | None = None
-        """Why it failed; None for a commit that is done."""
-        self.future: Any = None
 
 
 class Journal:
@@ -143,7 +126,8 @@ class Journal:
             self._leave_segment()
 
     def _commit_pending(self) -> None:
-        entries = [self._pending.popleft() for _ in range(len(self._pending))]
+        pending = self._pending
+        entries = [pending.popleft()] if len(pending) == 1 else [pending.popleft() for _ in range(len(pending))]
         if not entries:
             return
         try:
@@ -171,7 +155,7 @@ class Journal:
 
     def _append(self, entries: list[Entry]) -> None:
         if self.closed:
-            raise _ClosedError
+            raise ClosedError
         if self._descriptor is None:
             self._start_segment()
         descriptor = self._descriptor
@@ -266,17 +250,3 @@ class Journal:
         self._offset = len(header)
         self._synced = True
         self.size += len(header)
-
-
-class _ClosedError(OSError):
-    """Inside of the journal a closed log is one more reason why a write fails."""
-
-
-def failure(entry: Entry) -> Exception:
-    """What to raise for an entry that failed; a new exception each time, as several threads may raise it."""
-    cause = entry.cause
-    if isinstance(cause, _ClosedError):
-        return StoreClosed("the store is closed")
-    error = CommitFailed(f"the disk refused the commit: {cause}; nothing was changed")
-    error.__cause__ = cause
-    return error

@@ -13,14 +13,14 @@ from storage.checkpoints import Checkpoints
 from storage.codec import Encoded
 from storage.committer import Committer
 from storage.database_interface import Finding, Origin
+from storage.entry import Entry
 from storage.errors import StorageError, StorageUnavailable, StoreClosed
 from storage.files import Files, make_folders, replace_file
 from storage.history import NOBODY, History, record_text, report, single_text, sort_history
-from storage.journal import Entry, Journal
+from storage.journal import Journal
 from storage.ownership import Ownership
 from storage.paths import CLEARED, JOURNAL, OWNER, QUARANTINE
 from storage.quarantine import Quarantine
-from storage.replay import Damage
 from storage.snapshots import render
 from storage.table import Change, Table, Watcher, read_snapshot
 
@@ -174,25 +174,12 @@ class Store:
         self._history = sort_history(replay)
         for domain in self._history:
             self._mark(self.table(domain))
-        findings = report(replay, self._quarantine)
+        findings = report(replay, self._quarantine, self._files)
         for finding in findings:
             _log.log(logging.INFO if finding.kind == "replayed" else logging.WARNING, "%s: %s", finding.where, finding.reason)
-        for damage in replay.damages:
-            if damage.kind == "torn":
-                self._cut_off(damage)
         if any(damage.kind != "torn" for damage in replay.damages):
             self._checkpoints.wake()
         return findings
-
-    def _cut_off(self, damage: Damage) -> None:
-        try:
-            descriptor = self._files.reopen(damage.path)
-            try:
-                self._files.truncate(descriptor, damage.offset)
-            finally:
-                self._files.close(descriptor)
-        except OSError as error:
-            _log.warning("could not cut the unfinished commit off %s (%s); it does not count anyway", damage.path, error)
 
     def _load(self, table: Table) -> None:
         snapshot = read_snapshot(table, self.root, self._files, self._quarantine)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.entry import Entry
 from storage.errors import CommitFailed, StorageError, StoreClosed
 from storage.files import Files
-from storage.journal import Entry, Journal
+from storage.journal import Journal
 from storage.records import frame, scan
 from storage.replay import Replay, header_payload
 from tests.crash.disks import FailingFiles

@@ -1,0 +1,37 @@
+"""One commit on its way through a journal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from storage.errors import CommitFailed, StoreClosed
+
+
+class Entry:
+    """One commit: `text` is the JSON of its record after the sequence number, closing brace included."""
+
+    __slots__ = ("cause", "done", "future", "sync", "text", "token")
+
+    def __init__(self, text: bytes, *, sync: bool = True, token: Any = None) -> None:
+        self.text = text
+        self.sync = sync
+        self.token = token
+        """Whatever `on_commit` needs to apply the commit."""
+        self.done = False
+        self.cause: BaseException | None = None
+        """Why it failed; None for a commit that is done."""
+        self.future: Any = None
+
+
+class ClosedError(OSError):
+    """Inside of the journal a closed log is one more reason why a write fails."""
+
+
+def failure(entry: Entry) -> Exception:
+    """What to raise for an entry that failed; a new exception each time, as several threads may raise it."""
+    cause = entry.cause
+    if isinstance(cause, ClosedError):
+        return StoreClosed("the store is closed")
+    error = CommitFailed(f"the disk refused the commit: {cause}; nothing was changed")
+    error.__cause__ = cause
+    return error
