@@ -17,6 +17,7 @@ from plugins._context import Context
 from plugins._dispatch import dispatch
 from plugins._events import Acknowledgement, UpEvent
 from plugins._gateways import Gateways
+from plugins._host import ServiceStopping
 from plugins._hosting import HostedChannel, host
 from plugins._logging import Secrets, set_up_logging
 from plugins._metrics import Metrics
@@ -26,6 +27,7 @@ from plugins._reloading import reload
 from plugins._routing import call, run_hooks
 from plugins._runner import Wiring
 from plugins._settings import Source, load_settings
+from plugins._sharing import Sharing
 from plugins._tasks import Tasks
 from plugins._timers import Timers
 from plugins._turn import Turn, current_turn
@@ -66,10 +68,12 @@ class ChannelService(Queries):
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Outbox], object]]] = {}
         self._tasks = Tasks()
+        self._sharing = Sharing(lambda: self._hosted)
         self._metrics = Metrics()
         self._watchdog = Watchdog(self._settings.service.limits.blocking_seconds, self._metrics.blocked)
         self.timers = Timers(self, lambda: self.plugins, clock)
         self._up = asyncio.Event()
+        self._is_begun = False
         self._stop_asked = asyncio.Event()
 
     def set_up_logging(self) -> None:
@@ -84,6 +88,7 @@ class ChannelService(Queries):
 
     async def start(self) -> None:
         """Set up the channels and let members in. If anything of it fails, everything is closed again."""
+        self._is_begun = True
         self._gateways.use_loop(asyncio.get_running_loop())
         self._watchdog.start()
         try:
@@ -98,16 +103,21 @@ class ChannelService(Queries):
             await self.stop()
             raise
         self.spawn(self.timers.run(), name="timers", endless=True)
+        self.spawn(self._sharing.run(), name="presence", endless=True)
         if self._settings.service.checkin_interval:
             self.spawn(self._check_in(), name="check-in", endless=True)
         self._up.set()
         log.info("service %s is up with %d channels and the plugins %s", self.service_id, len(self._hosted), ", ".join(self.plugins.loaded))
 
     async def stop(self) -> None:
-        """Let nobody in, finish the events in hand and those that wait, call `on_stop`, and close the storages."""
+        """Let nobody in, finish the events in hand and those that wait, call `on_stop`, and close the storages. Twice is fine."""
+        if not self._is_begun:
+            return
+        self._is_begun = False
         self._gateways.stop_accepting()
         patience = self._settings.service.stop_timeout
         await self._tasks.stop(patience)
+        await self._guarded("telling the other processes", asyncio.wait_for(self._sharing.end(), patience))
         await asyncio.gather(*(channel.queue.stop(patience) for channel in self._hosted.values()))
         if self._up.is_set():
             await self._guarded("on_stop", self.on_stop())
@@ -143,6 +153,8 @@ class ChannelService(Queries):
     async def _open(self, config: ChannelConfig) -> None:
         channel_id = config.id
         await self.on_channel_init(channel_id)
+        if channel_id not in self.channels:  # overridden, by a bot that keeps nothing
+            await super().on_channel_init(channel_id)
         await asyncio.to_thread(self.plugins.prepare, self.channels[channel_id])
         wiring = Wiring(self, self._route, self._shows_bars, self._gateways.deliver, self._metrics, self._clock)
         channel = self._hosted[channel_id] = await host(
@@ -169,7 +181,8 @@ class ChannelService(Queries):
 
     async def submit(self, event: UpEvent) -> Acknowledgement:
         """Queue an event and wait until it is handled, committed and delivered. Raises ServiceError if it is not taken."""
-        await self._up.wait()
+        if not self._up.is_set():
+            raise ServiceStopping
         return await self._channel(event.channel_id).queue.submit(event)
 
     async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:

@@ -39,10 +39,10 @@ class ChannelBusy(ServiceError):
 
 
 class ServiceStopping(ServiceError):
-    """The service is on its way down and takes no more events; the same event may be sent again after its restart."""
+    """The service is on its way down, or not yet up; the same event may be sent again when it is."""
 
     def __init__(self) -> None:
-        super().__init__("The service is stopping. Try again in a moment.")
+        super().__init__("The service is not up at the moment. Try again soon.")
 
 
 class Gateway(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import itertools
 import json
 import os
@@ -51,9 +52,16 @@ async def start(folder: Path, *arguments: str, **environment: str) -> Process:
         env={**settings, "MOORING_PORT": "0", **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        preexec_fn=_die_with_the_tests,
     )
     assert process.stdout is not None
     return Process(process, (await process.stdout.readline()).decode())
+
+
+def _die_with_the_tests() -> None:
+    """A test that fails leaves no process behind (where the system can do that)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def write_configs(folder: Path, *, plugins: Sequence[Any] = ("help", "bars", "web"), db: Any = None, **service: Any) -> list[str]:
