@@ -161,8 +161,8 @@ export class Stream {
 		const above = node.previousElementSibling?.message;
 		const isNewDay = !above || dayOf(above) !== dayOf(message);
 		if (isNewDay) node.before(el("div.day", { role: "separator", "aria-label": dayName(message) }, el("span", dayName(message))));
-		const isAlone = (each) => each.context?.command || each.context?.error || each.context?.notice || each.private;
-		node.classList.toggle("first", Boolean(isNewDay || above.sender !== message.sender || message.timestamp - above.timestamp > TOGETHER || isAlone(message) || isAlone(above)));
+		const kind = ({ sender, context, private: isPrivate }) => `${sender} ${context?.command} ${context?.error} ${context?.notice} ${isPrivate}`;
+		node.classList.toggle("first", isNewDay || kind(above) !== kind(message) || message.timestamp - above.timestamp > TOGETHER);
 	}
 
 	arrange() {
