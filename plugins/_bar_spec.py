@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from plugins._bar import Bar
 from plugins._errors import PluginError
 from plugins._events import Character
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
+
+logger = logging.getLogger(__name__)
 
 _Shown = dict[str, Any]
 
@@ -82,8 +86,16 @@ class BarSpec:
 
 
 def bars_of(specs: Iterable[BarSpec], storage: MoobiusStorage, member_id: str) -> list[dict[str, Any]]:
-    """All bars of one member, as `character_context["bars"]` carries them."""
-    return [spec.shown(storage, member_id) for spec in specs if spec.owner == "member"]
+    """All bars of one member, as `character_context["bars"]` carries them; one that cannot be read is left out."""
+    shown: list[dict[str, Any]] = []
+    for spec in specs:
+        if spec.owner == "member":
+            try:
+                shown.append(spec.shown(storage, member_id))
+            except (PluginError, StorageError) as error:
+                # Whoever uses it is told; a broken bar of one member must not hide the others'.
+                logger.debug("bar %s of %s is not shown: %s", spec.name, member_id, error)
+    return shown
 
 
 def channel_bars(specs: Iterable[BarSpec], storage: MoobiusStorage) -> list[Character]:

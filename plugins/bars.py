@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from plugins import BarSpec, CanvasItem, Change, ChoicesFrom, CommandError, Context, Member, SimpleAction, command, requires
+from plugins._bar_spec import bars_of
 
 _MOST_ON_CANVAS = 24
 
@@ -182,15 +183,13 @@ def _state(target: Member, change: Change) -> str:
 
 
 def _told(ctx: Context, member: Member) -> str:
-    parts = [f"{bar['value']} of {bar['maximum']} {bar['name']}" for bar in _shown(ctx, member)]
+    held = [(name, ctx.plugins.bar(name).peek(ctx.storage, member.id)) for name in ("health", "mana")]
+    parts = [f"{bar.value} of {bar.maximum} {name}" for name, bar in held]
     return f"{member} has {' and '.join(parts)}."
-
-
-def _shown(ctx: Context, member: Member) -> list[dict[str, Any]]:
-    return [ctx.plugins.bar(name).shown(ctx.storage, member.id) for name in ("health", "mana")]
 
 
 def _draw(ctx: Context) -> None:
     """Draw the bars of those who are here; in a crowd, of the first ones, since nobody reads two hundred bars."""
     here = [member for member in ctx.channel.members if member.online][:_MOST_ON_CANVAS]
-    ctx.canvas([CanvasItem(text=member.name, bars=_shown(ctx, member)) for member in here])
+    specs = [ctx.plugins.bar("health"), ctx.plugins.bar("mana")]
+    ctx.canvas([CanvasItem(text=member.name, bars=bars_of(specs, ctx.storage, member.id)) for member in here])

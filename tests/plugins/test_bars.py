@@ -114,3 +114,13 @@ def test_spells_and_sizes_come_from_the_config(make_bot: MakeBot) -> None:
     assert bot.say("ann", "/cast zap @bob") == "ann casts zap on bob: 4 damage. bob has 6 of 10 health. ann has 0 of 50 mana left."
     assert bot.say("ann", "/hit @bob") == "ann hits bob: 3 damage. bob has 3 of 10 health."
     assert bot.say("ann", "/cast fireball @bob").startswith("spell: fireball is not zap.")
+
+
+def test_a_broken_bar_costs_one_bar(make_bot: MakeBot) -> None:
+    bot = make_bot("bars")
+    bot.storage.health_bars["bob"] = "broken"
+    assert bot.say("ann", "/hit @cleo 5") == "ann hits cleo: 5 damage. cleo has 95 of 100 health."
+    shown = {character.name: [bar["name"] for bar in character.character_context["bars"]] for character in bot.shown("characters", "ann")}
+    assert shown == {"ann": ["health", "mana"], "bob": ["mana"], "cleo": ["health", "mana"]}
+    assert "Something went wrong here" in bot.say("ann", "/hit @bob 5")
+    assert bot.storage.health_bars["bob"] == "broken"

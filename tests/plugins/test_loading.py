@@ -197,3 +197,31 @@ def test_an_entry_point_of_an_installed_distribution_is_a_plugin(make_bot: MakeB
     bot.say("mo", "/plugins reload greeter")
     bot.settle()
     assert bot.say("ann", "/greet") == "Good morning ann"
+
+
+def test_a_reload_stops_the_old_code_and_starts_the_new(make_bot: MakeBot, tmp_path: Path) -> None:
+    source = """
+from plugins import Service
+
+async def on_start(service: Service, config: object) -> None:
+    service.channels["room"].notes["life"] = [*service.channels["room"].notes.get("life", []), "start VERSION"]
+
+def on_stop(service: Service, config: object) -> None:
+    service.channels["room"].notes["life"] = [*service.channels["room"].notes["life"], "stop VERSION"]
+"""
+    file = write(tmp_path, "living", source.replace("VERSION", "1"))
+    bot = make_bot(file, dicts=["notes"])
+    bot.join("mo", role="moderator")
+    write(tmp_path, "living", source.replace("VERSION", "2"))
+    bot.say("mo", "/plugins reload living")
+    bot.settle()
+    assert bot.storage.notes["life"] == ["start 1", "stop 1", "start 2"]
+    write(
+        tmp_path,
+        "living",
+        source.replace("VERSION", "3").replace('    service.channels["room"].notes["life"] =', "    raise OSError('port taken')\n    x =", 1),
+    )
+    bot.say("mo", "/plugins reload living")
+    bot.settle()
+    assert bot.heard("mo")[-1] == "Plugin living stays as it was: its new code did not start: OSError: port taken"
+    assert bot.storage.notes["life"] == ["start 1", "stop 1", "start 2", "stop 2", "start 2"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from plugins._schedule import Schedule, Timer, moment
 from plugins.testing import Bot, Crashed, MakeBot
 
 SOURCE = '''
@@ -135,3 +138,27 @@ def test_a_schedule_of_a_plugin_that_is_gone_does_no_harm(make_bot: MakeBot, sou
     bot.advance("2m")
     assert "notes.ring was due in channel room, but there is no such function any more" in caplog.messages
     assert rung(bot) == []
+
+
+def test_moments_are_spans_or_times_with_a_zone() -> None:
+    assert moment("10m", 1000.0) == 1600.0
+    assert moment(timedelta(hours=1), 1000.0) == 4600.0
+    assert moment(datetime(1970, 1, 1, 2, tzinfo=timezone(timedelta(hours=1))), 0.0) == 3600.0
+    with pytest.raises(ValueError, match="has no time zone"):
+        moment(datetime(1970, 1, 1), 0.0)
+    with pytest.raises(ValueError, match="is not a duration"):
+        moment("soon", 0.0)
+
+
+def test_a_shorter_interval_counts_from_now() -> None:
+    kept: dict[str, Any] = {}
+    schedule = Schedule(kept)
+    schedule.begin(Timer("p", "tick", 600), 0)
+    assert schedule.next_due() == 600
+    schedule.begin(Timer("p", "tick", 600), 300)
+    assert schedule.next_due() == 600
+    schedule.begin(Timer("p", "tick", 60), 300)
+    assert schedule.next_due() == 360
+    assert schedule.take("every p tick", 359) is None
+    assert schedule.take("every p tick", 1000) is not None
+    assert schedule.next_due() == 1020
