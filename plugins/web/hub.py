@@ -12,6 +12,7 @@ from plugins._host import Service, UnknownChannel
 from plugins.web import frames, names
 from plugins.web.bodies import ChannelEntry, Hello, History, HistoryUp, MessageUp, Welcome
 from plugins.web.config import Config
+from plugins.web.crowds import Crowds
 from plugins.web.frames import FrameError, UpFrame
 from plugins.web.identity import Identities, Identity, TokenRefused
 from plugins.web.metrics import Metrics, Reading
@@ -39,6 +40,7 @@ class Hub:
         self._watching: dict[str, dict[str, set[Session]]] = {channel_id: {} for channel_id in service.channel_ids()}
         self._names: dict[str, NameIndex] = {}
         self._here = NameIndex()
+        self._crowds = Crowds(self._send)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- sessions -------------------------------------------------------------------------------------------------
@@ -212,13 +214,18 @@ class Hub:
         for down in downs:
             if down.type == "characters" and down.recipients is None:
                 self._index(channel_id).keep_only((character.character_id, character.name) for character in down.body)
-            try:
-                frame = frames.encode_down(down, self._sender_name(channel_id, down))
-            except FrameError:
-                log.exception("a %s of channel %s cannot be shown in the page", down.type, channel_id)
-                continue
-            self.metrics.downs.labels(down.type).inc()
-            self._send_to_all((session.wire for session in _recipients(watching, down)), frame)
+                self._crowds.offer(channel_id, down, len(watching) * len(down.body))
+            else:
+                self._send(channel_id, down)
+
+    def _send(self, channel_id: str, down: Down) -> None:
+        try:
+            frame = frames.encode_down(down, self._sender_name(channel_id, down))
+        except FrameError:
+            log.exception("a %s of channel %s cannot be shown in the page", down.type, channel_id)
+            return
+        self.metrics.downs.labels(down.type).inc()
+        self._send_to_all((session.wire for session in _recipients(self._watching[channel_id], down)), frame)
 
     def _sender_name(self, channel_id: str, down: Down) -> str:
         return self._index(channel_id).name_of(down.body.sender) if isinstance(down.body, MessageBody) else ""
