@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -104,7 +105,15 @@ class Context:
 
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; its steps leave at once, its end is a reply like any other."""
-        progress = Progress(self._turn.service, self._turn.channel_id, self.clock, label=label, total=total, context=self._message_context())
+        progress = Progress(
+            self._turn.service,
+            self._turn.channel_id,
+            self.clock,
+            label=label,
+            total=total,
+            context=self._message_context(),
+            message_id=self._repeatable_id(),
+        )
         self._progress.append(progress)
         return progress
 
@@ -192,6 +201,18 @@ class Context:
         for progress in self._progress:
             if (final := progress.final()) is not None:
                 self._turn.outbox.message(final)
+
+    def stop_progress(self) -> None:
+        """Called when the handler raised."""
+        for progress in self._progress:
+            progress.stop()
+
+    def _repeatable_id(self) -> str:
+        """A message id that is the same when the handler runs again, so that its progress goes on in the same message."""
+        if self.event is None:
+            return ""
+        parts = [self.event.member_id, self.event.request_id, self.plugin.name if self.plugin else "", str(len(self._progress))]
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def _again(self, context: Context) -> Context:
         """A later turn (of background work) in the name of this one's member, plugin and line."""

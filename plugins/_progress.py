@@ -33,6 +33,7 @@ class Progress:
         label: str,
         total: int | None,
         context: dict[str, Any],
+        message_id: str = "",
     ) -> None:
         self.label = label
         self.total = total
@@ -41,7 +42,7 @@ class Progress:
         self._channel_id = channel_id
         self._clock = clock
         self._context = context
-        self._message_id = secrets.token_hex(8)
+        self._message_id = message_id or secrets.token_hex(8)
         self._begun = False
 
     def update(self, done: int, label: str | None = None) -> Shown:
@@ -69,6 +70,12 @@ class Progress:
             message_id=self._message_id,
             context={**self._context, "progress": facts},
         )
+
+    def stop(self) -> None:
+        """Show that the work ended without a result, so that nobody waits for it; its event is undone."""
+        if self._begun:
+            self.label = f"{self.label} (stopped)"
+            self._service.show(Down("message_down", self._channel_id, self.message()))
 
     def final(self) -> MessageBody | None:
         """The message that stays, None if nothing was ever shown."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 from plugins._clock import use_clock
 from plugins._context import Context
 from plugins._cooldowns import COOLDOWNS, Cooldowns
+from plugins._events import MessageBody
 from plugins._parsing import parse
 from plugins._rules import check_role
 
@@ -33,7 +35,7 @@ async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = froze
             return
     with ctx.plugins.desk.runs.one(command.name, command.rules.runs):
         result = await run_function(own, f"/{command.name}", command.handler, *values)
-    if isinstance(result, str) and result:
+    if isinstance(result, str | MessageBody | PurePath) and result:
         own.reply(result)
 
 
@@ -52,8 +54,12 @@ async def run_function(ctx: Context, what: str, function: Callable[..., Any], *a
     """Call a handler with its Context; `what` names it in the log."""
     ctx.name_handler(what)
     with use_clock(ctx.clock):
-        result = await call(function, ctx, *arguments)
-        ctx.plugins.desk.quota.check(ctx.storage)
+        try:
+            result = await call(function, ctx, *arguments)
+            ctx.plugins.desk.quota.check(ctx.storage)
+        except BaseException:
+            ctx.stop_progress()
+            raise
         ctx.close_progress()
         return result
 

@@ -27,6 +27,11 @@ async def forms(ctx: Context) -> None:
     ctx.reply(card("Title", "Text", link="https://example.org/", button="Open"))
     ctx.reply(Path("map.png"))
 
+@command(example="/ranks")
+async def ranks(ctx: Context) -> object:
+    """Return a table."""
+    return table(["rank"], [[1]])
+
 @command(example="/show")
 async def show(ctx: Context) -> None:
     """Show a canvas and a button."""
@@ -109,6 +114,10 @@ def test_replies_have_many_forms(bot: Bot) -> None:
     assert bodies[0].context["command"] == "/forms"
 
 
+def test_what_is_returned_is_the_reply(bot: Bot) -> None:
+    assert bot.say("ann", "/ranks") == "rank\n1"
+
+
 def test_canvas_and_buttons(bot: Bot) -> None:
     bot.say("ann", "/show")
     assert bot.shown("canvas", "ann")[0].text == "for all"
@@ -128,6 +137,8 @@ def test_progress_is_one_message_that_changes(bot: Bot) -> None:
 def test_progress_of_what_was_undone_is_not_kept(bot: Bot) -> None:
     assert bot.say("ann", "/count 6") == "Too far."
     assert not any("Counting" in text for text in bot.heard("ann"))
+    shown = [down.body.content.text for down in messages(bot) if down.body.subtype == "progress"]
+    assert shown[-1] == "Counting (stopped): 6 of 6"
 
 
 def test_a_plain_function_runs_in_a_thread_in_the_same_transaction(bot: Bot) -> None:
