@@ -60,8 +60,6 @@ def _aims(sizes: Sequence[int], medians: dict[str, dict[str, float]]) -> Iterato
     yield f"insert at {at}: time beside sqlite3's", insert["Mooring"] / insert[sqlite], 1, "x"
     yield f"all at {at}: time beside CachingMiddleware's", every["Mooring"] / every[caching], 1, "x"
     yield f"search by a field at {at}: time beside CachingMiddleware's", search["Mooring"] / search[caching], 1, "x"
-    by_file = medians[f"search by item and file, {sizes[-1]:,}"]["Mooring"]
-    yield "search by item and file, largest beside smallest", by_file / medians[f"search by item and file, {sizes[0]}"]["Mooring"], 1.3, "x"
     yield "refresh of 20,000 with 1% changed", medians["refresh of 20,000, 1% changed"]["Mooring"], 0.5, " s"
     text = next(by_name for operation, by_name in medians.items() if operation.startswith("free text"))
     yield "free text: time beside a plain scan", text["Mooring"] / text["plain scan"], 2, "x"

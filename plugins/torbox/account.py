@@ -52,6 +52,8 @@ class Account:
         """Delivers a down that is kept nowhere."""
         self.secrets = Secrets(config.api_key_file)
         self.failures: dict[Kind, Failure] = {}
+        with suppress(KeyMissing):
+            self.secrets.key()  # from here on it is known, and looked for in records and log lines
         pool.configure(PoolSettings(config.root_dir, config.durability), self.secrets)
         self.client = TorBoxClient(
             self.secrets,
@@ -117,6 +119,9 @@ class Account:
 
     async def generation(self, kind: Kind) -> Generation | None:
         return await self._use(kind, generation_of)
+
+    async def count(self, kind: Kind) -> int:
+        return await self._use(kind, len)
 
     def age(self, generation: Generation | None) -> float | None:
         """Seconds since the list was fetched."""

@@ -149,13 +149,13 @@ async def _refresh_all(account: Account, kinds: tuple[Kind, ...], progress: Prog
 async def _kept(account: Account, kind: Kind, error: Exception) -> str:
     """What is still there after a refresh failed."""
     try:
-        generation = await account.generation(kind)
+        generation, count = await account.generation(kind), await account.count(kind)
     except (StorageError, OSError):
         return ""
     if generation is None:
         return ""
     hint = f" A moderator can take it all the same: /torbox sync {kind} force." if isinstance(error, ImplausibleAnswer) else ""
-    return f"The list that is kept is {age_text(account.age(generation))} and has {generation.records} files.{hint}"
+    return f"The list that is kept is {age_text(account.age(generation))} and has {count} files.{hint}"
 
 
 async def _told(work: Awaitable[T]) -> T:

@@ -167,7 +167,7 @@ class TorBoxClient:
         if status >= 500:
             raise TorBoxUnavailable(f"TorBox answered {path} with status {status}.")
         answer = _decoded(path, status, body)
-        detail = self._secrets.redact(str(answer.get("detail") or answer.get("error") or "no reason given"))[:200]
+        detail = self._secrets.redact(" ".join(str(answer.get("detail") or answer.get("error") or "no reason given").split()))[:200]
         if status in (401, 403):
             raise TorBoxRefused(f"TorBox does not accept the key: {detail}")
         if status >= 400 or answer.get("success") is False:
@@ -183,7 +183,7 @@ def _decoded(path: str, status: int, body: bytes) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         if status >= 400:
             return {"detail": f"status {status}"}
-        raise UnexpectedAnswer(path, "body", "JSON", f"{len(body)} bytes that are not") from None
+        raise UnexpectedAnswer(path, "body", "JSON", body) from None
     if status >= 300 and not isinstance(answer, dict):
         return {"detail": f"status {status}"}
     if not isinstance(answer, dict):

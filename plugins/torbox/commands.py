@@ -26,7 +26,7 @@ FileId = Annotated[str, Field(description="as /torbox list shows it")]
 def torbox_list(ctx: Context, kind: Kind | None = None, page: Annotated[int, Field(ge=1, le=1_000_000)] = 1) -> None:
     """List the files, sorted by title, a page at a time."""
     account: Account = ctx.config.account
-    records = by_title(record for each in _chosen(kind) for record in read(account, each, lambda database: database.all()))
+    records = by_title(record for each in _chosen(kind) for record in read(account, each, _contents))
     _show_page(ctx, records, page, f"{kind or 'all kinds'}")
 
 
@@ -92,6 +92,11 @@ def _finder(item_id: int, file_id: int | None) -> Callable[[JournalDB], Iterable
     return lambda database: [record for record in [find_file(database, item_id, file_id)] if record is not None]
 
 
+def _contents(database: JournalDB) -> list[dict[str, Any]]:
+    """The documents themselves, to be read only: a list of a hundred thousand is not copied for one page of it."""
+    return list(database.store.documents(database.default_table_name).values())
+
+
 def _chosen(kind: Kind | None) -> Sequence[Kind]:
     return KINDS if kind is None else (kind,)
 
@@ -109,7 +114,7 @@ def _show_page(ctx: Context, records: Sequence[dict[str, Any]], page: int, what:
 
 
 def _stats_row(account: Account, kind: Kind) -> tuple[str, ...]:
-    records, generation = read(account, kind, lambda database: (database.all(), generation_of(database)))
+    records, generation = read(account, kind, lambda database: (_contents(database), generation_of(database)))
     failure = account.failures.get(kind)
     return (
         kind,

@@ -28,8 +28,9 @@ class UnexpectedAnswer(TorBoxError):
 
     def __init__(self, path: str, field: str, expected: str, found: object) -> None:
         self.field = field
-        what = f"{type(found).__name__}" if not isinstance(found, str) else (found[:40] or "an empty text")
-        super().__init__(f"TorBox's answer to {path} has an unexpected shape: {field} should be {expected}, and is {what}.")
+        # Its sort and not the thing itself: nobody knows what stands in an answer that nobody expected.
+        sort = {dict: "an object", list: "a list", str: "another text", int: "a number", type(None): "missing"}.get(type(found), "something else")
+        super().__init__(f"TorBox's answer to {path} has an unexpected shape: {field} should be {expected}, and is {sort}.")
 
 
 class ImplausibleAnswer(TorBoxError):

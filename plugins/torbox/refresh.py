@@ -137,10 +137,8 @@ def _differences(
         elif not same_value(document, record):
             changes.append(Put(table, key, *encode_document(record)))
             counts["changed"] += 1
-    with database.store.look() as tables:
-        ids = [tables.take_id(table) for _ in left]
-    for new_id, record in zip(ids, left.values(), strict=True):
-        changes.append(Put(table, new_id, *encode_document(record)))
+    for record in left.values():
+        changes.append(Put(table, database.store.take_id(table), *encode_document(record)))
         counts["added"] += 1
     return changes, counts
 

@@ -1,8 +1,8 @@
 """One TinyDB database on disk: the stock file, and a journal of what was changed since it was written.
 
     torrents.json              what stock TinyDB reads; rewritten by checkpoints and at the close
-    torrents.journal/          the commits since then; gone after a close
-    .torrents.owner            held by the process that has it open
+    torrents.json.journal/     the commits since then; gone after a close
+    .torrents.json.owner       held by the process that has it open
     quarantine/                what could not be read, as it was
 
 A write costs one line in the journal, however many documents there are. Changes in the journal are absolute, so that replaying
@@ -23,9 +23,10 @@ from plugins.torbox.journal_text import read_changes, record_text
 from plugins.torbox.stock_file import BrokenFile, create_file, read_file, set_aside, write_file
 from plugins.torbox.table_state import Change, DocumentId, Put, Tables
 from storage.database_interface import Finding
+from storage.entry import Entry
 from storage.errors import StorageError, StoreClosed
 from storage.files import Files, make_folders
-from storage.journal import Entry, Journal
+from storage.journal import Journal
 from storage.ownership import Ownership
 from storage.replay import Replay
 
@@ -56,14 +57,15 @@ class RecordStore:
         self._files = files or Files()
         self._tables = Tables()
         self._looking = threading.Lock()
+        self._view = View(self, self._looking, self._tables)
         self._checkpointing = threading.Lock()
         self._dirty = False
         self._closed = False
         self._pid = os.getpid()
         make_folders(self._files, path.parent)
-        self._owner = Ownership(path.parent / f".{path.stem}.owner")
+        self._owner = Ownership(path.parent / f".{path.name}.owner")
         try:
-            self._journal = Journal(path.with_suffix(".journal"), on_commit=self._on_commit, files=self._files)
+            self._journal = Journal(path.with_name(path.name + ".journal"), on_commit=self._on_commit, files=self._files)
             self._load()
         except BaseException:
             self._owner.release()
@@ -86,7 +88,7 @@ class RecordStore:
 
     def look(self) -> View:
         """`with store.look() as tables:` for a consistent view; hold it shortly, and keep only copies."""
-        return View(self, self._looking, self._tables)
+        return self._view
 
     def documents(self, table: str) -> dict[DocumentId, Document]:
         """The documents as they are now; they themselves must not be changed."""
@@ -98,6 +100,10 @@ class RecordStore:
         """Whether there is such a table, and its documents, not copied: to be looked at while `writing` is held."""
         state = self._tables.states.get(table)
         return (False, {}) if state is None else (True, state.documents)
+
+    def take_id(self, table: str) -> int:
+        """An id for a new document, for those who hold `writing`."""
+        return self._tables.take_id(table)
 
     def has_table(self, table: str) -> bool:
         return table in self._tables.states

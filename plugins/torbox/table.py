@@ -46,7 +46,7 @@ class JournalTable(Table):
         # The operation that is done most: the same as TinyDB's, without the detour over a draft.
         content, text = encode_document(document)
         with store.writing:
-            key: int = self._get_next_id()
+            key = store.take_id(self.name)
             put = Put(self.name, key, content, text)
             store.commit([put] if store.has_table(self.name) else [Empty(self.name), put])
         return key
@@ -120,8 +120,7 @@ class JournalTable(Table):
         if self._store is None:
             return super()._get_next_id()  # type: ignore[no-untyped-call]
         # An id that an operation took and did not use is not given again, as in TinyDB.
-        with self._store.look() as tables:
-            return tables.take_id(self.name)
+        return self._store.take_id(self.name)
 
     def _read_table(self) -> dict[str, Mapping[Any, Any]]:
         if self._store is None:

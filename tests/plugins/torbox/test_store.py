@@ -177,7 +177,7 @@ def test_damage_in_the_journal_costs_what_it_hits_and_is_set_aside(tmp_path: Pat
     for number in range(5):
         database.insert({"number": number})
     _die(database)
-    (segment,) = (tmp_path / "records.journal").iterdir()
+    (segment,) = (tmp_path / "records.json.journal").iterdir()
     data = segment.read_bytes()
     hit = data.index(b'"number":2')
     segment.write_bytes(data[:hit] + b"\0" + data[hit + 1 :])
@@ -193,7 +193,7 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     database.insert_multiple([{"a": 1}, {"a": 2}])
     database.insert({"a": 3})
     _die(database)
-    (segment,) = (tmp_path / "records.journal").iterdir()
+    (segment,) = (tmp_path / "records.json.journal").iterdir()
     segment.write_bytes(segment.read_bytes()[:-4])
     with opened(path) as again:
         assert [document["a"] for document in again] == [1, 2]
@@ -221,7 +221,7 @@ def test_checkpoints_keep_the_journal_short_and_change_nothing(tmp_path: Path) -
             if number % 3 == 0:
                 database.remove(doc_ids=[number])
         with database.store._checkpointing:
-            assert sum(file.stat().st_size for file in (tmp_path / "records.journal").iterdir()) < 400_000
+            assert sum(file.stat().st_size for file in (tmp_path / "records.json.journal").iterdir()) < 400_000
         expected = database.all()
     with TinyDB(path) as stock:
         assert stock.all() == expected
@@ -238,7 +238,7 @@ def test_a_forked_child_touches_nothing_of_its_parent(tmp_path: Path) -> None:
         child.join(30)
         assert child.exitcode == 0
         database.insert({"a": 2})
-        assert (tmp_path / ".records.owner").exists()
+        assert (tmp_path / ".records.json.owner").exists()
     assert len(json.loads(path.read_text())["_default"]) == 2
 
 
