@@ -32,6 +32,12 @@ def home(request: pytest.FixtureRequest, tmp_path: Path, redis_port: int) -> Hom
     return make_home(request.param, tmp_path, redis_port)
 
 
+@pytest.fixture
+def other_home(request: pytest.FixtureRequest, tmp_path: Path, redis_port: int) -> Home:
+    """Another channel in the same kind of engine."""
+    return make_home(request.node.callspec.params["home"], tmp_path, redis_port)
+
+
 def open_storage(home: Home, *names: str, load: bool = True) -> MoobiusStorage:
     storage = MoobiusStorage("1", "tavern")
     for name in names or ("bars", "notes"):
@@ -277,8 +283,8 @@ class TestNesting:
                 storage.bars["ann"] += 1
         assert storage.bars["ann"] == 2
 
-    def test_two_storages_are_apart(self, home: Home) -> None:
-        with open_storage(home, "bars") as one, open_storage(home, "notes") as two, one.transaction():
+    def test_two_storages_are_apart(self, home: Home, other_home: Home) -> None:
+        with open_storage(home, "bars") as one, open_storage(other_home, "notes") as two, one.transaction():
             one.bars["ann"] = 1
             with pytest.raises(Stop), two.transaction():
                 one.bars["bob"] = 2
@@ -288,7 +294,7 @@ class TestNesting:
             assert two.notes == {}
             with two.transaction():
                 two.notes["ann"] = 4
-            assert kept(home, "notes") == {"ann": 4}
+            assert kept(other_home, "notes") == {"ann": 4}
             assert kept(home) == {}
 
     def test_waiting_for_oneself_is_refused(self, tmp_path: Path, redis_port: int) -> None:
@@ -309,19 +315,19 @@ class TestNesting:
             storage.bars["ann"] = 1
         assert storage.bars["ann"] == 1
 
-    def test_ended_in_another_order_than_begun(self, home: Home) -> None:
-        with open_storage(home, "bars") as one, open_storage(home, "notes") as two:
+    def test_ended_in_another_order_than_begun(self, home: Home, other_home: Home) -> None:
+        with open_storage(home, "bars") as one, open_storage(other_home, "notes") as two:
             first, second = one.transaction(), two.transaction()
             first.__enter__()
             second.__enter__()
             one.bars["ann"], two.notes["ann"] = 1, 2
             first.__exit__(None, None, None)
             assert kept(home) == {"ann": 1}
-            assert kept(home, "notes") == {}
+            assert kept(other_home, "notes") == {}
             one.bars["bob"] = 3
             assert kept(home) == {"ann": 1, "bob": 3}
             second.__exit__(None, None, None)
-            assert kept(home, "notes") == {"ann": 2}
+            assert kept(other_home, "notes") == {"ann": 2}
 
 
 class TestThreads:
@@ -653,25 +659,62 @@ class TestFailure:
             storage.bars["ann"] = 1
         storage.close()
 
-    def test_when_taking_back_fails_too_memory_still_shows_the_engines(self) -> None:
-        storage, engines = recording("bars", "notes")
+    async def test_taking_back_needs_no_knowledge_of_all_keys(self) -> None:
+        storage = MoobiusStorage("1", "tavern")
+        engines = [Recording("service_1.channel_tavern.bars"), Recording("service_1.channel_tavern.notes")]
+        for name, engine in zip(("bars", "notes"), engines, strict=True):
+            storage.put(name, engine, load=False)
+        storage.bars.update(a=1, b=2, c=3)
+        for change in (lambda: storage.bars.pop("a"), lambda: storage.bars.update(b=5), lambda: storage.bars.update(d=6)):
+            engines[1].refusal = CommitFailed("disk full")
+            with pytest.raises(CommitFailed, match="disk full"):
+                async with storage.transaction():
+                    change()
+                    storage.notes["x"] = 1
+            assert storage.bars == engines[0]._kept == {"a": 1, "b": 2, "c": 3}
+            assert storage.notes == engines[1]._kept == {}
+        storage.close()
+
+    @pytest.mark.parametrize("is_async", [True, False])
+    async def test_when_taking_back_fails_too_memory_still_shows_the_engines(self, is_async: bool) -> None:
+        storage, (first, second) = recording("bars", "notes")
         storage.bars["ann"] = storage.notes["ann"] = 1
-
-        first, second = engines
         second.refusal = CommitFailed("disk full")
-        with pytest.raises(CommitFailed, match="could not be taken back"), storage.transaction():
-            storage.bars["ann"] = 2
-            storage.notes["ann"] = 2
-            original = first.commit_batch
+        original = first.commit_batch
 
-            def commit_then_break(*arguments: Any, **settings: Any) -> None:
-                original(*arguments, **settings)
-                first.refusal = CommitFailed("disk full")
+        def commit_then_break(*arguments: Any, **settings: Any) -> None:
+            original(*arguments, **settings)
+            first.refusal = CommitFailed("disk full")
 
-            first.commit_batch = commit_then_break  # type: ignore[method-assign]
+        first.commit_batch = commit_then_break  # type: ignore[method-assign]
+        with pytest.raises(CommitFailed, match="could not be taken back"):
+            if is_async:
+                async with storage.transaction():
+                    storage.bars["ann"] = storage.notes["ann"] = 2
+            else:
+                with storage.transaction():
+                    storage.bars["ann"] = storage.notes["ann"] = 2
         del first.commit_batch
         assert storage.bars == first._kept == {"ann": 2}
         assert storage.notes == second._kept == {"ann": 1}
+        storage.close()
+
+    async def test_a_cancellation_between_two_engines_leaves_all_or_nothing(self) -> None:
+        storage, (first, second) = recording("bars", "notes")
+        first.gate = asyncio.Event()
+
+        async def transact() -> None:
+            async with storage.transaction():
+                storage.bars["ann"] = storage.notes["ann"] = 1
+
+        task = asyncio.create_task(transact())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0)
+        first.gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert storage.bars == storage.notes == first._kept == second._kept == {}
         storage.close()
 
     def test_after_close(self, home: Home) -> None:
