@@ -23,7 +23,8 @@ crash: $(VENV)/.test
 	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash
 
 bench: $(VENV)/.bench
-	$(BIN)/python benchmarks/storage.py
+	$(BIN)/python -m benchmarks.storage
+	$(BIN)/python -m benchmarks.torbox
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
