@@ -14,6 +14,7 @@ from plugins._cooldowns import COOLDOWNS, Cooldowns
 from plugins._events import MessageBody
 from plugins._parsing import parse
 from plugins._rules import check_role
+from plugins._values import check_changed
 
 
 async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = frozenset()) -> None:
@@ -56,6 +57,7 @@ async def run_function(ctx: Context, what: str, function: Callable[..., Any], *a
     with use_clock(ctx.clock):
         try:
             result = await call(function, ctx, *arguments)
+            check_changed(ctx.plugins.values, ctx.storage)
             ctx.plugins.desk.quota.check(ctx.storage)
         except BaseException:
             ctx.stop_progress()

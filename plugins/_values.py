@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from plugins._errors import PluginError
+from storage.usage import changed_in
 
 if TYPE_CHECKING:
     from storage import CachedDict, MoobiusStorage
@@ -26,7 +28,7 @@ class Values:
 
     `steps[1]` makes a value of version 2 from one of version 1. Data that was kept before anything was declared has version 1.
     The start of the service migrates: it says what it will do, does it in one commit, and keeps the old data in a dict
-    beside the new.
+    beside the new. Afterwards an event that would keep another kind of value is undone as a fault of its plugin.
     """
 
     dict: str
@@ -39,6 +41,27 @@ class Values:
         missing = [version for version in range(1, self.version) if version not in self.steps]
         if self.version < 1 or missing:
             raise ValueError(f"values of {self.dict}: version {self.version} needs a step from each version below it; missing are {missing}")
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.model)
+
+    def check(self, value: Any) -> None:
+        """Raises ValidationError if the value is not what is declared."""
+        self._adapter.validate_python(value, strict=True)
+
+
+def check_changed(declared: Iterable[Values], storage: MoobiusStorage) -> None:
+    """Raise PluginError if the open transaction would keep a value that is not what is declared."""
+    for values in declared:
+        kept = _kept(storage, values)
+        for key in changed_in(storage, values.dict):
+            try:
+                values.check(kept[key])
+            except ValidationError as error:
+                detail = error.errors(include_url=False)[0]
+                path = "".join(f"[{part!r}]" for part in detail["loc"])
+                raise PluginError(f"{_where(storage, values)}[{key!r}]{path} is not what is declared: {detail['msg']}") from error
 
 
 def migrate(declared: Iterable[Values], storage: MoobiusStorage) -> None:
@@ -70,7 +93,6 @@ def migrate(declared: Iterable[Values], storage: MoobiusStorage) -> None:
 
 
 def _migrate(values: Values, before: int, kept: CachedDict, backup: CachedDict, where: str) -> None:
-    adapter = TypeAdapter(values.model)
     backup.clear()
     for key, old in list(kept.copy().items()):
         backup[key] = old
@@ -78,7 +100,7 @@ def _migrate(values: Values, before: int, kept: CachedDict, backup: CachedDict, 
         try:
             for version in range(before, values.version):
                 new = values.steps[version](new)
-            adapter.validate_python(new, strict=True)
+            values.check(new)
         except ValidationError as error:
             raise PluginError(f"{where}[{key!r}] does not become what is declared: {error.errors()[0]['msg']}; nothing was changed") from error
         except Exception as error:

@@ -45,3 +45,15 @@ def growth_of(storage: MoobiusStorage) -> Usage:
                 before = overlay.before.get(key)
                 total += Usage(size=(0 if text is None else len(bytes(text))) - (0 if before is None else len(bytes(before))))
     return total
+
+
+def changed_in(storage: MoobiusStorage, name: str) -> list[str]:
+    """The keys of one dict that the transaction around the running code has set or changed in place so far.
+
+    Raises ValueRefused for a value that was changed in place into one that cannot be kept.
+    """
+    scope = enclosing_of(storage)
+    overlay = None if scope is None else scope.overlays.get(getattr(storage, name)._state)
+    if overlay is None or not overlay.gather():
+        return []
+    return [key for key, text in overlay.gathered if text is not None]

@@ -106,6 +106,15 @@ def test_a_plugin_with_new_versions_waits_for_a_restart(make_bot: MakeBot, file:
     assert bot.storage.kept["ann"] == {"n": 1}
 
 
+def test_a_value_that_is_not_what_is_declared_is_not_kept(make_bot: MakeBot, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_text(SECOND.replace('"number": number,', '"number": str(number),'))
+    bot = make_bot(str(file), dicts=["kept"])
+    with caplog.at_level(logging.ERROR):
+        assert "Something went wrong here" in bot.say("ann", "/put 1")
+    assert "room.kept['ann']['number'] is not what is declared: Input should be a valid integer" in caplog.text
+    assert dict(bot.storage.kept) == {}
+
+
 def test_every_older_version_needs_a_step() -> None:
     with pytest.raises(ValueError, match=r"missing are \[2\]"):
         Values("kept", dict, version=3, steps={1: lambda old: old})
