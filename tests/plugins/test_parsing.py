@@ -191,12 +191,13 @@ def test_signatures_that_no_line_could_fill_are_refused() -> None:
     def strange(ctx: Context, thing: type[object] | Context) -> None: ...
     def nothing() -> None: ...
 
-    for function, words in [
+    refused: list[tuple[Any, str]] = [
         (keyword, "a line has no keywords"),
         (middle, "must be the last one"),
         (strange, "cannot be read"),
         (nothing, "must be the Context"),
-    ]:
+    ]
+    for function, words in refused:
         with pytest.raises(PluginError, match=words):
             commands_of("test", [command("do")(function)], None)
 
