@@ -36,6 +36,7 @@ class Channel:
         self._queue: asyncio.Queue[_Job] = asyncio.Queue()
         self._worker: asyncio.Task[None] | None = None
         self._stopping = False
+        self._is_looking = False
 
     @property
     def depth(self) -> int:
@@ -90,6 +91,21 @@ class Channel:
             raise ServiceStopping
         result: T = await self._enqueue(lambda: self._runner.work(body, member_id=member_id))
         return result
+
+    def look(self) -> None:
+        """Take over what other processes committed, before what comes in from now on. On the event loop."""
+        if not self._is_looking and self._worker is not None and not self._worker.done():
+            self._is_looking = True
+            self._queue.put_nowait(_Job(self._look, asyncio.get_running_loop().create_future(), time.perf_counter()))
+
+    async def say_presence(self) -> None:
+        """Tell the other processes who is connected here."""
+        if self._runner.is_presence_due and self._worker is not None and not self._worker.done():
+            await self._enqueue(self._runner.say_presence)
+
+    async def _look(self) -> None:
+        self._is_looking = False
+        await self._runner.follow()
 
     async def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> Any:
         job = _Job(run, asyncio.get_running_loop().create_future(), time.perf_counter())

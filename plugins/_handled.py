@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,15 @@ class Handled:
         for old in dropped:
             self._stored.pop(old, None)
         return Kept(key, now, dropped)
+
+    def catch_up(self, keys: Iterable[str] | None) -> None:
+        """Take over what other processes committed under these keys, or, with None, under any. Inside a transaction."""
+        for key in list(self._times) if keys is None else keys:
+            self._times.pop(key, None)
+        for key in self._stored if keys is None else keys:
+            kept = self._stored.get(key)
+            if kept is not None:
+                self._times[key] = kept[0]
 
     def accept(self, kept: Kept) -> None:
         """Take over what a commit has made true."""

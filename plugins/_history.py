@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +54,22 @@ class History:
             self._kept.extend(numbered)
             last = numbered[-1].number
             self._oldest, self.last = self._first_after(last), last
+
+    def catch_up(self, keys: Iterable[str] | None) -> list[Down]:
+        """Take over what other processes committed under these keys (None: under any), and return the messages that are new.
+
+        Inside a transaction, as it reads the dict.
+        """
+        changed = [int(key) for key in (self._stored if keys is None else keys) if key.isdecimal()]
+        records = ((number, self._stored.get(str(number))) for number in sorted(changed) if number > self.last)
+        found = [_from_record(number, record) for number, record in records if record is not None]
+        downs = [down for down in found if down is not None]
+        gone = [number for number in changed if number <= self.last and str(number) not in self._stored]
+        self._kept.extend(downs)
+        self._oldest = max(self._oldest, max(gone, default=0) + 1)
+        # Never back: after a loss of data in the server, what members have seen keeps its number.
+        self.last = max([self.last, self._stored.get(LAST, 0), *(down.number for down in downs)])
+        return downs
 
     def _first_after(self, last: int) -> int:
         """The oldest number that stays when the newest is `last`.

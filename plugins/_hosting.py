@@ -15,6 +15,7 @@ from plugins._events import ChannelInfo, Down
 from plugins._roster import Roster
 from plugins._runner import Runner, Wiring
 from plugins._schedule import SCHEDULES
+from plugins._sharing import follow
 from plugins._state import ChannelState
 
 if TYPE_CHECKING:
@@ -54,5 +55,8 @@ async def host(
 
     roster = Roster(config.id, storage, state, bars, wiring.clock)
     queue = Channel(Runner(config.id, storage, state, roster, wiring), queue_length=limits.queue_length)
+    if state.presence is not None:
+        state.members.elsewhere(state.presence.elsewhere(wiring.clock()))
+        await follow(storage, queue)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
     return HostedChannel(config, storage, state, roster, queue, findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from plugins._events import Character
@@ -37,11 +37,12 @@ class Members(Mapping[str, Character]):
         self._known: dict[str, dict[str, Any]] = {}
         self._names: dict[str, str] = {}
         self._online: set[str] = set()
+        self._elsewhere: set[str] = set()
         self._seen = -1
         self.refresh()
 
     def __getitem__(self, member_id: str) -> Character:
-        return character_of(member_id, self._known[member_id], online=member_id in self._online)
+        return character_of(member_id, self._known[member_id], online=self.is_online(member_id))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
@@ -62,15 +63,41 @@ class Members(Mapping[str, Character]):
 
     def is_online(self, member_id: str) -> bool:
         """Whether a member has a connection."""
-        return member_id in self._online
+        return member_id in self._online or member_id in self._elsewhere
 
     def refresh(self) -> None:
-        """Take over what other processes committed, if they did. Not while a transaction changes the members."""
+        """Take over what another storage of this process committed, if it did. Not while a transaction changes the members."""
         version = _version(self.stored)
         if version != self._seen:
-            self._known = dict(self.stored.items())
-            self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
+            self.catch_up(None)
             self._seen = version
+
+    def catch_up(self, keys: Iterable[str] | None) -> None:
+        """Take over what others committed under these ids, or, with None, under any."""
+        if keys is None:
+            self._known = dict(self.stored.items())
+        for member_id in keys or ():
+            kept = self.stored.get(member_id)
+            if kept is None:
+                self._known.pop(member_id, None)
+            else:
+                self._known[member_id] = dict(kept)
+        self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
+        self._seen = _version(self.stored)
+
+    def elsewhere(self, online: set[str]) -> bool:
+        """Note who has a connection to another process; true if that is news."""
+        changed = online != self._elsewhere
+        self._elsewhere = online
+        return changed
+
+    def nobody_is_here(self) -> None:
+        """All connections to this process end."""
+        self._online.clear()
+
+    def here(self) -> set[str]:
+        """Who has a connection to this process."""
+        return set(self._online)
 
     def accept(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
         """Take over what a commit has made true: new records by id, None for those who left."""

@@ -21,7 +21,7 @@ from plugins._outbox import AfterCommit, Outbox
 from plugins._roster import Roster
 from plugins._state import ChannelState
 from plugins._turn import Turn, current_turn
-from storage.errors import CommitFailed, VersionConflict
+from storage.errors import CommitFailed, OutcomeUnknown, VersionConflict
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -31,7 +31,9 @@ T = TypeVar("T")
 
 UNAVAILABLE = "Storage is unavailable at the moment; nothing was changed. Try again."
 NOT_A_MEMBER = "Join the channel first."
-ATTEMPTS = 10
+BUSY = "Too much is going on in this channel at once; nothing was changed. Try again."
+UNKNOWN = "Storage went away before it answered. Look whether this was done before you try again."
+ATTEMPTS = 20
 """How often an event is run when other processes keep committing first, before its member is asked to try again."""
 
 PICTURE_SECONDS = 0.1
@@ -54,6 +56,14 @@ class Wiring:
     clock: Clock
 
 
+class _Answered(Exception):
+    """The event has its answer without any handler."""
+
+    def __init__(self, answer: Acknowledgement) -> None:
+        self.answer = answer
+        super().__init__(answer.message)
+
+
 class Runner:
     """Takes the events of one channel through their turns. The caller sees to it that they come one after the other."""
 
@@ -70,32 +80,73 @@ class Runner:
 
     async def event(self, event: UpEvent) -> Acknowledgement:
         """Handle an event and answer it; raises nothing but cancellation."""
-        answer = self._state.handled.find(event.member_id, event.request_id)
-        failed = False
-        if answer is None and event.type != "join" and event.member_id not in self._state.members:
-            answer = Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER)
-        if answer is None:
+        try:
             answer, failed = await self._handle(event)
+        except _Answered as known:
+            answer, failed = known.answer, False
+        except CommitFailed as error:
+            answer, failed = self._unavailable(event, error), True
         self._wiring.metrics.ended(event.type, answer, failed=failed)
         return answer
 
     async def _handle(self, event: UpEvent) -> tuple[Acknowledgement, bool]:
-        """The answer, and whether something failed that is not the member's to mend."""
-        answer = Acknowledgement(event.request_id)
+        """The answer, and whether something failed that is not the member's to mend.
+
+        What a handler refuses, or fails at, because of what others have changed meanwhile is no answer: it is run again.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            answer = Acknowledgement(event.request_id)
+            failed = False
+            try:
+                try:
+                    await self._attempt(self._wiring.route, event.member_id, event, answer)
+                    return answer, False
+                except CommandError as error:
+                    answer = Acknowledgement(event.request_id, ok=False, message=str(error))
+                except (_Answered, CommitFailed):
+                    raise
+                except asyncio.CancelledError:
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise
+                    # Not the channel was cancelled, but something that the handler waited for.
+                    answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
+                except Exception:  # noqa: BLE001 - handlers may raise anything, and it must end here
+                    answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
+                await self._attempt(_refusal(event, answer), event.member_id, event, answer, on_same_state=True)
+                return answer, failed
+            except VersionConflict:
+                self._note_conflict(attempt)
+        raise AssertionError("unreachable")
+
+    async def follow(self) -> None:
+        """Take over what other processes committed, when there is no event to do it with."""
         try:
-            await self._transact(self._wiring.route, event.member_id, event, answer)
-        except CommandError as error:
-            return await self._refuse(event, str(error)), False
+            async with self._storage.transaction():
+                self._take_news()
         except CommitFailed as error:
-            return self._unavailable(event, error), True
-        except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise
-            # Not the channel was cancelled, but something that the handler waited for.
-            return await self._refuse(event, self._report(event)), True
-        except Exception:  # noqa: BLE001 - handlers may raise anything, and it must end here
-            return await self._refuse(event, self._report(event)), True
-        return answer, False
+            log.debug("the news of channel %s have to wait: %s", self.channel_id, error)
+
+    @property
+    def is_presence_due(self) -> bool:
+        """Whether the other processes do not know yet who is connected here."""
+        presence = self._state.presence
+        return presence is not None and presence.is_due(self._state.members.here(), self._wiring.clock())
+
+    async def say_presence(self) -> None:
+        """Tell the other processes who is connected here."""
+        presence, clock = self._state.presence, self._wiring.clock
+        here = self._state.members.here()
+        if presence is None:
+            return
+
+        async def say(turn: Turn) -> None:
+            presence.say(here, clock())
+
+        try:
+            await self._transact(say, "")
+            presence.said(here, clock())
+        except CommitFailed as error:
+            log.warning("the other processes were not told who is connected to channel %s: %s", self.channel_id, error)
 
     def waited(self, seconds: float) -> None:
         """Note how long the next turn was in the queue."""
@@ -112,42 +163,57 @@ class Runner:
         """Run `body` in a turn of its own; what it raises is raised here, after the rollback."""
         return await self._transact(body, member_id)
 
-    async def _refuse(self, event: UpEvent, text: str) -> Acknowledgement:
-        answer = Acknowledgement(event.request_id, ok=False, message=text)
-
-        async def say(turn: Turn) -> None:
-            if event.member_id in turn.members:
-                turn.outbox.message(text, [event.member_id], context={"error": True})
-
-        try:
-            await self._transact(say, event.member_id, event, answer)
-        except CommitFailed as error:
-            return self._unavailable(event, error)
-        return answer
-
     def _unavailable(self, event: UpEvent, error: CommitFailed) -> Acknowledgement:
         # Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
         log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
         self._state.last_failure = str(error)
         line = Outbox(self.channel_id, self._wiring.clock)
-        line.message(UNAVAILABLE, [event.member_id], context={"error": True})
+        text = UNKNOWN if isinstance(error, OutcomeUnknown) else BUSY if isinstance(error, VersionConflict) else UNAVAILABLE
+        line.message(text, [event.member_id], context={"error": True})
         self._wiring.deliver(self.channel_id, line.downs)
-        return Acknowledgement(event.request_id, ok=False, message=UNAVAILABLE)
+        return Acknowledgement(event.request_id, ok=False, message=text)
 
-    async def _transact(self, body: Body[T], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None) -> T:
+    async def _transact(self, body: Body[T], member_id: str) -> T:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._attempt(body, member_id, event, answer)
+                return await self._attempt(body, member_id)
             except VersionConflict:
-                if attempt == ATTEMPTS:
-                    raise
-                self._wiring.metrics.conflict()
-                log.info("another process committed to channel %s first; attempt %d follows", self.channel_id, attempt + 1)
+                self._note_conflict(attempt)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, body: Body[T], member_id: str, event: UpEvent | None, answer: Acknowledgement | None) -> T:
+    def _note_conflict(self, attempt: int) -> None:
+        """Called in the handling of a VersionConflict, which goes on after the last attempt."""
+        self._wiring.metrics.conflict()
+        if attempt == ATTEMPTS:
+            raise  # noqa: PLE0704 - the conflict in hand
+        log.debug("another process committed to channel %s first; attempt %d follows", self.channel_id, attempt + 1)
+
+    def _take_news(self) -> bool:
+        """Take over, inside a transaction, what other processes committed before it; true if there was something."""
+        news = self._storage.news() if self._state.is_shared else {}
+        if news:
+            self._wiring.deliver(self.channel_id, self._state.catch_up(self.channel_id, news))
+            presence = self._state.presence
+            is_elsewhere_new = presence is not None and self._state.members.elsewhere(presence.elsewhere(self._wiring.clock()))
+            self._are_characters_due |= is_elsewhere_new or "_members" in news or self._wiring.shows_bars(frozenset(news))
+            if "_schedules" in news:
+                self._wiring.service.wake_timers()
+        return bool(news)
+
+    def _check(self, event: UpEvent, turn: Turn) -> None:
+        """Raises _Answered for an event that needs no handler."""
+        known = self._state.handled.find(event.member_id, event.request_id)
+        if known is None and event.type != "join" and event.member_id not in turn.members:
+            known = Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER)
+        if known is not None:
+            raise _Answered(known)
+
+    async def _attempt(
+        self, body: Body[T], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None, *, on_same_state: bool = False
+    ) -> T:
         state, wiring = self._state, self._wiring
-        state.members.refresh()
+        if not state.is_shared:
+            state.members.refresh()
         turn = self.turn = self._new_turn(member_id, event)
         token = current_turn.set(turn)
         kept = None
@@ -156,12 +222,19 @@ class Runner:
         try:
             with use_clock(wiring.clock):
                 async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
+                    if self._take_news() and on_same_state:
+                        raise VersionConflict("what was refused may be possible by now")
+                    if event is not None:
+                        self._check(event, turn)
                     try:
                         result = await body(turn)
                     finally:
                         handled = time.perf_counter()
                     overlays = list(transaction.overlays.values())
                     downs = state.history.number(turn.outbox.downs)
+                    state.board.keep(downs)
+                    if event is not None and event.type == "leave":
+                        state.board.drop(member_id)
                     if answer is not None:
                         kept = state.handled.keep(member_id, answer, wiring.clock())
             commit = time.perf_counter() - handled
@@ -200,6 +273,14 @@ class Runner:
         culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
         log.exception("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference)
         return f"Something went wrong here (reference {reference}); nothing was changed."
+
+
+def _refusal(event: UpEvent, answer: Acknowledgement) -> Body[None]:
+    async def say(turn: Turn) -> None:
+        if event.member_id in turn.members:
+            turn.outbox.message(answer.message, [event.member_id], context={"error": True})
+
+    return say
 
 
 async def _finish(pending: Awaitable[None]) -> None:

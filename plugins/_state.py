@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from plugins._board import Board
@@ -11,6 +11,7 @@ from plugins._events import Down, DownType
 from plugins._handled import Handled, Kept
 from plugins._history import History
 from plugins._members import Members, MembersInTurn
+from plugins._presence import Presence
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -26,7 +27,11 @@ class ChannelState:
         self.members = Members(storage.system("members"))
         self.history = History(storage.system("history"), keep=limits.history_length)
         self.handled = Handled(storage.system("handled"), window=limits.handled_hours * 3600, limit=limits.handled_length)
-        self.board = Board()
+        self.is_shared = storage.is_shared
+        """Whether other processes may serve the same channel."""
+        self.board = Board(storage.system("board") if self.is_shared else None)
+        self.board.catch_up(storage.channel_id, None)
+        self.presence = Presence(storage.system("presence")) if self.is_shared else None
         self.last_commit: float | None = None
         self.last_failure: str | None = None
         """Why the newest commit failed, None if it did not."""
@@ -39,6 +44,19 @@ class ChannelState:
         if kept is not None:
             self.handled.accept(kept)
         self.last_commit, self.last_failure = now, None
+
+    def catch_up(self, channel_id: str, news: Mapping[str, set[str] | None]) -> list[Down]:
+        """Take over what other processes committed, inside a transaction; returns what the members here have to be shown of it."""
+        downs: list[Down] = []
+        if "_members" in news:
+            self.members.catch_up(news["_members"])
+        if "_handled" in news:
+            self.handled.catch_up(news["_handled"])
+        if "_history" in news:
+            downs += self.history.catch_up(news["_history"])
+        if "_board" in news:
+            downs += self.board.catch_up(channel_id, news["_board"])
+        return downs
 
     def drawn(self, member_id: str) -> list[Down]:
         """What this member was shown last of each kind that the channel itself does not keep."""

@@ -91,7 +91,7 @@ class Content:
             self.live.clear()
             self.live.update((key, value) for key, (value, _) in self._handed.items())
             self.seen = version if news is None else news.version
-            self.noted = None
+            self.noted = None if keep_mode else self.noted
 
     def take_news(self) -> set[str] | None:
         """The keys that others have changed since this was called last; None if there is no telling which."""

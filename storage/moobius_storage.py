@@ -49,6 +49,8 @@ class MoobiusStorage:
         self._findings: list[Finding] = []
         self._states: tuple[DictState, ...] = ()
         self._locks = in_order(())
+        self._ends: list[Callable[[], None]] = []
+        """What ends the following."""
         self._is_closed = False
         self._pid = os.getpid()
         try:
@@ -125,6 +127,31 @@ class MoobiusStorage:
         """Write all values that were changed in place, in one commit. In a transaction its end does that."""
         if enclosing_of(self) is None:
             saving.save(self._states, DictState.pending)
+
+    # -- other processes ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may commit to the dicts of `system`, because these are in an engine that several can use."""
+        return any(each.database.announces for each in self._systems.values())
+
+    def follow(self, listener: Callable[[], None]) -> None:
+        """Take over what other processes commit, until `close`; `listener` is called, in any thread, when `news` may have some."""
+        ends = [each.database.follow(listener) for each in (*self._dicts.values(), *self._systems.values())]
+        self._ends += [end for end in ends if end is not None]
+
+    def news(self) -> dict[str, set[str] | None]:
+        """The dicts that others changed since this was called last, with the changed keys; None where there is no telling which.
+
+        By the last part of their domains: the dicts of `system` begin with an underscore. Does not wait for engines.
+        """
+        found = {}
+        for state in self._states:
+            state.refresh()
+            noted = state.take_news()
+            if noted is None or noted:
+                found[state.name] = noted
+        return found
 
     @property
     def report(self) -> list[Finding]:

@@ -147,6 +147,7 @@ class Overlay:
         if self.added:
             gathered += self.added.items()
         self.gathered = gathered
+        self.base = self.state.base
         self.version = self.state.engine.version
         return True
 

@@ -225,8 +225,9 @@ class RedisChannel:
     def _lose_track(self) -> None:
         self.behind = True
         if not self.followed:
-            # Nobody else looks; so the next read of each dict has to.
+            # Nobody else looks; so the next read of each dict has to. Two steps, as one could be taken for our own commit.
             for domain in self._domains.values():
+                domain.advance(())
                 domain.advance(())
 
     def _wanted_turn(self) -> int:

