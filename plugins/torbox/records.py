@@ -169,12 +169,3 @@ def first_fault(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in fault["loc"]) or "value"
     return f"{place}: {fault['msg']}"
-
-
-def as_kind(word: str) -> Kind | None:
-    """The kind that a person means, singular or plural; None if it is none of them."""
-    folded = word.strip().casefold()
-    for kind in KINDS:
-        if folded in (kind, kind.rstrip("s")):
-            return kind
-    return None
