@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
 from plugins._clock import use_clock
 from plugins._context import Context
 from plugins._cooldowns import COOLDOWNS, Cooldowns
+from plugins._errors import PluginError
 from plugins._events import MessageBody
 from plugins._parsing import parse
 from plugins._rules import check_role
@@ -46,7 +48,8 @@ async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
         # Made now, not when first used: what a bar regains counts from here on.
         for spec in ctx.plugins.bars:
             if spec.owner == "member":
-                spec.of(ctx.storage, ctx.member.id)
+                with suppress(PluginError):  # what stands in its place is for whoever uses it; it keeps nobody out
+                    spec.of(ctx.storage, ctx.member.id)
     for plugin, function in ctx.plugins.hooks(hook):
         await run_function(ctx.for_plugin(plugin), hook, function, *body)
 

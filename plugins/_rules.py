@@ -69,7 +69,7 @@ def cooldown(length: str, *, per: Scope = "member") -> Callable[[Handler], Handl
 
 
 def at_most(runs: int) -> Callable[[Handler], Handler]:
-    """Let at most `runs` runs of the command go on at a time in the whole service, its work in the background included."""
+    """Let at most `runs` runs of the command go on at a time in this process, whatever the channel, its work in the background included."""
     if runs < 1:
         raise ValueError("a command that may never run is better removed")
     return lambda function: _note(function, runs=runs)
@@ -77,7 +77,12 @@ def at_most(runs: int) -> Callable[[Handler], Handler]:
 
 def allows(rules: Rules, member: Member) -> bool:
     """Whether the member's role is enough."""
-    return rules.role is None or ROLES.index(member.role) >= ROLES.index(rules.role)
+    return rules.role is None or _rank(member.role) >= _rank(rules.role)
+
+
+def _rank(role: str) -> int:
+    """A role that is not known here is worth no more than the least."""
+    return ROLES.index(role) if role in ROLES else 0
 
 
 def check_role(command: str, rules: Rules, member: Member) -> None:
