@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -19,7 +20,7 @@ from plugins._events import Acknowledgement, UpEvent
 from plugins._gateways import Gateways
 from plugins._host import ServiceStopping
 from plugins._hosting import HostedChannel, host
-from plugins._logging import Secrets, set_up_logging
+from plugins._logging import Secrets, secrets_in, set_up_logging
 from plugins._metrics import Metrics
 from plugins._outbox import Outbox
 from plugins._queries import Queries
@@ -62,7 +63,7 @@ class ChannelService(Queries):
         self.plugins = self._settings.plugins
         self.channels = {}
         self._agents = Agents()
-        self._secrets = Secrets()
+        self._secrets = Secrets(secrets_in(self.config, os.environ))
         self._clock = clock
         self._gateways = Gateways()
         self._hosted: dict[str, HostedChannel] = {}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from plugins._config import LogConfig
 
 HIDDEN = "[secret]"
+_TELLING = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
 _SHORTEST = 6
 """Shorter strings are not hidden: they would blot out words, and are no secrets to speak of."""
 
@@ -31,6 +34,19 @@ class Secrets:
         for secret in self._known:
             text = text.replace(secret, HIDDEN)
         return text
+
+
+def secrets_in(config: Any, environment: Mapping[str, str]) -> Iterator[str]:
+    """Every string in a config whose field tells that it is one, and the variables that fields like `password_env` name."""
+    if isinstance(config, list):
+        for entry in config:
+            yield from secrets_in(entry, environment)
+    elif isinstance(config, Mapping):
+        for field, value in config.items():
+            if not isinstance(value, str):
+                yield from secrets_in(value, environment)
+            elif _TELLING.search(field):
+                yield environment.get(value, "") if field.endswith("_env") else value
 
 
 class _Formatter(logging.Formatter):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plugins._config import LogConfig
-from plugins._logging import Secrets, set_up_logging
+from plugins._logging import Secrets, secrets_in, set_up_logging
 
 KEY = "tb-4711-very-secret"
 
@@ -51,3 +51,13 @@ def test_a_secret_that_contains_another_is_hidden_whole() -> None:
 def test_words_are_not_blotted_out() -> None:
     secrets = Secrets(["", "a", "key"])
     assert secrets.hide("a key") == "a key"
+
+
+def test_secrets_of_the_configs_are_found_wherever_they_stand() -> None:
+    config = {
+        "account_config": {"email": "a@example.org", "password": "pass-of-account"},
+        "db_config": [{"settings": {"password": "pass-of-redis", "root_dir": "json_db"}}, {"settings": {"password_env": "REDIS_PASSWORD"}}],
+        "service_config": {"plugins": [{"name": "x", "config": {"apiKey": "key-of-plugin", "token": None, "tokens": ["not a field"]}}]},
+    }
+    found = set(secrets_in(config, {"REDIS_PASSWORD": "pass-of-variable"}))
+    assert found == {"pass-of-account", "pass-of-redis", "pass-of-variable", "key-of-plugin"}
