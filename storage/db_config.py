@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import logging
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,9 +20,12 @@ from storage.errors import ConfigError, Fault, StorageError
 DbConfig = Sequence[Mapping[str, Any]] | Mapping[str, Any] | str | os.PathLike[str]
 """A list of entries, one entry, or the name of a JSON file that holds either."""
 
-_SECRETS = frozenset({"password"})
+_SECRETS = frozenset({"password", "sentinel_password", "url"})
+"""Settings whose values are never shown; a URL may hold a password."""
+
 _EXAMPLE = '[{"implementation": "json", "name": "health_bars", "settings": {"root_dir": "json_db"}}]'
 _LONGEST_QUOTE = 60
+_log = logging.getLogger(__name__)
 
 
 class Entry(BaseModel):
@@ -51,11 +55,21 @@ class _RedisSettings(_Settings):
     host: str = Field("localhost", min_length=1)
     port: int = Field(6379, ge=1, le=65535)
     db: int = Field(0, ge=0)
+    url: str | None = None
+    url_env: str | None = None
     username: str | None = None
+    username_env: str | None = None
     password: str | None = None
     password_env: str | None = None
+    sentinel_password: str | None = None
+    sentinel_password_env: str | None = None
+    tls: bool | None = None
+    tls_ca_file: str | None = None
+    tls_cert_file: str | None = None
+    tls_key_file: str | None = None
     connect_timeout: float = Field(5.0, gt=0)
     timeout: float = Field(5.0, gt=0)
+    stream_length: int | None = Field(None, ge=1)
 
 
 _SETTINGS: dict[str, type[_Settings]] = {"json": _JsonSettings, "redis": _RedisSettings}
@@ -100,6 +114,8 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[Entry]:
     faults += _duplicates(file, config)
     if faults:
         raise ConfigError(faults)
+    for entry in entries:
+        _warn_of_misspelt_settings(entry)
     return entries
 
 
@@ -163,6 +179,16 @@ def _word_faults(file: str, label: str, raw: Any, taken: Collection[str]) -> Ite
             _SETTINGS[engine.name].model_validate(settings)
         except ValidationError as error:
             yield from _faults_of(error, file, label, _SETTINGS[engine.name], "settings.")
+
+
+def _warn_of_misspelt_settings(entry: Entry) -> None:
+    """Engines ignore settings that they do not know, so a misspelt one would silently leave the default in force."""
+    engine = find_engine(entry.implementation)
+    known = _SETTINGS[engine.name].model_fields if engine is not None and engine.name in _SETTINGS else {}
+    for setting in entry.settings.keys() - known.keys():
+        hint = suggestion(setting, known)
+        if hint:
+            _log.warning("%s: the setting %s is unknown and will be ignored; %s", entry.name, setting, hint)
 
 
 def _duplicates(file: str, config: Sequence[Any]) -> Iterator[Fault]:

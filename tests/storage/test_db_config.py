@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from storage.db_config import read_config
+from storage.db_config import _RedisSettings, read_config
 from storage.engines import find_engine
 from storage.errors import ConfigError, Fault
 from storage.moobius_storage import MoobiusStorage
+from storage.redis_address import SETTINGS
 
 TAKEN = frozenset({"close", "commit"})
 GOOD = {"implementation": "json", "name": "bars"}
@@ -74,6 +75,23 @@ class TestGood:
         for name in ("db_config.json", "db_config.redis.json"):
             entries = read_config(folder / name, frozenset(dir(MoobiusStorage)))
             assert [entry.name for entry in entries][:2] == ["health_bars", "mana_bars"]
+
+
+class TestSettings:
+    def test_a_misspelt_one_is_named(self, caplog: pytest.LogCaptureFixture) -> None:
+        read_config({**GOOD, "settings": {"rootdir": "db"}}, TAKEN)
+        assert 'bars: the setting rootdir is unknown and will be ignored; did you mean "root_dir"?' in caplog.text
+
+    def test_those_of_another_engine_are_not(self, caplog: pytest.LogCaptureFixture) -> None:
+        read_config({**GOOD, "implementation": "redis", "settings": {"root_dir": "db", "colour": "red"}}, TAKEN)
+        assert caplog.text == ""
+
+    def test_all_that_redis_has_a_use_for_are_known(self, caplog: pytest.LogCaptureFixture) -> None:
+        settings = dict.fromkeys(SETTINGS)
+        settings.update(timeout=2.5, connect_timeout=1)
+        read_config({**GOOD, "implementation": "redis", "settings": {**settings, "host": "db", "port": 1, "db": 0}}, TAKEN)
+        assert caplog.text == ""
+        assert settings.keys() <= _RedisSettings.model_fields.keys()
 
 
 class TestFaults:
@@ -159,11 +177,11 @@ class TestFaults:
         assert "expected a list" in only_fault(config).problem
 
     def test_a_password_is_not_shown(self) -> None:
-        config = {"implementation": "redis", "name": "bars", "settings": {"password": 1234567, "port": 0}}
+        config = {"implementation": "redis", "name": "bars", "settings": {"password": 1234567, "port": 0, "url": ["redis://:1234567@db"]}}
         with pytest.raises(ConfigError) as caught:
             read_config(config, TAKEN)
         assert "1234567" not in str(caught.value)
-        assert [fault.field for fault in caught.value.faults] == ["settings.port", "settings.password"]
+        assert [fault.field for fault in caught.value.faults] == ["settings.port", "settings.url", "settings.password"]
 
     def test_long_and_strange_values_are_quoted_short(self) -> None:
         assert len(str(only_fault({**GOOD, "load": ["x" * 10_000]}))) < 300
