@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plugins._errors import PluginError
+from plugins._migrate import add_migrate
 from plugins._scaffold import add_new_plugin
 from plugins.web.tokens import add_token_commands
 from storage.errors import ConfigError, StorageError
@@ -58,6 +59,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
 
     add_new_plugin(app)
     add_token_commands(app)
+    add_migrate(app)
     return app
 
 

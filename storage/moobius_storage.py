@@ -190,7 +190,7 @@ class MoobiusStorage:
             self._beside = entry
 
     def _make(self, entry: Entry, name: str, *, load: bool, clear: bool) -> CachedDict:
-        domain = f"service_{_escaped(self.service_id)}.channel_{_escaped(self.channel_id)}.{name}"
+        domain = domain_of(self.service_id, self.channel_id, name)
         database = engine_class(entry.implementation)(domain, **entry.settings)
         try:
             return self._adopt(database, Path(entry.settings.get("root_dir") or DEFAULT_ROOT), load=load, clear=clear)
@@ -246,6 +246,11 @@ class MoobiusStorage:
             self._end(saving.close_at_exit)
         except (StorageError, OSError):
             _log.exception("%r could not be closed well at the end of the program", self)
+
+
+def domain_of(service_id: str, channel_id: str, name: str) -> str:
+    """The domain of one dict of a channel."""
+    return f"service_{_escaped(service_id)}.channel_{_escaped(channel_id)}.{name}"
 
 
 def _escaped(part: str) -> str:
