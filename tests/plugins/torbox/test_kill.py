@@ -84,3 +84,17 @@ def test_a_generation_is_there_whole_or_not_at_all(after: int) -> None:
     assert {record["generation"] for record in records} == {generation.number}
     first = (1, 31)[generation.number % 2]
     assert sorted(record["item_id"] for record in records) == list(range(first, first + 60))
+
+
+def test_a_database_that_another_process_has_open_is_refused_with_its_number() -> None:
+    process = subprocess.Popen([sys.executable, "-c", INSERTS], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert getDatabase("torrents") is None
+    success, message = insertData({"number": -1}, "torrents")
+    assert not success
+    assert str(process.pid) in message
+    process.kill()
+    process.wait(30)
+    process.stdout.close()
+    assert insertData({"number": -1}, "torrents")[0]
