@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from plugins._background import Background, run_in_background
 from plugins._desk import Question
 from plugins._errors import CommandError, PluginError
-from plugins._events import Button, CanvasItem, UpEvent
+from plugins._events import Button, CanvasItem, MenuItem, StyleItem, UpEvent
 from plugins._messages import Message, compose
 from plugins._people import Channel, Member
 from plugins._progress import Progress
@@ -103,6 +103,14 @@ class Context:
         """Show `items` above the composer, in place of what was there."""
         self._turn.outbox.update("buttons", list(items), _ids(to))
 
+    def menu(self, items: Sequence[MenuItem], to: Iterable[Member] | None = None) -> None:
+        """Offer `items` in the menu of messages, in place of those that were offered before."""
+        self._turn.outbox.update("menu", list(items), _ids(to))
+
+    def style(self, items: Sequence[StyleItem], to: Iterable[Member] | None = None) -> None:
+        """Show, hide or highlight widgets of the page."""
+        self._turn.outbox.update("style", list(items), _ids(to))
+
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; its steps leave at once, its end is a reply like any other."""
         progress = Progress(
@@ -149,9 +157,11 @@ class Context:
         """
         if self.plugin is None:
             raise PluginError("only plugins schedule")
+        if getattr(self.plugin.module, function.__name__, None) is not function:
+            raise PluginError(f"{function.__qualname__} would not be found after a restart; schedule a function that is in the plugin's module")
         due = moment(when, self.clock())
         self.after_commit(self._turn.service.wake_timers)
-        return Schedule(self.storage.system(SCHEDULES)).add(due, self.plugin.name, function, arguments, self._member_id)
+        return Schedule(self.storage.system(SCHEDULES)).add(due, self.plugin.name, function.__name__, arguments, self._member_id)
 
     def cancel(self, key: str) -> bool:
         """Forget what `schedule` returned this key for; False if it has run already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ HOOKS = (
     "on_refresh",
 )
 """Names of module-level functions that the machinery calls."""
+_TAKES_ONE = frozenset({"on_channel_init"})
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
         module=module,
         config=config,
         commands=commands_of(entry.name, _functions(module), config),
-        hooks=MappingProxyType({name: getattr(module, name) for name in HOOKS if callable(getattr(module, name, None))}),
+        hooks=_hooks(module),
         bars=_bars(module, config),
         timers=timers_of(entry.name, _functions(module)),
         values=_values(module),
@@ -161,6 +163,17 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
 
 def _functions(module: ModuleType) -> list[Callable[..., Any]]:
     return [value for value in vars(module).values() if callable(value)]
+
+
+def _hooks(module: ModuleType) -> Mapping[str, Callable[..., Any]]:
+    found = {name: getattr(module, name) for name in HOOKS if callable(getattr(module, name, None))}
+    for name, hook in found.items():
+        given = ("ctx",) if name in _TAKES_ONE else ("service", "config") if name in {"on_start", "on_stop"} else ("ctx", "event")
+        try:
+            inspect.signature(hook).bind(*given)
+        except TypeError as error:
+            raise PluginError(f"{name} is called with ({', '.join(given)}), which it does not take: {error}") from error
+    return MappingProxyType(found)
 
 
 def _config(module: ModuleType, entry: PluginEntry, file: str) -> Any:

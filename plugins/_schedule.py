@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from plugins._durations import parse_duration
-from plugins._errors import PluginError
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _MARK = "__mooring_every__"
@@ -80,13 +79,10 @@ class Schedule:
     def __init__(self, kept: MutableMapping[str, Any]) -> None:
         self._kept = kept
 
-    def add(self, due: float, plugin: str, function: Callable[..., Any], arguments: tuple[Any, ...], member_id: str) -> str:
+    def add(self, due: float, plugin: str, function: str, arguments: tuple[Any, ...], member_id: str) -> str:
         """Note a call for later and return the key by which it can be cancelled."""
-        name = function.__name__
-        if "." in function.__qualname__ or name == "<lambda>":
-            raise PluginError(f"{function.__qualname__} would not be found after a restart; schedule a function at the top of the module")
         key = secrets.token_hex(8)
-        self._kept[key] = {"due": due, "plugin": plugin, "function": name, "arguments": list(arguments), "member": member_id}
+        self._kept[key] = {"due": due, "plugin": plugin, "function": function, "arguments": list(arguments), "member": member_id}
         return key
 
     def cancel(self, key: str) -> bool:

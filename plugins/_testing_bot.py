@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plugins._events import TEXT, Acknowledgement, ButtonClick, ClickArgument, Down, MessageBody, MessageContent, SimpleAction, UpBody, UpEvent
+from plugins._events import (
+    TEXT,
+    Acknowledgement,
+    ButtonClick,
+    ClickArgument,
+    Down,
+    MenuItemClick,
+    MessageBody,
+    MessageContent,
+    SimpleAction,
+    UpBody,
+    UpEvent,
+)
 from plugins._testing_engines import Engine
 from plugins._testing_life import Life
 
@@ -64,6 +76,12 @@ class Bot(Life):
         channel_id = self._here(name, channel)
         entered = [ClickArgument(label, value) for label, value in arguments.items()]
         return self._answer(UpEvent("button_click", self._next_id(), channel_id, name, ButtonClick(button_id, channel_id, name, entered)))
+
+    def pick(self, name: str, menu_item_id: str, text: str, channel: str | None = None) -> str:
+        """Let a member use a menu item on a message with this text."""
+        channel_id = self._here(name, channel)
+        click = MenuItemClick(menu_item_id, TEXT, MessageContent(text=text), channel_id, name)
+        return self._answer(UpEvent("menu_item_click", self._next_id(), channel_id, name, click))
 
     def join(self, name: str, channel: str | None = None, *, role: str | None = None) -> str:
         """Let somebody join, as a member or with a role; also brings back who had left."""

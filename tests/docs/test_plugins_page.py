@@ -69,6 +69,11 @@ def play(bot: Bot, chat: list[str]) -> None:
         said: list[str] = []
         if spoken := re.fullmatch(r"(\w+): (.*)", line):
             said = bot.say(*spoken.groups()).splitlines()
+        elif clicked := re.fullmatch(r"\((\w+) clicks (\w+), (\w+): (.*)\)", line):
+            name, button, label, value = clicked.groups()
+            said = bot.click(name, button, **{label: value}).splitlines()
+        elif picked := re.fullmatch(r"\((\w+) picks (\w+), on: (.*)\)", line):
+            said = bot.pick(*picked.groups()).splitlines()
         elif line == "(restart)":
             bot.restart()
         else:
@@ -76,7 +81,7 @@ def play(bot: Bot, chat: list[str]) -> None:
             bot.advance(match[1]) if (match := re.fullmatch(r"\((\w+) later\)", line)) else bot.settle()
             said = [f"> {text}" for text in bot.heard("ann")[before:]]
         expected = []
-        while not re.fullmatch(r"(ann|bob|cleo): /?.*|\(.*\)", line := next(lines)):
+        while not re.fullmatch(r"(ann|bob|cleo): .*|\(.*\)", line := next(lines)):
             expected.append(line)
         assert said == expected
 
@@ -96,6 +101,11 @@ def test_the_tests_of_the_page_pass(pytester: pytest.Pytester, monkeypatch: pyte
 def test_every_public_name_stands_on_the_page() -> None:
     missing = [name for name in plugins.__all__ if f"`{name}`" not in TEXT]
     assert missing == []
+
+
+@pytest.mark.parametrize("name", plugins.__all__)
+def test_every_public_name_has_an_example_that_is_played(name: str) -> None:
+    assert any(re.search(rf"\b{name}\b", example.source) for example in PLAYED)
 
 
 def test_every_public_name_is_documented() -> None:

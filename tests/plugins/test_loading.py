@@ -59,6 +59,7 @@ def test_a_package_in_a_folder_is_a_plugin(make_bot: MakeBot, tmp_path: Path) ->
         ("def f(:", "its code failed while it was imported: SyntaxError"),
         (GREETER + "\n@command('greet')\nasync def again(ctx: Context) -> None: ...", "/greet is a command of plugin broken already"),
         (GREETER + "\n@command\nasync def odd(ctx: Context, *, key: str) -> None: ...", "/odd: argument key: a line has no keywords"),
+        ("async def on_join(ctx): ...", "on_join is called with (ctx, event), which it does not take"),
         ("BARS = ['health']", "BARS holds 'health', which is no BarSpec"),
         ("raise RuntimeError('no')", "RuntimeError: no"),
     ],
