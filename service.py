@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from plugins import _events as types
 from plugins._agents import Agents
 from plugins._cli import build_app
 from plugins._clock import Clock
@@ -33,6 +34,9 @@ from plugins._tasks import Tasks
 from plugins._timers import Timers
 from plugins._turn import Turn, current_turn
 from plugins._watchdog import Watchdog
+from storage import MoobiusStorage
+
+__all__ = ["ChannelService", "Moobius", "MoobiusStorage", "main", "types"]
 
 log = logging.getLogger("service")
 T = TypeVar("T")
@@ -237,6 +241,10 @@ class ChannelService(Queries):
 
     def _shows_bars(self, changed: frozenset[str]) -> bool:
         return any(spec.dict in changed for spec in self.plugins.bars)
+
+
+Moobius = ChannelService
+"""The name that a bot written for the Moobius SDK imports, beside `MoobiusStorage` and `types`."""
 
 
 async def _fill(turn: Turn, act: Callable[[Outbox], object]) -> None:

@@ -23,9 +23,7 @@ from plugins import (
     SimpleAction,
     StyleItem,
 )
-from plugins import _events as types
-from service import ChannelService as Moobius
-from storage import MoobiusStorage
+from service import Moobius, MoobiusStorage, types
 
 
 class QuizBot(Moobius):
