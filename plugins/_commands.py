@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from plugins._arguments import Argument, arguments_of
 from plugins._errors import CommandError, PluginError
 from plugins._rules import Rules, rules_of
-from plugins._text import clip, fold, suggestion
+from plugins._text import clip, fold, nearest
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _MARK = "__mooring_command__"
@@ -196,7 +196,10 @@ class CommandTable:
             return f"/{words[0]} needs one of {', '.join(entry.name.split(' ', 1)[1] for entry in group)}. Example: {group[0].example}"
         typed = " ".join(words) if group else words[0]
         names = [entry.name for entry in group] if group else self.names()
-        return f"There is no command /{clip(typed)}.{suggestion(typed, names, '/')} Type /help for all commands."
+        match = nearest(typed, names)
+        meant = self._by_words.get(tuple(match.split())) if match else None
+        example = f" Did you mean /{match}? Example: {meant.example}" if meant else " Type /help for all commands."
+        return f"There is no command /{clip(typed)}.{example}"
 
     def describe(self) -> list[dict[str, Any]]:
         """All commands in JSON-ready form, sorted by name."""

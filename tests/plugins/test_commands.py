@@ -62,10 +62,12 @@ def test_other_lines_find_nothing(line: str) -> None:
 
 
 def test_an_unknown_command_is_told_with_the_nearest() -> None:
-    with pytest.raises(CommandError, match=r"^There is no command /hti\. Did you mean /hit\? Type /help for all commands\.$"):
+    with pytest.raises(CommandError, match=r"^There is no command /hti\. Did you mean /hit\? Example: /hit @ann 20$"):
         TABLE.resolve("/hti @ann 20")
     with pytest.raises(CommandError, match="A command is missing"):
         TABLE.resolve("/ ")
+    with pytest.raises(CommandError, match=r"^There is no command /qqqq\. Type /help for all commands\.$"):
+        TABLE.resolve("/qqqq")
 
 
 def test_a_group_names_its_subcommands() -> None:

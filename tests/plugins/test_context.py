@@ -209,4 +209,4 @@ def test_help_explains_and_lists(bot: Bot) -> None:
         "Example: /hit @ann 20",
     ]
     assert bot.say("ann", "/help boss hit").startswith("/boss hit [amount]")
-    assert bot.say("ann", "/help hti") == "There is no command /hti. Did you mean /hit? Type /help for all commands."
+    assert bot.say("ann", "/help hti") == "There is no command /hti. Did you mean /hit? Example: /hit @ann 20"

@@ -29,7 +29,7 @@ async def test_two_people_meet_hit_and_see_the_bars_move(tmp_path: Path, chromiu
             assert await one.bar("bob", "Health") == ("100", "100/100")
             assert one.complaints == []
         await bob.say("/hot @ann")
-        await bob.sees("There is no command /hot. Did you mean /hit? Type /help for all commands.")
+        await bob.sees("There is no command /hot. Did you mean /hit? Example: /hit @ann 20")
         await expect(ann.log.get_by_text("There is no command")).to_have_count(0)
 
 
