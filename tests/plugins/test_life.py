@@ -16,7 +16,7 @@ from storage import StoreLocked
 from storage.errors import ConfigError
 from tests.service_for_tests import Recorder, json_dicts, running
 
-FAILING = '''
+FAILING = """
 from plugins import PluginError
 
 calls = []
@@ -27,7 +27,7 @@ async def on_start(service, config):
 
 def on_stop(service, config):
     calls.append("stop")
-'''
+"""
 
 JOIN = UpEvent("join", "1", "tavern", "ann", SimpleAction("join", "tavern", "ann", {"name": "ann"}))
 
