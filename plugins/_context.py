@@ -65,7 +65,7 @@ class Context:
         """Who acts. Raises CommandError when nobody does, as in a timer, or when the sender has not joined."""
         member = self.channel.get(self._member_id)
         if member is None:
-            raise CommandError("Join the channel first.")
+            raise CommandError("Join the channel first." if self.event else "Whoever this was for has left the channel.")
         return member
 
     @property

@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from plugins._errors import CommandError
+from plugins._host import ServiceError
 from plugins._routing import run_function
 from plugins._schedule import SCHEDULES, Entry, Schedule
-from storage.errors import StorageError
+from storage.errors import CommitFailed, StorageError
 
 if TYPE_CHECKING:
     from plugins._context import Context
@@ -50,8 +51,8 @@ class Timers:
                     begun = True
                 await self.run_due()
                 next_due = self.next_due()
-            except StorageError as error:
-                logger.warning("the schedules cannot be looked at now, and will be again: %s", error)
+            except (StorageError, ServiceError) as error:
+                logger.warning("the schedules are looked at again later: %s", error)
             wait = _LONGEST_SLEEP if next_due is None else min(_LONGEST_SLEEP, max(0.0, next_due - self._clock()))
             try:
                 await asyncio.wait_for(self._woken.wait(), wait)
@@ -77,9 +78,15 @@ class Timers:
         return min((due for due in found if due is not None), default=None)
 
     async def run_due(self) -> None:
-        """Run all that is due now in all channels, which do not wait for each other."""
+        """Run all that is due now in all channels, which do not wait for each other.
+
+        Raises CommitFailed or ServiceError if a channel could not take it; what was due there stays due.
+        """
         async with self._running:
-            await asyncio.gather(*(self._run_channel(channel_id) for channel_id in self._service.channel_ids()))
+            work = (self._run_channel(channel_id) for channel_id in self._service.channel_ids())
+            for outcome in await asyncio.gather(*work, return_exceptions=True):
+                if outcome is not None:
+                    raise outcome
 
     def _schedule(self, channel_id: str) -> Schedule:
         return Schedule(self._service.channels[channel_id].system(SCHEDULES))
@@ -88,29 +95,35 @@ class Timers:
         for entry in self._schedule(channel_id).due(self._clock()):
             try:
                 await self._service.in_channel(channel_id, partial(self._run_entry, entry), name=entry.key)
+            except (CommitFailed, ServiceError):
+                raise  # no fault of the plugin: it stays due
             except Exception as error:  # noqa: BLE001 - whatever the plugin raises, it shall not come due again at once
                 await self._give_up(channel_id, entry, error)
 
     async def _run_entry(self, entry: Entry, ctx: Context) -> None:
         # Looked up again inside the transaction: it may have been cancelled, or run by another process.
-        if Schedule(ctx.storage.system(SCHEDULES)).take(entry.key, self._clock()) is None:
+        schedule = Schedule(ctx.storage.system(SCHEDULES))
+        if schedule.take(entry.key, self._clock()) is None:
             return
         plugin = self._plugins().loaded.get(entry.plugin)
         function = getattr(plugin.module, entry.function, None) if plugin else None
         if plugin is None or not callable(function):
+            schedule.cancel(entry.key)
             logger.warning("%s.%s was due in channel %s, but there is no such function any more", entry.plugin, entry.function, ctx.channel.id)
             return
         await run_function(ctx.for_plugin(plugin, member_id=entry.member_id), entry.function, function, *entry.arguments)
 
     async def _give_up(self, channel_id: str, entry: Entry, error: Exception) -> None:
-        """What raised is undone, and is not tried again; members are told only what is meant for them."""
-        if not isinstance(error, CommandError):
+        """What raised is undone, and is not tried again; the member in whose name it ran is told what is meant for members."""
+        if isinstance(error, CommandError):
+            logger.info("%s.%s was not done in channel %s: %s", entry.plugin, entry.function, channel_id, error)
+        else:
             logger.error("%s.%s failed in channel %s", entry.plugin, entry.function, channel_id, exc_info=error)
 
         async def note(ctx: Context) -> None:
             Schedule(ctx.storage.system(SCHEDULES)).take(entry.key, self._clock())
-            if isinstance(error, CommandError):
-                ctx.reply(str(error))
+            if isinstance(error, CommandError) and ctx.channel.get(entry.member_id) is not None:
+                ctx.for_plugin(None, member_id=entry.member_id).refuse(str(error))
 
         try:
             await self._service.in_channel(channel_id, note, name=entry.key)

@@ -69,3 +69,13 @@ def test_a_commit_that_fails_leaves_nothing_of_cooldowns_and_schedules(bot: Bot)
     bot.advance("30s")
     assert "Thanks." not in bot.heard("ann")
     assert bot.again() == "paid 1"
+
+
+def test_what_is_due_stays_due_while_storage_is_away(bot: Bot) -> None:
+    bot.say("ann", "/pay")
+    let_fail(bot, [CommitFailed("the disk is full")])
+    with pytest.raises(CommitFailed):
+        bot.advance("30s")
+    assert "Thanks." not in bot.heard("ann")
+    bot.advance("30s")
+    assert bot.heard("ann").count("Thanks.") == 1

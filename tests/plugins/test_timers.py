@@ -124,6 +124,22 @@ def test_what_fails_is_undone_told_and_not_tried_again(bot: Bot, caplog: pytest.
     assert [record.getMessage() for record in caplog.records if record.name == "plugins._timers"] == ["notes.ring failed in channel room"]
 
 
+def test_who_has_left_is_not_reminded(bot: Bot) -> None:
+    bot.say("ann", "/remind 5m tea")
+    bot.leave("ann")
+    before = bot.heard("bob")
+    bot.advance("6m")
+    assert bot.heard("bob") == before
+    assert rung(bot) == []
+
+
+def test_a_refusal_is_told_to_nobody_else(bot: Bot) -> None:
+    bot.say("ann", "/remind 1m refuse")
+    bot.advance("2m")
+    assert "Not today." in bot.heard("ann")
+    assert "Not today." not in bot.heard("bob")
+
+
 def test_only_what_a_restart_could_find_is_scheduled(bot: Bot) -> None:
     assert "Something went wrong here" in bot.say("ann", "/wrong")
 
@@ -131,11 +147,13 @@ def test_only_what_a_restart_could_find_is_scheduled(bot: Bot) -> None:
 def test_a_schedule_of_a_plugin_that_is_gone_does_no_harm(make_bot: MakeBot, source: str, caplog: pytest.LogCaptureFixture) -> None:
     bot = make_bot(source, dicts=["notes"])
     bot.say("ann", "/remind 1m tea")
-    Path(source).write_text(SOURCE.replace("ring", "sing"))
+    Path(source).write_text(SOURCE.replace("ring", "sing").replace("tick", "tock"))
     bot.join("mo", role="moderator")
     bot.say("mo", "/plugins reload notes")
     bot.settle()
-    bot.advance("2m")
+    bot.advance("2h")
+    gone = [message for message in caplog.messages if "there is no such function any more" in message]
+    assert len(gone) == 2
     assert "notes.ring was due in channel room, but there is no such function any more" in caplog.messages
     assert rung(bot) == []
 
