@@ -141,9 +141,8 @@ async def test_the_members_see_what_one_process_would_have_shown(tmp_path: Path)
         logs = await fleet.end()
     server.terminate()
     commands = sum(len(member.sent) for member in members)
-    print(
-        f"{commands} commands, {troubles}, {proxy.cuts} answers lost, {fleet.killed} processes killed, {sum(member.comings for member in members)} connections"
-    )
+    comings = sum(member.comings for member in members)
+    print(f"{commands} commands, {troubles}, {proxy.cuts} answers lost, {fleet.killed} processes killed, {comings} connections")
     for channel in channels:
         check([member for member in members if member.channel == channel])
     assert not [line for log in logs for line in log.splitlines() if "Traceback" in line], logs
