@@ -10,6 +10,7 @@ import importlib
 import json
 import sqlite3
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -113,4 +114,9 @@ async def by_hand(folder: Path) -> None:
 
 if __name__ == "__main__":
     name, count, where = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-    asyncio.run({"echo": echo, "mooring": lambda: mooring(count, where), "by hand": lambda: by_hand(where)}[name]())
+    servers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+        "echo": echo,
+        "mooring": lambda: mooring(count, where),
+        "by hand": lambda: by_hand(where),
+    }
+    asyncio.run(servers[name]())

@@ -95,6 +95,9 @@ class Service(Protocol):
     def members(self, channel_id: str) -> Mapping[str, Character]:
         """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
 
+    def agent(self, character_id: str) -> Character | None:
+        """The character with this id that no person plays, None if it is none."""
+
     def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
         """Numbered downs that this member may see, oldest first: those after `after`, or the last `limit` before `before`."""
 

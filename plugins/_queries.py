@@ -72,6 +72,10 @@ class Queries(Hooks):
             return Members(self.channels[channel_id].system("members"))
         return self._channel(channel_id).state.members
 
+    def agent(self, character_id: str) -> Character | None:
+        """The character with this id that no person plays, None if it is none."""
+        return self._agents.get(character_id)
+
     def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
         """Numbered downs that this member may see, oldest first: all after `after`, or the last `limit` before `before`."""
         return self._channel(channel_id).state.history.find(member_id, after=after, before=before, limit=limit)

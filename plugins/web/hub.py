@@ -200,8 +200,7 @@ class Hub:
         return self._history(asked.channel_id, "older", page[-asked.limit :], len(page) > asked.limit, request_id)
 
     def _history(self, channel_id: str, mode: Any, downs: Sequence[Down], more: bool, request_id: str) -> bytes:
-        index = self._index(channel_id)
-        messages = [frames.to_message(down, index.name_of(down.body.sender)) for down in downs]
+        messages = [frames.to_message(down, self._sender_name(channel_id, down)) for down in downs]
         return frames.encode("history", History(channel_id, mode, messages, more, self.service.last_number(channel_id)), request_id)
 
     # --- down -----------------------------------------------------------------------------------------------------
@@ -228,7 +227,10 @@ class Hub:
         self._send_to_all((session.wire for session in _recipients(self._watching[channel_id], down)), frame)
 
     def _sender_name(self, channel_id: str, down: Down) -> str:
-        return self._index(channel_id).name_of(down.body.sender) if isinstance(down.body, MessageBody) else ""
+        if not isinstance(down.body, MessageBody) or not down.body.sender:
+            return ""
+        agent = self.service.agent(down.body.sender)
+        return agent.name if agent else self._index(channel_id).name_of(down.body.sender)
 
     # --- counting -------------------------------------------------------------------------------------------------
 
@@ -245,6 +247,9 @@ class Hub:
     def _readings(self) -> Iterable[Reading]:
         channel_ids = list(self._watching)
         yield "mooring_connections", "Open connections.", [({}, len(self._sessions))]
+        waiting = [session.wire.waiting() for session in self._sessions]
+        yield "mooring_send_buffer_bytes", "Bytes that wait for slow readers, all together.", [({}, sum(waiting))]
+        yield "mooring_send_buffer_largest_bytes", "Bytes that wait for the slowest reader.", [({}, max(waiting, default=0))]
         yield "mooring_members", "Members of a channel.", [({"channel": each}, len(self.service.members(each))) for each in channel_ids]
         yield "mooring_members_online", "Members who are connected.", [({"channel": each}, len(self._watching[each])) for each in channel_ids]
         yield (

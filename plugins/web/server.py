@@ -73,7 +73,6 @@ class SocketWire(Wire):
         transport.write(wire_bytes)
 
     def waiting(self) -> int:
-        """Bytes that the client has not taken."""
         return int(self._connection.transport.get_write_buffer_size())
 
     def close(self, code: int, reason: str) -> None:

@@ -30,6 +30,9 @@ class Wire(Protocol):
 
     def close(self, code: int, reason: str) -> None: ...
 
+    def waiting(self) -> int:
+        """Bytes that the client has not taken."""
+
 
 class Session:
     """One connection. The hub knows it from the first frame to `gone`."""

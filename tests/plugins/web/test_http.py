@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import ssl
 import stat
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -119,6 +122,23 @@ async def test_probes_say_what_is_wrong(tmp_path: Path) -> None:
         page = (await place.get("/metrics")).text
         assert "zebedee" not in page
         assert zebedee.welcome["member_id"] not in page
+
+
+async def test_tls_with_a_certificate(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl, which makes the certificate for this test, is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    trust = ssl.create_default_context(cafile=certificate)
+    async with gateway(tmp_path, web={"certfile": str(certificate), "keyfile": str(key)}) as place:
+        assert place.address.startswith("https://127.0.0.1:")
+        async with httpx.AsyncClient(trust_env=False, verify=trust) as http:
+            assert (await http.get(place.address)).status_code == 200
+        async with place.member("ann", ssl=trust, origin=place.address.rstrip("/")) as ann:
+            assert (await ann.say("quietly"))["body"]["ok"]
 
 
 async def test_the_signing_key_is_for_its_owner_only(tmp_path: Path) -> None:

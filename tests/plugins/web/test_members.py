@@ -122,6 +122,16 @@ async def test_progress_goes_out_at_once_and_stays_as_one_message(tmp_path: Path
         assert [body["number"] > 0 for body in shown] == [False, False, False, False, True]
 
 
+async def test_an_agent_speaks_under_its_name(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place, place.member("ann") as ann:
+        innkeeper = await place.service.create_agent("Innkeeper")
+        await place.service.send_message("Last orders!", "tavern", sender=innkeeper)
+        assert (await ann.until("Last orders!"))["body"]["sender_name"] == "Innkeeper"
+        async with place.returning(ann.welcome["token"]) as back:
+            history = next(frame["body"] for frame in back.frames if frame["type"] == "history")
+            assert history["messages"][-1]["sender_name"] == "Innkeeper"
+
+
 async def test_presence_follows_the_last_connection(tmp_path: Path) -> None:
     async def online(watcher: Client, name: str) -> bool:
         while True:
