@@ -23,7 +23,7 @@ from plugins.torbox.errors import ImplausibleAnswer, TorBoxError
 from plugins.torbox.importing import kind_of_file, read_list
 from plugins.torbox.records import KINDS, Kind
 from plugins.torbox.redaction import KeyMissing, SecretFound
-from plugins.torbox.way_back import clear_with_copy, newest_copy, restore
+from plugins.torbox.way_back import clear_with_copy, keep_copy, newest_copy, restore
 from plugins.torbox.wording import age_text
 from storage.errors import StorageError
 
@@ -66,8 +66,10 @@ async def torbox_import(ctx: Context, file: Annotated[str, Field(description="it
 
     async def work(background: Background) -> None:
         progress = background.progress(f"Importing {chosen}", len(items))
+        copy = await _told(asyncio.to_thread(keep_copy, account.pool, chosen))
         refreshed = await _told(account.store(chosen, items, _watcher(progress), merge=True))
-        progress.finish(f"Imported {chosen}: {refreshed}")
+        hint = f" (/torbox restore {chosen} brings back what there was)" if copy and (refreshed.added or refreshed.changed) else ""
+        progress.finish(f"Imported {chosen}: {refreshed}{hint}")
 
     ctx.background(work)
 
@@ -117,11 +119,11 @@ async def torbox_clear(ctx: Context, kind: Kind) -> None:
 @requires("moderator")
 @command("torbox restore", example="/torbox restore torrents")
 async def torbox_restore(ctx: Context, kind: Kind) -> None:
-    """Bring back what /torbox clear removed last."""
+    """Bring back what there was before the last /torbox clear or /torbox import."""
     account: Account = ctx.config.account
     copy = await asyncio.to_thread(newest_copy, account.pool, kind)
     if copy is None:
-        raise CommandError(f"There is no copy of {kind}; /torbox clear makes one.")
+        raise CommandError(f"There is no copy of {kind}; /torbox clear and /torbox import make one.")
     count = await asyncio.to_thread(read, account, kind, len)
     if count:
         ctx.confirm(f"This replaces the {count} records of {kind} that are there now.")

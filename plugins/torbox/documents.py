@@ -5,7 +5,6 @@ A document in memory is never changed, only replaced; so a list of them is a con
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from math import isfinite
@@ -14,6 +13,9 @@ from typing import Any
 import msgspec
 
 Document = dict[str, Any]
+
+DEEPEST = 200
+"""Levels of a document. Far from where Python gives up, so that whatever could be stored can be read and compared anywhere."""
 
 _PLAIN = frozenset({str, int, bool, type(None)})
 _PLAIN_OR_FLOAT = _PLAIN | {float}
@@ -36,8 +38,14 @@ def encode_document(document: Mapping[str, Any]) -> tuple[Document, bytes]:
             return dict(document), _encode_fast(document)
         except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError):
             pass  # a lone surrogate, or an integer beyond 64 bits: the standard library knows both
-    text = _stock_encoder.encode(dict(document))
-    return json.loads(text), text.encode("ascii")
+    try:
+        text = _stock_encoder.encode(dict(document))
+        kept = json.loads(text)
+        if not _is_shallow(kept):
+            raise RecursionError
+    except RecursionError:
+        raise ValueError(f"the document is nested deeper than {DEEPEST} levels") from None
+    return kept, text.encode("ascii")
 
 
 def stock_text(document: Document) -> str:
@@ -74,7 +82,28 @@ def holds_mutable(document: Document) -> bool:
 
 def private_copy(document: Document) -> Document:
     """A copy that its receiver may change at any depth."""
-    return copy.deepcopy(document) if holds_mutable(document) else document.copy()
+    if not holds_mutable(document):
+        return document.copy()
+    copied: Document = _copied(document)
+    return copied
+
+
+def _copied(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _copied(each) for key, each in value.items()}
+    if type(value) is list:
+        return [_copied(each) for each in value]
+    return value
+
+
+def _is_shallow(document: Document) -> bool:
+    """Level by level, because what is to be found out is whether functions may call themselves for each."""
+    level: list[Any] = [document]
+    for _ in range(DEEPEST):
+        level = [each for value in level for each in (value.values() if type(value) is dict else value) if type(each) in _MUTABLE]
+        if not level:
+            return True
+    return False
 
 
 def same_value(one: Any, other: Any) -> bool:

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from PTN import parse
 
+UNTITLED = "Untitled"
+
 Numbers = int | list[int] | None
 
 _UNFIT_FOR_FILE_NAMES = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
@@ -38,7 +40,7 @@ def read_release_name(file_name: str, folder_name: str) -> ReleaseName:
     own = _parse(file_name)
     title = _clean_title(own.get("title"))
     outer = {} if title and ("year" in own or "episode" in own) else _parse(folder_name)
-    title = title or _clean_title(outer.get("title")) or _clean_title(PurePosixPath(file_name).stem) or file_name
+    title = title or _clean_title(outer.get("title")) or _clean_title(PurePosixPath(file_name).stem) or UNTITLED
     year = _whole(own.get("year", outer.get("year")))
     season, episode = _numbers(own.get("season", outer.get("season"))), _numbers(own.get("episode"))
     if season is None and episode is not None:
@@ -50,7 +52,7 @@ def read_release_name(file_name: str, folder_name: str) -> ReleaseName:
         season=season,
         episode=episode,
         media_type="series" if series else "movie",
-        file_name=_tidy_file_name(title, year, season, episode, PurePosixPath(file_name).suffix.lower()),
+        file_name=_tidy_file_name(title, year, season, episode, _UNFIT_FOR_FILE_NAMES.sub("", PurePosixPath(file_name).suffix.lower())),
         folder_name=_with_year(title, year),
     )
 
@@ -90,7 +92,8 @@ def _parse(name: str) -> dict[str, Any]:
 def _clean_title(title: object) -> str:
     if not isinstance(title, str):
         return ""
-    return _SPACES.sub(" ", _UNFIT_FOR_FILE_NAMES.sub(" ", title)).strip()
+    clean = _SPACES.sub(" ", _UNFIT_FOR_FILE_NAMES.sub(" ", title)).strip()
+    return "" if set(clean) <= {"."} else clean
 
 
 def _whole(value: object) -> int | None:

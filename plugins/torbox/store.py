@@ -31,6 +31,7 @@ from storage.ownership import Ownership
 from storage.replay import Replay
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
+DURABILITIES = ("commit", "always", "never")
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ class RecordStore:
         files: Files | None = None,
     ) -> None:
         """Opens the database. Raises StoreLocked if another process, or another object of this one, has it open, and OSError."""
+        if durability not in DURABILITIES:
+            raise ValueError(f"durability is one of {', '.join(DURABILITIES)}, and {durability!r} is none of them")
         self.path = path
         self.findings: list[Finding] = []
         self.writing = threading.RLock()

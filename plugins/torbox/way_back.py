@@ -1,4 +1,4 @@
-"""Clearing a list leaves a copy, and the newest copy can be brought back."""
+"""Whatever takes records away leaves a copy, and the newest copy can be brought back."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from pathlib import Path
 from plugins.torbox.documents import encode_document
 from plugins.torbox.pool import Pool
 from plugins.torbox.records import Kind
-from plugins.torbox.stock_file import read_file, write_file
+from plugins.torbox.stock_file import read_file
 from plugins.torbox.table import JournalDB
 from plugins.torbox.table_state import Change, Drop, Empty, Put, document_id
 from storage.files import Files
 
 CLEARED = "cleared"
 _KEPT_COPIES = 5
+
+
+def keep_copy(pool: Pool, kind: Kind) -> Path | None:
+    """A copy of what there is; None if there is nothing."""
+    return pool.use(kind, lambda database: _copy(pool, kind, database) if len(database) else None)
 
 
 def clear_with_copy(pool: Pool, kind: Kind) -> tuple[int, Path | None]:
@@ -25,11 +30,9 @@ def clear_with_copy(pool: Pool, kind: Kind) -> tuple[int, Path | None]:
             count = len(database)
             if not count:
                 return 0, None
-            copy = _copy_path(pool, kind)
-            write_file(Files(), copy, {name: database.store.documents(name) for name in database.store.table_names()})
+            copy = _copy(pool, kind, database)
             # The generation goes as well: an empty list on purpose is no reason to doubt the next one that is fetched.
             database.store.commit([Drop(name) for name in database.store.table_names()], sync=True)
-        _forget_old_copies(pool, kind)
         return count, copy
 
     return pool.use(kind, work)
@@ -60,10 +63,9 @@ def _copies(pool: Pool, kind: Kind) -> list[Path]:
     return sorted((pool.folder / CLEARED).glob(f"*-{kind}.json"), reverse=True)
 
 
-def _copy_path(pool: Pool, kind: Kind) -> Path:
-    return pool.folder / CLEARED / f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}-{kind}.json"
-
-
-def _forget_old_copies(pool: Pool, kind: Kind) -> None:
-    for copy in _copies(pool, kind)[_KEPT_COPIES:]:
-        copy.unlink(missing_ok=True)
+def _copy(pool: Pool, kind: Kind, database: JournalDB) -> Path:
+    path = pool.folder / CLEARED / f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}-{kind}.json"
+    database.store.copy_to(path)
+    for old in _copies(pool, kind)[_KEPT_COPIES:]:
+        old.unlink(missing_ok=True)
+    return path

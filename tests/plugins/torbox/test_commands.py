@@ -191,6 +191,20 @@ def test_import_adds_and_updates_and_removes_nothing(bot: Bot, own_folder: Path,
     assert "torrents: +12" in say(bot, "ann", '/torbox import "my usenet.json" torrents')[0]
 
 
+def test_what_an_import_changed_can_be_brought_back(bot: Bot, own_folder: Path, server: TorBoxServer) -> None:
+    (own_folder / "torbox_import").mkdir()
+    server.items["usenet"] = make_items(2)
+    say(bot, "ann", "/torbox sync usenet")
+    before = stored("usenet")
+    changed = make_items(3)
+    changed[0]["files"][0]["size"] = 5
+    (own_folder / "torbox_import" / "usenet.json").write_text(json.dumps(changed))
+    assert "+1 -0, 1 changed (/torbox restore usenet brings back" in say(bot, "ann", "/torbox import usenet.json")[0]
+    assert "replaces the 3 records" in bot.say("mod", "/torbox restore usenet")
+    assert say(bot, "mod", "/yes") == ["Brought back 2 records of usenet."]
+    assert stored("usenet") == before
+
+
 @pytest.mark.parametrize("name", ["../secret.json", "/etc/passwd", "link.json", "missing.json", "..", ".", "folder"])
 def test_import_reads_nothing_outside_its_folder(bot: Bot, own_folder: Path, name: str) -> None:
     folder = own_folder / "torbox_import"

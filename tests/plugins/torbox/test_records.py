@@ -34,7 +34,9 @@ def test_any_name_makes_a_valid_record(file_name: str, folder_name: str) -> None
     item = {"id": 1, "name": folder_name, "files": [{"id": 2, "name": file_name, "size": 3, "mimetype": "video/mp4"}]}
     (record,) = collect("torrents", [item]).records
     Record.model_validate(record)
-    assert not set('/\\\0\n:*?"<>|') & set(record["metadata_rootfoldername"] + record["metadata_title"]) or not record["metadata_title"].strip()
+    for field in ("metadata_title", "metadata_filename", "metadata_rootfoldername"):
+        assert not set('/\\\0\n:*?"<>|') & set(record[field])
+        assert record[field].strip(" .")
 
 
 def test_only_playable_files_become_records() -> None:

@@ -185,6 +185,27 @@ def test_a_value_that_is_not_json_changes_nothing(database: JournalDB, path: Pat
     assert stock_content(path) == before
 
 
+def test_a_document_that_is_nested_too_deeply_is_refused_and_one_that_is_not_can_be_read(database: JournalDB) -> None:
+    nested: Any = 1
+    for _ in range(150):
+        nested = [nested]
+    database.insert({"a": nested})
+    assert database.all() == [{"a": nested}]
+    for _ in range(100):
+        nested = {"x": nested}
+    for levels in (nested, _very_deep()):
+        with pytest.raises(ValueError, match="deeper than"):
+            database.insert({"a": levels})
+    assert len(database) == 1
+
+
+def _very_deep() -> Any:
+    nested: Any = 1
+    for _ in range(100_000):
+        nested = [nested]
+    return nested
+
+
 def test_an_operation_that_raises_halfway_changes_nothing(database: JournalDB) -> None:
     database.insert_multiple([{"a": 1}, {"a": 2}, {}])
     with pytest.raises(KeyError):
