@@ -137,6 +137,13 @@ class ChannelService(Queries):
         self._watchdog.stop()
         log.info("service %s has stopped", self.service_id)
 
+    async def abandon(self) -> None:
+        """Let go of threads and storages and finish nothing: what a test does with a service that has crashed."""
+        self._watchdog.stop()
+        await self._agents.close()
+        for storage in self.channels.values():
+            await asyncio.to_thread(storage.close)
+
     async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
         """Start, call `when_up`, and stop on SIGINT or SIGTERM or when `ask_to_stop` was called. A second signal ends the process at once."""
         loop = asyncio.get_running_loop()

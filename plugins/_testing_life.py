@@ -176,9 +176,7 @@ class Life:
     def _rise_again(self) -> None:
         """Leave the dead service behind without letting it write, and start another over what it left."""
         self._crash.thaw()
-        channels = list(self._service.channels.values())
         self._runner.close()
-        for storage in channels:
-            storage.close()
+        asyncio.run(self._service.abandon())
         self._data = self._image
         self.start()
