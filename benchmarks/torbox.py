@@ -72,6 +72,7 @@ def measure_size(contenders: list[type[Contender]], size: int, rounds: int, samp
         for contender in running:
             contender.open(Path(folder))
             contender.insert_multiple([make_record(number) for number in range(size)])
+            contender.settle()
             counters[contender.name] = iter(range(size, 1 << 40))
             if contender.only_in_turn:
                 contender.close()
@@ -109,6 +110,7 @@ def measure_by_id(size: int, rounds: int, samples: Samples) -> None:
 
     with tempfile.TemporaryDirectory() as folder, JournalDB(Path(folder) / "records.json") as database:
         database.insert_multiple(make_record(number) for number in range(size))
+        database.store.checkpoint()
         removed = iter(range(1, size + 1))
         for turn in range(rounds):
             ids = range(size, size // 2, -1)
@@ -123,6 +125,21 @@ def measure_by_id(size: int, rounds: int, samples: Samples) -> None:
 
 def _update(database: Any, turn: int, number: int) -> None:
     database.update({"file_size": turn * 1000 + number}, doc_ids=[number])
+
+
+def measure_steady(size: int, samples: Samples) -> None:
+    """As many inserts again as there are records, checkpoints included: they rewrite the file each time the journal has its size."""
+    from plugins.torbox.table import JournalDB
+
+    for start in (1_000, size):
+        with tempfile.TemporaryDirectory() as folder, JournalDB(Path(folder) / "records.json") as database:
+            database.insert_multiple(make_record(number) for number in range(start))
+            database.store.checkpoint()
+            records = [make_record(number) for number in range(size)]
+            began = time.perf_counter()
+            for record in records:
+                database.insert(record)
+            samples.setdefault("insert, checkpoints included", {}).setdefault(f"{start:,}", []).append((time.perf_counter() - began) / size)
 
 
 def measure_refresh(rounds: int, samples: Samples) -> None:
@@ -177,6 +194,8 @@ def main(largest: int = 100_000, rounds: int = 7) -> None:
         measure_size(contenders, size, max(3, rounds // 2) if size > 10_000 else rounds, samples)
     for size in (sizes[0], sizes[-1]):
         measure_by_id(size, rounds, samples)
+    for _ in range(3):
+        measure_steady(largest, samples)
     measure_refresh(rounds, samples)
     measure_text_search(largest, rounds, samples)
     report(contenders, sizes, samples)

@@ -30,6 +30,9 @@ class Contender(ABC):
     @abstractmethod
     def open(self, folder: Path) -> None: ...
 
+    def settle(self) -> None:
+        """Wait for what goes on behind a write that returned."""
+
     @abstractmethod
     def insert(self, record: Record) -> None: ...
 
@@ -79,6 +82,9 @@ class Mooring(OverTinyDB):
 
     def open(self, folder: Path) -> None:
         self.database = JournalDB(folder / "mooring.json")
+
+    def settle(self) -> None:
+        self.database.store.checkpoint()
 
 
 class Stock(OverTinyDB):

@@ -31,7 +31,7 @@ def report(contenders: Sequence[type[Contender]], sizes: Sequence[int], samples:
             cells = [_cell(medians[f"{operation}, {size:,}"], contender.name) for size in sizes]
             table.add_row(contender.name, *cells, *([contender.survives] if operation == "insert" else []))
         console.print(table)
-    for operation in ("update by id", "get by id", "remove by id"):
+    for operation in ("update by id", "get by id", "remove by id", "insert, checkpoints included"):
         figures = ", ".join(f"{seconds * 1e6:.1f} µs at {size}" for size, seconds in medians[operation].items())
         console.print(f"{operation}: {figures}")
     console.print()
