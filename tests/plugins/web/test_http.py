@@ -146,3 +146,23 @@ async def test_the_signing_key_is_for_its_owner_only(tmp_path: Path) -> None:
         key = tmp_path / "gateway" / "signing.key"
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("host", ["[::1", "a:b:c", "[", "localhost:99999999"])
+async def test_a_host_that_is_none_is_no_fault_of_ours(tmp_path: Path, caplog: pytest.LogCaptureFixture, host: str) -> None:
+    async with gateway(tmp_path) as place, httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(place.address, headers={"Host": host})
+        assert answer.status_code in {200, 400, 421}
+    assert "Traceback" not in caplog.text
+
+
+async def test_no_token_is_logged_at_any_level(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    async with gateway(tmp_path) as place:
+        async with place.member("ann") as ann:
+            await ann.say("hello")
+        async with place.connection() as client:
+            await client.hello(token=ann.welcome["token"] + "x")
+    theirs = [record.getMessage() for record in caplog.records if not record.name.startswith("websockets.client")]
+    assert theirs
+    assert not [line for line in theirs if ann.welcome["token"] in line or "eyJ" in line]
