@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from plugins._bar import Bar
 from plugins._errors import PluginError
 from plugins._events import Character
+from storage import CachedDict
 from storage.errors import StorageError
+from storage.look import look
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -45,15 +47,17 @@ class BarSpec:
     def of(self, storage: MoobiusStorage, owner_id: str = "") -> Bar:
         """The bar of one member or of the channel, to be changed in place; made and kept if there is none yet."""
         kept, key = self.kept_in(storage), self.key(owner_id)
-        bar = self._read(kept, key)
-        if bar is None:
-            kept[key] = self.new()
-            bar = kept[key]
+        found = kept.get(key)
+        if not isinstance(found, Bar):
+            kept[key] = self.new() if found is None else self._as_bar(found, owner_id)
+            found = kept[key]
+        bar: Bar = found
         return bar
 
     def peek(self, storage: MoobiusStorage, owner_id: str = "") -> Bar:
-        """The bar of one member or of the channel, only to look at."""
-        return self._read(self.kept_in(storage), self.key(owner_id)) or self.new()
+        """The bar of one member or of the channel, only to look at; what is done to it is not kept."""
+        found = look(self.kept_in(storage), self.key(owner_id))
+        return self.new() if found is None else self._as_bar(found, owner_id)
 
     def key(self, owner_id: str = "") -> str:
         """Where the dict keeps the bar: by the member's id, or by a key that is no member's."""
@@ -65,24 +69,22 @@ class BarSpec:
         shown: _Shown = {"name": self.name, "label": self.label or self.name, "value": bar.value, "maximum": bar.maximum}
         return {**shown, "colour": self.colour} if self.colour else shown
 
-    def kept_in(self, storage: MoobiusStorage) -> MutableMapping[str, Any]:
+    def kept_in(self, storage: MoobiusStorage) -> CachedDict:
         """The dict that keeps the bars. Raises PluginError if the channel has none of that name."""
         kept = getattr(storage, self.dict, None)
-        if not isinstance(kept, MutableMapping):
+        if not isinstance(kept, CachedDict):
             raise PluginError(f"bar {self.name} is kept in a dict named {self.dict}, which the db config does not have; add an entry with this name")
         return kept
 
-    def _read(self, kept: MutableMapping[str, Any], key: str) -> Bar | None:
-        found = kept.get(key)
-        if found is None or isinstance(found, Bar):
+    def _as_bar(self, found: object, owner_id: str) -> Bar:
+        if isinstance(found, Bar):
             return found
-        if type(found) is int:
-            # Bots written for the Moobius SDK keep plain numbers.
-            bar = self.new()
-            bar.value = found
-            kept[key] = bar
-            return kept[key]  # type: ignore[no-any-return]
-        raise PluginError(f"{self.dict}[{key!r}] holds a {type(found).__name__}, which is no bar")
+        if type(found) is not int:
+            raise PluginError(f"{self.dict}[{self.key(owner_id)!r}] holds a {type(found).__name__}, which is no bar")
+        # Bots written for the Moobius SDK keep plain numbers.
+        bar = self.new()
+        bar.value = found
+        return bar
 
 
 def bars_of(specs: Iterable[BarSpec], storage: MoobiusStorage, member_id: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -190,6 +191,7 @@ def _told(ctx: Context, member: Member) -> str:
 
 def _draw(ctx: Context) -> None:
     """Draw the bars of those who are here; in a crowd, of the first ones, since nobody reads two hundred bars."""
-    here = [member for member in ctx.channel.members if member.online][:_MOST_ON_CANVAS]
+    everybody = (Member.of(character) for character in ctx.channel.characters.values())
+    here = islice((member for member in everybody if member.online), _MOST_ON_CANVAS)
     specs = [ctx.plugins.bar("health"), ctx.plugins.bar("mana")]
     ctx.canvas([CanvasItem(text=member.name, bars=bars_of(specs, ctx.storage, member.id)) for member in here])
