@@ -102,6 +102,12 @@ class CachedDict(MutableMapping[str, Any]):
                 continue  # `report` has it
         return copies
 
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return self.copy()
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented

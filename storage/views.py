@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Reversible, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Reversible, ValuesView
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from storage.errors import UnreadableValue
@@ -13,9 +14,16 @@ class Source(Reversible[str], Protocol):
 
     def __getitem__(self, key: str, /) -> Any: ...
 
+    def keys(self) -> Iterable[str]: ...
+
 
 class Keys(KeysView[str]):
     _mapping: Source
+
+    @property
+    def mapping(self) -> Mapping[str, Any]:
+        """The dict, read-only."""
+        return MappingProxyType(self._mapping)
 
     def __reversed__(self) -> Iterator[str]:
         return reversed(self._mapping)
@@ -23,6 +31,13 @@ class Keys(KeysView[str]):
 
 class Items(ItemsView[str, Any]):
     _mapping: Source
+
+    @property
+    def mapping(self) -> Mapping[str, Any]:
+        return MappingProxyType(self._mapping)
+
+    def __contains__(self, item: object) -> bool:
+        return isinstance(item, tuple) and len(item) == 2 and super().__contains__(item)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return readable(self._mapping, self._mapping)
@@ -33,6 +48,10 @@ class Items(ItemsView[str, Any]):
 
 class Values(ValuesView[Any]):
     _mapping: Source
+
+    @property
+    def mapping(self) -> Mapping[str, Any]:
+        return MappingProxyType(self._mapping)
 
     def __iter__(self) -> Iterator[Any]:
         return (value for _, value in readable(self._mapping, self._mapping))

@@ -34,8 +34,9 @@ def encode_document(document: Mapping[str, Any]) -> tuple[Document, bytes]:
     Raises TypeError or ValueError for what is not JSON. As in stock TinyDB, tuples become lists and keys become strings.
     """
     if is_flat(document):
+        content = dict(document)  # the encoder knows no other mappings
         try:
-            return dict(document), _encode_fast(document)
+            return content, _encode_fast(content)
         except (msgspec.MsgspecError, UnicodeEncodeError, OverflowError):
             pass  # a lone surrogate, or an integer beyond 64 bits: the standard library knows both
     try:

@@ -49,6 +49,8 @@ class JournalTable(Table):
             key = store.take_id(self.name)
             put = Put(self.name, key, content, text)
             store.commit([put] if store.has_table(self.name) else [Empty(self.name), put])
+            if self._query_cache:
+                self.clear_cache()
         return key
 
     def insert_multiple(self, documents: Iterable[Mapping[Any, Any]]) -> list[int]:
@@ -108,6 +110,13 @@ class JournalTable(Table):
         first = None if candidates is None else candidates.first()
         return None if first is None else self._view(first[0], private_copy(first[1]))
 
+    def clear_cache(self) -> None:
+        if self._store is None:
+            super().clear_cache()
+            return
+        with self._store.look():
+            super().clear_cache()
+
     def __len__(self) -> int:
         if self._store is None:
             return super().__len__()  # type: ignore[no-untyped-call, no-any-return]
@@ -141,6 +150,7 @@ class JournalTable(Table):
             if not present and not (changes and isinstance(changes[0], Empty)):
                 changes.insert(0, Empty(self.name))
             store.commit(changes)
+            self.clear_cache()
 
     def _exclusively(self) -> AbstractContextManager[Any]:
         return nullcontext() if self._store is None else self._store.writing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +324,40 @@ class _Counting:
 
     def is_cacheable(self) -> bool:
         return False
+
+
+class Release(Mapping[str, Any]):
+    """A mapping that is no dict."""
+
+    def __init__(self, **fields: Any) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+def test_documents_may_be_any_mapping(database: JournalDB, path: Path) -> None:
+    database.insert(Release(title="Dune", year=1984))
+    database.insert_multiple([Release(title="Alien"), Release(title="Brazil", tags=["x"])])
+    database.update(Release(year=1979), where("title") == "Alien")
+    database.upsert(Release(title="Akira"), where("title") == "Akira")
+    expected = [{"title": "Dune", "year": 1984}, {"title": "Alien", "year": 1979}, {"title": "Brazil", "tags": ["x"]}, {"title": "Akira"}]
+    assert database.all() == expected
+    database.close()
+    assert [document for _, document in stock_content(path)["_default"]] == expected
+
+
+@pytest.mark.parametrize("write", [lambda table: table.insert({"a": 1}), lambda table: table.remove(where("a") == 2), lambda table: table.truncate()])
+def test_a_write_empties_the_query_cache(database: JournalDB, write: Callable[[Any], Any]) -> None:
+    table = database.table("cached")
+    table.insert({"a": 2})
+    table.search(where("a") == 2)
+    assert len(table._query_cache) == 1
+    write(table)
+    assert len(table._query_cache) == 0
