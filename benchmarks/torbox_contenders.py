@@ -30,7 +30,7 @@ class Contender(ABC):
     @abstractmethod
     def open(self, folder: Path) -> None: ...
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # noqa: B027 - few have anything to wait for
         """Wait for what goes on behind a write that returned."""
 
     @abstractmethod
