@@ -41,7 +41,7 @@ class HostedChannel:
 
     def current(self, member_id: str) -> list[Down]:
         """The updates that draw the whole state for one member."""
-        return [Down("channel_info", self.config.id, self.info), self.roster.update_for(member_id), *self.state.drawn(member_id)]
+        return [Down("channel_info", self.config.id, self.info), *self.roster.updates_for(member_id), *self.state.drawn(member_id)]
 
 
 async def host(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from plugins import BarSpec, CanvasItem, Change, ChoicesFrom, CommandError, Context, Member, SimpleAction, command, requires
-from plugins._bar_spec import bars_of
-
-_MOST_ON_CANVAS = 24
+from plugins import BarSpec, Change, ChoicesFrom, CommandError, Context, Member, command, requires
 
 Points = Annotated[int, Field(ge=1, le=1_000_000, description="how many points")]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -114,7 +110,6 @@ async def rest(ctx: Context) -> str:
     """Take a rest, which gives back some health and mana."""
     for name in ("health", "mana"):
         ctx.bar(name).give(ctx.config.rest)
-    _draw(ctx)
     return f"{ctx.member} rests. {_told(ctx, ctx.member)}"
 
 
@@ -150,31 +145,17 @@ async def boss_summon(ctx: Context, health: Points | None = None) -> str:
     return f"{ctx.config.boss.name} appears, with {bar.maximum} health!"
 
 
-async def on_channel_init(ctx: Context) -> None:
-    _draw(ctx)
-
-
-async def on_join(ctx: Context, _: SimpleAction) -> None:
-    _draw(ctx)
-
-
-async def on_leave(ctx: Context, _: SimpleAction) -> None:
-    _draw(ctx)
-
-
 def _whom(ctx: Context, target: Member) -> str:
     return "themselves" if target.id == ctx.member.id else target.name
 
 
 def _strike(ctx: Context, beginning: str, target: Member, amount: int) -> str:
     change = ctx.bar("health", target).lose(amount)
-    _draw(ctx)
     return f"{beginning}: {-change.amount} damage. {_state(target, change)}"
 
 
 def _mend(ctx: Context, beginning: str, target: Member, amount: int) -> str:
     change = ctx.bar("health", target).give(amount)
-    _draw(ctx)
     return f"{beginning}: {change.amount} health back. {_state(target, change)}"
 
 
@@ -187,11 +168,3 @@ def _told(ctx: Context, member: Member) -> str:
     held = [(name, ctx.plugins.bar(name).peek(ctx.storage, member.id)) for name in ("health", "mana")]
     parts = [f"{bar.value} of {bar.maximum} {name}" for name, bar in held]
     return f"{member} has {' and '.join(parts)}."
-
-
-def _draw(ctx: Context) -> None:
-    """Draw the bars of those who are here; in a crowd, of the first ones, since nobody reads two hundred bars."""
-    everybody = (Member.of(character) for character in ctx.channel.characters.values())
-    here = islice((member for member in everybody if member.online), _MOST_ON_CANVAS)
-    specs = [ctx.plugins.bar("health"), ctx.plugins.bar("mana")]
-    ctx.canvas([CanvasItem(text=member.name, bars=bars_of(specs, ctx.storage, member.id)) for member in here])
