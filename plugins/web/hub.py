@@ -8,15 +8,15 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 from plugins._events import Acknowledgement, Down, MessageBody
-from plugins._host import Service, UnknownChannel
-from plugins.web import frames, names
-from plugins.web.bodies import ChannelEntry, Hello, History, HistoryUp, MessageUp, Welcome
+from plugins._host import Service
+from plugins.web import frames
+from plugins.web.bodies import History, HistoryUp, MessageUp
 from plugins.web.config import Config
 from plugins.web.crowds import Crowds
 from plugins.web.frames import FrameError, UpFrame
-from plugins.web.identity import Identities, Identity, TokenRefused
+from plugins.web.identity import Identities
 from plugins.web.metrics import Metrics, Reading
-from plugins.web.names import NameIndex
+from plugins.web.reception import Reception
 from plugins.web.sessions import Session, Wire
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,7 @@ class Hub:
         self._send_to_all = send_to_all
         self._sessions: set[Session] = set()
         self._watching: dict[str, dict[str, set[Session]]] = {channel_id: {} for channel_id in service.channel_ids()}
-        self._names: dict[str, NameIndex] = {}
-        self._here = NameIndex()
+        self.reception = Reception(service, identities, config.limits.members_per_channel)
         self._crowds = Crowds(self._send)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -87,59 +86,9 @@ class Hub:
             self._unwatch(session, channel_id, member_id)
         session.channels.clear()
         if not any(other.identity is not None and other.identity.member_id == member_id for other in self._sessions):
-            self._here.remove(member_id)
-
-    # --- who ------------------------------------------------------------------------------------------------------
-
-    def introduce(self, hello: Hello, request_id: str) -> Identity:
-        """Who says hello. Raises FrameError."""
-        if hello.token is not None:
-            try:
-                return self.identities.check(hello.token)
-            except TokenRefused as error:
-                raise FrameError("bad_token", str(error), request_id) from error
-        try:
-            name = names.clean(hello.name or "")
-        except names.NameRefused as error:
-            raise FrameError("bad_name", str(error), request_id) from error
-        if self._here.owner(name) is not None or any(self._index(channel_id).owner(name) is not None for channel_id in self._watching):
-            raise FrameError("name_taken", f"The name {name} is taken, or looks like one that is. Choose another.", request_id)
-        return self.identities.guest(name)
-
-    def enter(self, session: Session) -> None:
-        """A session has said who it is."""
-        if session.identity is not None:
-            self._here.add(session.identity.member_id, session.identity.name)
-
-    def welcome(self, identity: Identity, request_id: str) -> bytes:
-        """The answer to hello."""
-        channels = []
-        for channel_id in self._watching:
-            info = self.service.channel_info(channel_id)
-            allowed = self.service.access(channel_id) == "open" or identity.given
-            joined = identity.member_id in self.service.members(channel_id)
-            channels.append(ChannelEntry(channel_id, info.channel_name, info.channel_description, joined, allowed))
-        token = self.identities.token(identity)
-        return frames.encode("welcome", Welcome(identity.member_id, identity.name, token, channels, self.service.commands.describe()), request_id)
+            self.reception.gone(member_id)
 
     # --- channels -------------------------------------------------------------------------------------------------
-
-    def admit(self, identity: Identity, channel_id: str, request_id: str) -> dict[str, Any] | None:
-        """What the service must be told of a joining member; None if it knows. Raises FrameError or UnknownChannel."""
-        if channel_id not in self._watching:
-            raise UnknownChannel(channel_id)
-        if self.service.access(channel_id) == "token" and not identity.given:
-            raise FrameError("forbidden", "This channel is for people with a token. Ask the operator for one.", request_id)
-        members = self.service.members(channel_id)
-        role = identity.role_in(channel_id)
-        known = members.get(identity.member_id)
-        if known is not None and known.name == identity.name and role in {None, (known.character_context or {}).get("role")}:
-            return None
-        if known is None and len(members) >= self.limits.members_per_channel:
-            raise FrameError("channel_full", "This channel has as many members as it can take.", request_id)
-        if self._index(channel_id).owner(identity.name, besides=identity.member_id) is not None:
-            raise FrameError("name_taken", f"Somebody in this channel has the name {identity.name}, or one that looks like it.", request_id)
-        return {"name": identity.name, "role": role} if role else {"name": identity.name}
 
     def watch(self, session: Session, channel_id: str, after: int | None, request_id: str) -> None:
         """From here on the session gets what the channel sends; first the state, and what it missed.
@@ -149,7 +98,7 @@ class Hub:
         identity = session.identity
         if identity is None:
             return
-        self._index(channel_id).add(identity.member_id, identity.name)
+        self.reception.index(channel_id).add(identity.member_id, identity.name)
         # Messages last: by then everything around them stands, and they need not move.
         for down in sorted(self.service.current(channel_id, identity.member_id), key=lambda each: each.type == "characters"):
             session.wire.send(frames.encode_down(down))
@@ -165,7 +114,7 @@ class Hub:
         """A member has left: none of its sessions watches the channel any more."""
         for session in self._watching[channel_id].pop(member_id, set()):
             session.channels.discard(channel_id)
-        self._index(channel_id).remove(member_id)
+        self.reception.index(channel_id).remove(member_id)
         self.service.presence(channel_id, member_id, False)
 
     def _unwatch(self, session: Session, channel_id: str, member_id: str) -> None:
@@ -174,14 +123,6 @@ class Hub:
         if not sessions:
             self._watching[channel_id].pop(member_id, None)
             self.service.presence(channel_id, member_id, False)
-
-    def _index(self, channel_id: str) -> NameIndex:
-        index = self._names.get(channel_id)
-        if index is None:
-            index = self._names[channel_id] = NameIndex()
-            for member_id, character in self.service.members(channel_id).items():
-                index.add(member_id, character.name)
-        return index
 
     # --- history --------------------------------------------------------------------------------------------------
 
@@ -212,7 +153,7 @@ class Hub:
             return
         for down in downs:
             if down.type == "characters" and down.recipients is None:
-                self._index(channel_id).keep_only((character.character_id, character.name) for character in down.body)
+                self.reception.index(channel_id).keep_only((character.character_id, character.name) for character in down.body)
                 self._crowds.offer(channel_id, down, len(watching) * len(down.body))
             else:
                 self._send(channel_id, down)
@@ -227,10 +168,7 @@ class Hub:
         self._send_to_all((session.wire for session in _recipients(self._watching[channel_id], down)), frame)
 
     def _sender_name(self, channel_id: str, down: Down) -> str:
-        if not isinstance(down.body, MessageBody) or not down.body.sender:
-            return ""
-        agent = self.service.agent(down.body.sender)
-        return agent.name if agent else self._index(channel_id).name_of(down.body.sender)
+        return self.reception.name_of(channel_id, down.body.sender) if isinstance(down.body, MessageBody) else ""
 
     # --- counting -------------------------------------------------------------------------------------------------
 

@@ -88,9 +88,10 @@ class Session:
     def _hello(self, body: Hello, request_id: str) -> None:
         if self.identity is not None:
             raise FrameError("malformed", "This connection has said hello already.", request_id)
-        self.identity = self._hub.introduce(body, request_id)
-        self._hub.enter(self)
-        self.wire.send(self._hub.welcome(self.identity, request_id))
+        reception = self._hub.reception
+        self.identity = reception.introduce(body, request_id)
+        reception.enter(self.identity)
+        self.wire.send(reception.welcome(self.identity, request_id))
 
     def _check_watching(self, channel_id: str, request_id: str) -> None:
         if channel_id not in self.channels:
@@ -131,7 +132,7 @@ class Session:
             self._in_flight -= 1
 
     async def _join(self, frame: UpFrame, body: Join, identity: Identity) -> Acknowledgement:
-        joining = self._hub.admit(identity, body.channel_id, frame.request_id)
+        joining = self._hub.reception.admit(identity, body.channel_id, frame.request_id)
         answer = Acknowledgement(frame.request_id)
         if joining is not None:
             answer = await self._hub.service.submit(frames.to_event(frame, identity.member_id, joining))
