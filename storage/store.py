@@ -79,15 +79,9 @@ class Store:
 
     def load(self, table: Table) -> None:
         """Makes sure that `table.values` is there. Raises StorageUnavailable if the disk does not answer."""
-        if table.loaded:
-            return
-        self._check_process()
-        with self._load_lock:
-            if not table.loaded:
-                try:
-                    self._load(table)
-                except OSError as error:
-                    raise StorageUnavailable(f"cannot read {table.path}: {error}") from error
+        if not table.loaded:
+            self._check_process()
+            self._load_once(table)
 
     def copy(self, table: Table) -> dict[str, Encoded]:
         """The values between two commits, never in the middle of one."""
@@ -155,7 +149,7 @@ class Store:
             with self._checkpoint_lock:
                 self._quarantine.settle()
                 for table in self._dirty:
-                    self.load(table)
+                    self._load_once(table)  # nobody may have asked for it since the journal was replayed
                 self._write_snapshots([(table, table.values) for table in self._dirty], self._journal.sequence, 0.0)
                 self._journal.remove()
                 self._remove_cleared()
@@ -180,6 +174,14 @@ class Store:
         if any(damage.kind != "torn" for damage in replay.damages):
             self._checkpoints.wake()
         return findings
+
+    def _load_once(self, table: Table) -> None:
+        with self._load_lock:
+            if not table.loaded:
+                try:
+                    self._load(table)
+                except OSError as error:
+                    raise StorageUnavailable(f"cannot read {table.path}: {error}") from error
 
     def _load(self, table: Table) -> None:
         snapshot = read_snapshot(table, self.root, self._files, self._quarantine)

@@ -127,6 +127,20 @@ def test_what_a_kill_leaves_is_replayed_and_told(opened: Opener, tmp_path: Path)
     after.close()
 
 
+def test_a_clean_close_after_a_crash_leaves_no_journal_even_if_nobody_looked_at_a_dict(opened: Opener, tmp_path: Path) -> None:
+    opened().set_value("ann", 1)
+    opened(MANA).set_value("bob", 2)
+    killed = copy_as_after_a_kill(tmp_path)
+    JSONDatabase(BARS, killed).close()
+
+    left = sorted(path.name for path in killed.rglob("*") if path.is_file())
+    assert left == ["bars.json", "mana.json"]
+    after = JSONDatabase(MANA, killed)
+    assert plain(after) == {"bob": b"2"}
+    assert after.report == []
+    after.close()
+
+
 def test_the_journal_says_who_and_which_event(opened: Opener, tmp_path: Path) -> None:
     database = opened()
     database.commit_batch([DomainChanges(database, [("ann", b"1"), ("bob", None)])], Origin("mem\ud800", "ev"), sync=True)
