@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, Self
 
 import httpx
 import msgspec
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from plugins.torbox.budget import RequestBudget
 from plugins.torbox.errors import LimitReached, TorBoxError, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
@@ -117,30 +117,37 @@ class TorBoxClient:
 
     async def _get(self, path: str, query: dict[str, Any]) -> Any:
         """`data` of the answer, after as many attempts as it takes and is allowed."""
-        failure: TorBoxError | None = None
-        for attempt in range(self._limits.attempts):
-            if attempt:
-                await self._sleep(self._pause(attempt, failure))
-            await self._budget.take()
-            try:
-                status, headers, body = await self._fetch(path, query)
-                return await asyncio.to_thread(self._data, path, status, headers, body)
-            except (TorBoxUnavailable, LimitReached) as error:
-                failure = error
-                if isinstance(error, LimitReached):
-                    self._budget.close_for(min(error.retry_after, self._limits.longest_pause))
-                    if error.retry_after > self._limits.longest_pause:
-                        break
-                _log.info("TorBox, attempt %d of %d for %s: %s", attempt + 1, self._limits.attempts, path, error)
-        assert failure is not None
-        raise failure
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(self._may_pass),
+            stop=stop_after_attempt(self._limits.attempts),
+            wait=self._pause,
+            sleep=self._sleep,
+            before_sleep=lambda state: _log.info("TorBox, attempt %d for %s: %s", state.attempt_number, path, _failure(state)),
+            reraise=True,
+        )
+        return await retrying(self._attempt, path, query)
 
-    def _pause(self, attempt: int, failure: TorBoxError | None) -> float:
+    async def _attempt(self, path: str, query: dict[str, Any]) -> Any:
+        await self._budget.take()
+        status, headers, body = await self._fetch(path, query)
+        try:
+            return await asyncio.to_thread(self._data, path, status, headers, body)
+        except LimitReached as error:
+            self._budget.close_for(min(error.retry_after, self._limits.longest_pause))
+            raise
+
+    def _may_pass(self, failure: BaseException) -> bool:
+        if isinstance(failure, LimitReached):
+            return failure.retry_after <= self._limits.longest_pause
+        return isinstance(failure, TorBoxUnavailable)
+
+    def _pause(self, state: RetryCallState) -> float:
+        failure = _failure(state)
         if isinstance(failure, LimitReached):
             return failure.retry_after
-        # Full jitter over an exponential bound: clients that failed together do not come back together.
-        bound = min(self._limits.first_pause * 2.0**attempt, self._limits.longest_pause)
-        return bound * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, keeps no secret
+        # Half of the growing bound is jitter: clients that failed together do not come back together.
+        bound = wait_exponential(multiplier=2 * self._limits.first_pause, max=self._limits.longest_pause)(state)
+        return wait_random(bound / 2, bound)(state)
 
     async def _fetch(self, path: str, query: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         headers = {"Authorization": f"Bearer {self._secrets.key()}", "Accept": "application/json"}
@@ -175,6 +182,10 @@ class TorBoxClient:
         if "data" not in answer:
             raise UnexpectedAnswer(path, "data", "a value", None)
         return answer["data"]
+
+
+def _failure(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _decoded(path: str, status: int, body: bytes) -> dict[str, Any]:
