@@ -31,8 +31,9 @@ class Process:
         self.process.kill()
 
     async def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal; the exit code and what was logged."""
-        self.process.send_signal(number)
+        """Send a signal, if it has not ended by itself; the exit code and what was logged."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
         _, log = await self.process.communicate()
         return self.process.returncode or 0, log.decode()
 
