@@ -44,7 +44,7 @@ def server(name: str, channels: int) -> Iterator[tuple[str, psutil.Process]]:
 def clients(kind: str, url: str, members: int, channels: int, seconds: float) -> dict[str, float]:
     """What the client process measured."""
     command = [sys.executable, "-m", "benchmarks.gateway_clients", kind, url, str(members), str(channels), str(seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     return result
 

@@ -36,7 +36,15 @@ async def say(ctx: Context, text: Rest) -> None:
     ctx.reply(text)
 '''
 
-LIMITS = {"frames_per_second": 1e9, "burst": 10**9, "connections": 10**5, "connections_per_address": 10**5, "members_per_channel": 10**5}
+# The members of the fan-out do not read while others still come in, so the buffer for slow readers has to be large.
+LIMITS = {
+    "send_buffer": 10**8,
+    "frames_per_second": 1e9,
+    "burst": 10**9,
+    "connections": 10**5,
+    "connections_per_address": 10**5,
+    "members_per_channel": 10**5,
+}
 
 
 def announce(port: int, path: str = "") -> None:
