@@ -6,6 +6,7 @@ Protocols, so that plugins need not import the service.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from plugins._events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
@@ -139,6 +140,9 @@ class Service(Protocol):
 
     def channel_ids(self) -> Sequence[str]:
         """The channels of this service, in the order of the config."""
+
+    def file(self, channel_id: str, token: str) -> Path | None:
+        """A file that was sent in the channel, by the token in its address `/files/CHANNEL/TOKEN/NAME`; None if there is none."""
 
     def health(self) -> dict[str, Any]:
         """JSON-ready facts: `ready`, `problems` (in words), and per channel whether storage answers, its queue and its last commit.

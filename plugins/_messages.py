@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from plugins._events import AUDIO, CARD, FILE, IMAGE, TEXT, Character, MessageBody, MessageContent
+from plugins._shelf import LocalFile
 
 Recipients = str | Character | Iterable[str | Character]
 Message = MessageBody | dict[str, Any] | str | PurePath
@@ -29,7 +30,8 @@ def compose(message: Message, *, subtype: str | None = None, file_name: str | No
     """The message that is meant. `content` overrides fields of its MessageContent, where not None.
 
     A dict may hold the fields of a MessageBody, those of its content beside them. Text that is given as a text with a subtype
-    other than `text` is a path or URL; so is a Path.
+    other than `text` is a path or URL; so is a Path. Only a path that comes this way, and not one in a MessageBody, which may be a
+    member's, makes a file of this machine one that members can fetch.
     """
     subtype = subtype or (FILE if file_name else None)
     if isinstance(message, MessageBody):
@@ -43,7 +45,7 @@ def compose(message: Message, *, subtype: str | None = None, file_name: str | No
         body = MessageBody(TEXT, "", MessageContent(text=str(message)))
     for name, value in content.items():
         if value is not None:
-            setattr(body.content, name, os.fspath(value) if isinstance(value, PurePath) else value)
+            setattr(body.content, name, _place(os.fspath(value)) if name == "path" else value)
     return body
 
 
@@ -78,9 +80,13 @@ def _from_dict(message: dict[str, Any], subtype: str | None) -> MessageBody:
 
 
 def _file(path: str, file_name: str | None) -> MessageContent:
-    is_here = "://" not in path and Path(path).is_file()
+    place = _place(path)
     name = file_name or path.replace("\\", "/").rsplit("/", 1)[-1]
-    return MessageContent(path=path, filename=name, size=Path(path).stat().st_size if is_here else None)
+    return MessageContent(path=place, filename=name, size=Path(path).stat().st_size if isinstance(place, LocalFile) else None)
+
+
+def _place(path: str) -> str:
+    return LocalFile(path) if "://" not in path and Path(path).is_file() else path
 
 
 def _subtype_of(path: str) -> str:

@@ -20,7 +20,7 @@ from storage.errors import ConfigError, StorageError
 from storage.migrate import Step, carry_out, left_out, plan
 from storage.moobius_storage import TAKEN_NAMES
 
-SYSTEM = ("members", "history", "handled", "board", SCHEDULES, COOLDOWNS, VERSIONS)
+SYSTEM = ("members", "history", "handled", "board", "files", SCHEDULES, COOLDOWNS, VERSIONS)
 """The dicts that the service keeps for itself in each channel; who is connected is not worth a move."""
 
 _FAULTY, _FAILED = 2, 1

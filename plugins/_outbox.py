@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from plugins._events import TEXT, Down, DownType, MessageBody, MessageContent
+from plugins._shelf import LocalFile, Shelf
 
 AfterCommit = Callable[[], Awaitable[None] | None]
 
@@ -19,15 +20,18 @@ class Outbox:
     it. If the event is rolled back or run again, its outbox is dropped as a whole. May be used from the handler's thread.
     """
 
-    def __init__(self, channel_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, channel_id: str, clock: Callable[[], float], shelf: Shelf | None = None) -> None:
         self.channel_id = channel_id
         self.downs: list[Down] = []
         self.after: list[AfterCommit] = []
         self._clock = clock
+        self._shelf = shelf
 
     def message(self, message: MessageBody | str, recipients: Iterable[str] | None = None, *, context: dict[str, Any] | None = None) -> MessageBody:
         """Send a message to `recipients` (member ids; None: everybody) and return it with its id and time filled in."""
         body = MessageBody(TEXT, self.channel_id, MessageContent(text=message)) if isinstance(message, str) else message
+        if isinstance(body.content.path, LocalFile) and self._shelf is not None:
+            body = replace(body, content=replace(body.content, path=self._shelf.put(body.content.path, self._clock())))
         body = replace(
             body,
             channel_id=self.channel_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from plugins._clock import Clock
@@ -99,6 +100,11 @@ class Queries(Hooks):
     def last_commit(self, channel_id: str) -> float | None:
         """When the channel's newest commit was acknowledged, by the service's clock; None if there was none since the start."""
         return self._channel(channel_id).state.last_commit
+
+    def file(self, channel_id: str, token: str) -> Path | None:
+        """A file that was sent in the channel, by the token in its address; None if there is none, or no such channel."""
+        hosted = self._hosted.get(channel_id)
+        return None if hosted is None else hosted.state.shelf.find(token)
 
     def presence(self, channel_id: str, member_id: str, online: bool) -> None:
         """Tell the channel that a member's last connection came or went."""

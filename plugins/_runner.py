@@ -254,7 +254,7 @@ class Runner:
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
-        outbox = Outbox(self.channel_id, wiring.clock)
+        outbox = Outbox(self.channel_id, wiring.clock, self._state.shelf)
         return Turn(wiring.service, self.channel_id, self._storage, MembersInTurn(self._state.members), outbox, wiring.clock, member_id, event)
 
     def _call(self, call: AfterCommit) -> None:

@@ -12,6 +12,7 @@ from plugins._handled import Handled, Kept
 from plugins._history import History
 from plugins._members import Members, MembersInTurn
 from plugins._presence import Presence
+from plugins._shelf import Shelf
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -27,6 +28,7 @@ class ChannelState:
         self.members = Members(storage.system("members"))
         self.history = History(storage.system("history"), keep=limits.history_length)
         self.handled = Handled(storage.system("handled"), window=limits.handled_hours * 3600, limit=limits.handled_length)
+        self.shelf = Shelf(storage.channel_id, storage.system("files"))
         self.is_shared = storage.is_shared
         """Whether other processes may serve the same channel."""
         self.board = Board(storage.system("board") if self.is_shared else None)

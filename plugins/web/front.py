@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
@@ -19,6 +20,20 @@ from plugins.web.limits import ConnectionCount
 from plugins.web.site import SAFETY, Site
 
 WEBSOCKET_PATH = "/ws"
+SENT_FILES = "/files/"
+_LARGEST_SENT = 64 * 1024 * 1024
+"""Bytes; an answer is in memory as a whole."""
+_SHOWN = {
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".wav": "audio/wav",
+}
+"""What a browser may show in place. SVG is not among them, since it can hold scripts."""
 _REASONS = {
     200: "OK",
     304: "Not Modified",
@@ -51,6 +66,8 @@ class Front:
             return _response(421, b"This service does not answer to this host name. Name it in allowed_hosts.\n")
         if path == WEBSOCKET_PATH:
             return self._refuse_socket(connection, request)
+        if path.startswith(SENT_FILES):
+            return await self._sent_file(path)
         return await self._probe(path) or self._file(path, request)
 
     def _refuse_socket(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -76,6 +93,18 @@ class Front:
         if path == "/metrics":
             return _response(200, self._hub.metrics.page() + self._service.metrics_page(), "text/plain; version=0.0.4; charset=utf-8")
         return None
+
+    async def _sent_file(self, path: str) -> Response:
+        """A file that a handler sent. Whatever is in it, the browser shows pictures and sounds at most, and runs nothing."""
+        channel_id, _, rest = path.removeprefix(SENT_FILES).partition("/")
+        place = self._service.file(unquote(channel_id), rest.partition("/")[0])
+        content = None if place is None else await asyncio.to_thread(_read_sent, place)
+        if place is None or content is None:
+            return _response(404, b"This file is no longer here.\n")
+        kind = _SHOWN.get(place.suffix.lower())
+        policy = "default-src 'none'; sandbox"
+        disposition = f"{'inline' if kind else 'attachment'}; filename*=UTF-8''{quote(place.name, safe='')}"
+        return _response(200, content, kind or "application/octet-stream", Content_Disposition=disposition, Content_Security_Policy=policy)
 
     def _file(self, path: str, request: Request) -> Response:
         file = self._site.find(path)
@@ -115,6 +144,13 @@ class Front:
         except ValueError:
             return False
         return any(parsed in network for network in self._proxies)
+
+
+def _read_sent(place: Path) -> bytes | None:
+    try:
+        return place.read_bytes() if place.stat().st_size <= _LARGEST_SENT else None
+    except OSError:
+        return None
 
 
 def _host_name(address: str) -> str:
