@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ class Process:
         self.process.kill()
 
     async def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal, if it has not ended by itself; the exit code and what was logged."""
-        with suppress(ProcessLookupError):
+        """Send a signal, or with 0 only wait; the exit code and what was logged."""
+        if number:  # to send 0 would reap a process that has ended, and asyncio would not learn its exit code
             self.process.send_signal(number)
         _, log = await self.process.communicate()
         return self.process.returncode or 0, log.decode()

@@ -229,6 +229,10 @@ class JournalDB(TinyDB):
         store: RecordStore = self._storage.store  # type: ignore[attr-defined]
         return store
 
+    def __bool__(self) -> bool:
+        """True, also without documents: the published way to ask whether `getDatabase` gave a database is `if db:`."""
+        return True
+
     def tables(self) -> set[str]:
         return set(self.store.table_names()) if self._direct else super().tables()
 

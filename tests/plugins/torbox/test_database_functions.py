@@ -77,6 +77,14 @@ def test_the_published_example_works(own_folder: Path) -> None:
     assert (own_folder / "torbox_db" / "torrents.json").is_file()
 
 
+def test_an_open_database_without_documents_is_one() -> None:
+    """The published example asks `if db:`."""
+    database = getDatabase("torrents")
+    assert database is not None
+    assert len(database) == 0
+    assert bool(database)
+
+
 def test_the_same_record_twice_makes_two() -> None:
     insertData(RECORD, "usenet")
     insertData(RECORD, "usenet")
