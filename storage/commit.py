@@ -1,7 +1,8 @@
 """One commit over several dicts, which may live in several engines.
 
-Dicts of one engine group are committed in one call, atomically. Groups follow each other in the order of the dicts; when
-a later one fails, the earlier ones are taken back by a commit of their own.
+Dicts of one engine group are committed in one call, atomically. Several groups of a storage's config go the way of
+`spanning`. Where that is not possible (engines that were `put`), groups follow each other in the order of the dicts; when a
+later one fails, the earlier ones are taken back by a commit of their own.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Sequence
 
-from storage.database_interface import DomainChanges, Origin
+from storage.database_interface import DomainChanges, Origin, to_the_end
 from storage.errors import CommitFailed, StorageError
 from storage.overlay import Overlay
+from storage.spanning import Spanning
 
 
 def commit(overlays: Sequence[Overlay], origin: Origin, *, sync: bool) -> None:
     """Bring what was gathered into the engines, all or nothing; raises CommitFailed."""
     groups = _by_group(overlays)
+    if len(groups) > 1 and (spanning := _spanning(groups)) is not None:
+        _commit_spanning(spanning, groups, origin, sync=sync)
+        return
     done = 0
     try:
         for group in groups:
@@ -39,6 +44,9 @@ async def commit_async(overlays: Sequence[Overlay], origin: Origin, *, sync: boo
     failure here: what can be taken back is, and memory asks the engines again before the next read.
     """
     groups = _by_group(overlays)
+    if len(groups) > 1 and (spanning := _spanning(groups)) is not None:
+        await to_the_end(_commit_spanning, spanning, groups, origin, sync=sync)
+        return
     begun = 0
     try:
         for group in groups:
@@ -50,6 +58,25 @@ async def commit_async(overlays: Sequence[Overlay], origin: Origin, *, sync: boo
             cancelled = isinstance(failure, asyncio.CancelledError)
             await _take_back(groups[: begun if cancelled else begun - 1], origin, failure, sync=sync)
         raise
+
+
+def _spanning(groups: Sequence[Sequence[Overlay]]) -> Spanning | None:
+    spanning = groups[0][0].state.spanning
+    persistent = [group[0].state.group for group in groups if group[0].state.engine.persistent]
+    return spanning if spanning is not None and spanning.is_for(persistent) else None
+
+
+def _commit_spanning(spanning: Spanning, groups: Sequence[Sequence[Overlay]], origin: Origin, *, sync: bool) -> None:
+    """Engines that keep nothing come last: they refuse nothing."""
+    persistent = [group for group in groups if group[0].state.engine.persistent]
+    try:
+        spanning.commit([_batch(group) for group in persistent], {group[0].state.group: _undo(group) for group in persistent}, origin)
+    except BaseException:
+        _distrust([overlay for group in groups for overlay in group])
+        raise
+    for group in groups:
+        if group not in persistent:
+            group[0].state.engine.commit_batch(_batch(group), origin, sync=sync)
 
 
 async def _take_back(groups: Sequence[Sequence[Overlay]], origin: Origin, failure: BaseException, *, sync: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage import codec
 from storage.codec import Encoded
@@ -11,6 +11,9 @@ from storage.database_interface import DatabaseInterface, News
 from storage.errors import ValueRefused
 from storage.scope import Scope
 from storage.texts import same_text
+
+if TYPE_CHECKING:
+    from storage.spanning import Spanning
 
 _STALE = -1
 
@@ -22,7 +25,7 @@ class Content:
     held for moments, never while waiting for the engine's lock; it keeps reading threads and the one that writes apart.
     """
 
-    __slots__ = ("_handed", "_stored", "base", "engine", "live", "loaded", "mutex", "name", "noted", "scope", "seen")
+    __slots__ = ("_handed", "_stored", "base", "engine", "live", "loaded", "mutex", "name", "noted", "scope", "seen", "spanning")
 
     def __init__(self, engine: DatabaseInterface, name: str) -> None:
         self.engine = engine
@@ -38,6 +41,8 @@ class Content:
         """What the open transaction builds on."""
         self.noted: set[str] | None = set()
         """The keys that came in from others since `take_news`; None: there is no telling which."""
+        self.spanning: Spanning | None = None
+        """What commits of the storage that span several engines go by."""
         self.live: dict[str, Any] = {}
         """Decoded values of loaded dicts, good as long as `seen` is the engine's version."""
         self._stored: dict[str, Encoded] = {}
@@ -105,8 +110,8 @@ class Content:
             self.live.pop(key, None)
             if key in self._handed:
                 self.live[key] = self._handed[key][0]
-            if self.noted is not None:
-                self.noted.add(key)
+        if self.noted is not None:
+            self.noted.update(news.foreign)
         self.seen = news.version
 
     def _look_through(self, key: str, now: Encoded | None) -> None:
@@ -125,8 +130,12 @@ class Content:
             self.seen = _STALE
 
     def _advance(self, before: int) -> bool:
-        """Whether the content known here is what the commit was built on; otherwise the next read loads it anew."""
-        if self.seen != before:
+        """Whether the content known here is what the commit was built on; otherwise the next read takes over what is new.
+
+        Engines to which others write tell of our own commits among all others, in their order. Counting would not do there:
+        one step more may be somebody else's.
+        """
+        if self.seen != before or self.engine.announces:
             return False
         after = self.engine.version
         if after - before > 1:

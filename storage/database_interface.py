@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -62,6 +62,8 @@ class News(msgspec.Struct, frozen=True):
     version: int
     content: Mapping[str, Encoded] | None
     changes: Sequence[tuple[str, Encoded | None]]
+    foreign: Collection[str] = ()
+    """The keys among the changes that other processes changed."""
 
 
 class DatabaseInterface(ABC):
@@ -186,22 +188,27 @@ class DatabaseInterface(ABC):
         When this returns or raises, the commit is over. That holds for a cancellation too: it is raised once the engine
         has finished, because until then nobody knows what the engine holds.
         """
-        commit = asyncio.ensure_future(asyncio.to_thread(self.commit_batch, batch, origin, sync=sync))
-        try:
-            await asyncio.shield(commit)
-        except asyncio.CancelledError:
-            while not commit.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait((commit,))
-            if not commit.cancelled():
-                commit.exception()  # the cancellation comes first; this marks the failure as seen
-            raise
+        await to_the_end(self.commit_batch, batch, origin, sync=sync)
 
     def close(self) -> None:  # noqa: B027 - many engines have nothing to let go of
         """Let go of files and connections. Calling it twice is fine."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.domain!r})"
+
+
+async def to_the_end(work: Callable[..., None], *arguments: Any, **named: Any) -> None:
+    """Run blocking work in a thread. A cancellation is raised when the work is over, because until then nobody knows its outcome."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments, **named))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # the cancellation comes first; this marks the failure as seen
+        raise
 
 
 def _apply(engine: DatabaseInterface, key: str, encoded: Encoded | None) -> tuple[bool, str]:

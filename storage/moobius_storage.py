@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from storage import saving
+from storage import locks, saving
 from storage.cached_dict import CachedDict
 from storage.cleared import DEFAULT_ROOT, forget_cleared
 from storage.cleared import clear as clear_engine
@@ -21,6 +21,7 @@ from storage.engines import engine_class, suggestion
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
 from storage.locks import in_order
 from storage.scope import CLOSED, enclosing_of
+from storage.spanning import Spanning
 from storage.transaction import Transaction
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class MoobiusStorage:
         self._findings: list[Finding] = []
         self._states: tuple[DictState, ...] = ()
         self._locks = in_order(())
+        self._spanning = Spanning(self._engine)
         self._ends: list[Callable[[], None]] = []
         """What ends the following."""
         self._is_closed = False
@@ -56,6 +58,8 @@ class MoobiusStorage:
         try:
             for entry in read_config(db_config, TAKEN_NAMES):
                 self._add(entry)
+            with locks.held(self._locks):
+                self._findings += self._spanning.settle()
         except BaseException:
             self._abandon()
             raise
@@ -190,13 +194,18 @@ class MoobiusStorage:
             self._beside = entry
 
     def _make(self, entry: Entry, name: str, *, load: bool, clear: bool) -> CachedDict:
-        domain = domain_of(self.service_id, self.channel_id, name)
-        database = engine_class(entry.implementation)(domain, **entry.settings)
+        database = self._engine(entry, name)
         try:
-            return self._adopt(database, Path(entry.settings.get("root_dir") or DEFAULT_ROOT), load=load, clear=clear)
+            made = self._adopt(database, Path(entry.settings.get("root_dir") or DEFAULT_ROOT), load=load, clear=clear)
         except BaseException:
             database.close()
             raise
+        self._spanning.know(name, database, entry)
+        made._state.spanning = self._spanning
+        return made
+
+    def _engine(self, entry: Entry, name: str) -> DatabaseInterface:
+        return engine_class(entry.implementation)(domain_of(self.service_id, self.channel_id, name), **entry.settings)
 
     def _adopt(self, database: DatabaseInterface, root: Path, *, load: bool, clear: bool) -> CachedDict:
         other = next((state.name for state in self._states if state.engine.lock is database.lock), None)
@@ -226,6 +235,7 @@ class MoobiusStorage:
     def _abandon(self) -> None:
         for state in self._states:
             state.close()
+        self._spanning.close()
         self._is_closed = True
         atexit.unregister(self._close_at_exit)
 
@@ -236,6 +246,9 @@ class MoobiusStorage:
             self._is_closed = all(state.scope is CLOSED for state in self._states)
             if self._is_closed:
                 atexit.unregister(self._close_at_exit)
+                self._spanning.close()
+                while self._ends:
+                    self._ends.pop()()
         for root, domains in self._roots.items():
             forget_cleared(domains, root)
 

@@ -70,6 +70,8 @@ class RedisChannel:
         self._domains: dict[bytes, SharedDomain] = {}
         self._listeners: list[Callable[[], None]] = []
         self._number = 0
+        self._was_given_up = False
+        self._is_news = True
         self._lost_in_a_row = 0
         self._began = 0.0
 
@@ -89,6 +91,10 @@ class RedisChannel:
         return end
 
     def notify(self) -> None:
+        """Call the listeners, if there is something that they do not know."""
+        if not self._is_news:
+            return
+        self._is_news = False
         for listener in tuple(self._listeners):
             listener()
 
@@ -119,7 +125,7 @@ class RedisChannel:
             self.unsettled = False
             self._lost_in_a_row = 0
             if self.version == _NEVER or (version == self.version + 1 and not self.behind):
-                self._advance(version, changes)
+                self._advance(version, changes, is_own=True)
             elif version > self.version:
                 self._lose_track()
 
@@ -136,7 +142,7 @@ class RedisChannel:
     def outcome_unknown(self) -> None:
         """Nobody waits for our last commit any more."""
         with self._guard:
-            self.unsettled = True
+            self.unsettled = self._was_given_up = True
             self._lose_track()
 
     def settle(self) -> None:
@@ -160,7 +166,11 @@ class RedisChannel:
                 if version != self.version + 1:
                     return False
                 try:
-                    self._advance(version, unpack(dict(zip(parts[::2], parts[1::2], strict=True))[b"c"]))
+                    entry = dict(zip(parts[::2], parts[1::2], strict=True))
+                    # A commit of ours that nobody waited for any more is news to those who wrote it off.
+                    is_own = entry[b"p"] == self._process and not self._was_given_up
+                    self._advance(version, unpack(entry[b"c"]), is_own=is_own)
+                    self._is_news |= not is_own
                 except (KeyError, ValueError) as error:
                     _log.error("an entry of %s is not ours (%s); the channel is loaded anew", self.stream.decode(errors="replace"), error)
                     return False
@@ -176,7 +186,6 @@ class RedisChannel:
     def lost(self) -> None:
         """The connection on which the channel was followed is gone."""
         self.behind = True
-        self.notify()
 
     def loaded(self, version: int) -> None:
         """Somebody has read a whole dict, when the channel had this version."""
@@ -202,11 +211,12 @@ class RedisChannel:
                 self._replace(version, dict(zip(wanted, answer, strict=True)))
                 if version < known:
                     self._report_loss(known, version)
-            self.behind = False
+            self.behind = self._was_given_up = False
             return True
 
     def _replace(self, version: int, contents: Mapping[bytes, Sequence[bytes]]) -> None:
         first = self.version == _NEVER
+        self._is_news = True
         for name, domain in self._domains.items():
             if name in contents:
                 domain.advance((), _readable(contents[name]))
@@ -214,11 +224,11 @@ class RedisChannel:
                 domain.forget()
         self.version = version
 
-    def _advance(self, version: int, changes: Mapping[bytes, Fields]) -> None:
+    def _advance(self, version: int, changes: Mapping[bytes, Fields], *, is_own: bool) -> None:
         for name, fields in changes.items():
             domain = self._domains.get(name)
             if domain is not None:
-                domain.advance([(_key(field), value) for field, value in fields.items()])
+                domain.advance([(_key(field), value) for field, value in fields.items()], is_own=is_own)
         # Last: who reads this version finds everything that belongs to it.
         self.version = version
 

@@ -20,6 +20,7 @@ class _Step:
     version: int
     content: Mapping[str, Encoded] | None
     changes: Sequence[tuple[str, Encoded | None]]
+    is_own: bool
 
 
 class SharedDomain:
@@ -41,10 +42,10 @@ class SharedDomain:
             engine.version = self._version
             self._engines.add(engine)
 
-    def advance(self, changes: Sequence[tuple[str, Encoded | None]], content: Mapping[str, Encoded] | None = None) -> None:
-        """A commit: `content` takes the place of everything, then come the changes."""
+    def advance(self, changes: Sequence[tuple[str, Encoded | None]], content: Mapping[str, Encoded] | None = None, *, is_own: bool = False) -> None:
+        """A commit: `content` takes the place of everything, then come the changes. `is_own` if this process made it."""
         with self._guard:
-            self._steps.append(_Step(self._version + 1, content, changes))
+            self._steps.append(_Step(self._version + 1, content, changes, is_own))
             self._raise()
 
     def forget(self) -> None:
@@ -70,7 +71,8 @@ class SharedDomain:
             missed = [step for step in self._steps if step.version > seen]
             begin = max((place for place, step in enumerate(missed) if step.content is not None), default=0)
             content = missed[begin].content if missed else None
-            return News(self._version, content, [change for step in missed[begin:] for change in step.changes])
+            changes = [change for step in missed[begin:] for change in step.changes]
+            return News(self._version, content, changes, [key for step in missed if not step.is_own for key, _ in step.changes])
 
     def _raise(self) -> None:
         self._version += 1
