@@ -25,6 +25,7 @@ crash: $(VENV)/.test
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.storage
 	$(BIN)/python -m benchmarks.torbox
+	$(BIN)/python -m benchmarks.gateway
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
