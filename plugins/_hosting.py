@@ -19,7 +19,7 @@ from plugins._sharing import follow
 from plugins._state import ChannelState
 
 if TYPE_CHECKING:
-    from storage import Finding, MoobiusStorage
+    from storage import CachedDict, Finding, MoobiusStorage
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ async def host(
     config: ChannelConfig, storage: MoobiusStorage, limits: ChannelLimits, bars: Callable[[], Sequence[BarSpec]], wiring: Wiring
 ) -> HostedChannel:
     """Put a channel together over its open storage; its queue does not run yet."""
+    await asyncio.to_thread(_load, storage)
     state = await asyncio.to_thread(ChannelState, storage, limits)
     for name in (SCHEDULES, COOLDOWNS):
         # Made now, since a transaction can use a dict but not add one.
@@ -60,3 +61,11 @@ async def host(
         await follow(storage, queue)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
     return HostedChannel(config, storage, state, roster, queue, findings)
+
+
+def _load(storage: MoobiusStorage) -> None:
+    """Load what the config left for later: handlers run on the event loop, which a look into an engine would block."""
+    for name in storage.names():
+        kept: CachedDict = getattr(storage, name)
+        if not kept.is_loaded:
+            kept.load()

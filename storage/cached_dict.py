@@ -201,6 +201,11 @@ class CachedDict(MutableMapping[str, Any]):
 
     # -- the engine --------------------------------------------------------------------------------------------------
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it answers from memory; otherwise each look goes to the engine, which may block."""
+        return self._state.loaded
+
     def load(self) -> None:
         """Read everything from the engine; from then on memory answers. Raises StorageUnavailable."""
         if self._state.scope is CLOSED:
