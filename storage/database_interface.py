@@ -13,13 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
 from storage import codec
 from storage.codec import Encoded
-from storage.errors import CommitFailed, StorageError, UnreadableValue, ValueRefused
+from storage.errors import StorageError, UnreadableValue, ValueRefused
+from storage.one_by_one import commit_one_by_one
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -89,11 +90,21 @@ class DatabaseInterface(ABC):
     problem: str | None = None
     """Why the engine could not be reached when it was needed last, in words for an operator."""
 
+    domain: str
+    report: list[Finding]
+    lock: threading.Lock
+    """Held by the one open transaction over this domain. Engines that share data between objects share the lock."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        # Here and not in the constructor: engines of other authors may not call it.
+        made = super().__new__(cls)
+        made.domain = ""
+        made.report = []
+        made.lock = threading.Lock()
+        return made
+
     def __init__(self, domain: str = "", **settings: Any) -> None:
         self.domain = domain
-        self.report: list[Finding] = []
-        self.lock: threading.Lock = threading.Lock()
-        """Held by the one open transaction over this domain. Engines that share data between objects share the lock."""
 
     @abstractmethod
     def get_value(self, key: str) -> tuple[bool, Any]:
@@ -170,17 +181,9 @@ class DatabaseInterface(ABC):
         """Apply everything, or nothing and raise CommitFailed. `sync` asks for safety against power loss.
 
         This default serves engines that have only the four methods: it goes change by change, and takes back what it
-        did when one is refused.
+        did when one is refused, or when an engine raises in spite of its contract.
         """
-        done: list[tuple[DatabaseInterface, str, tuple[bool, Any]]] = []
-        for part in batch:
-            for key, encoded in part.changes:
-                before = part.engine.get_value(key)
-                accepted, message = _apply(part.engine, key, encoded)
-                if not accepted:
-                    _take_back(done)
-                    raise CommitFailed(f"{part.engine!r} refused {key!r}: {message}; nothing was changed")
-                done.append((part.engine, key, before))
+        commit_one_by_one(batch)
 
     async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
         """The same, without blocking the event loop.
@@ -209,16 +212,3 @@ async def to_the_end(work: Callable[..., None], *arguments: Any, **named: Any) -
         if not task.cancelled():
             task.exception()  # the cancellation comes first; this marks the failure as seen
         raise
-
-
-def _apply(engine: DatabaseInterface, key: str, encoded: Encoded | None) -> tuple[bool, str]:
-    if encoded is None:
-        return engine.delete_key(key)
-    return engine.set_value(key, codec.decode(encoded))
-
-
-def _take_back(done: list[tuple[DatabaseInterface, str, tuple[bool, Any]]]) -> None:
-    for engine, key, (existed, value) in reversed(done):
-        accepted, message = engine.set_value(key, value) if existed else engine.delete_key(key)
-        if not accepted:
-            raise CommitFailed(f"{engine!r} refused a commit and then refused to restore {key!r}: {message}")
