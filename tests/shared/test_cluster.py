@@ -1,0 +1,71 @@
+"""A real cluster: channels on all of its nodes, and a primary that dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.crc import key_slot
+
+from plugins._events import MessageBody
+from service import ChannelService
+from storage.redis_database import redis_key
+from tests.service_for_tests import Driver, running
+from tests.shared.cluster_for_tests import Cluster
+from tests.waiting_for_tests import eventually
+
+pytestmark = [pytest.mark.redis, pytest.mark.slow]
+CHANNELS = ["tavern", "library", "cellar", "attic", "yard", "gate"]
+
+
+class Bot(ChannelService):
+    async def on_message_up(self, message: MessageBody) -> None:
+        mana = self.channels[message.channel_id].mana
+        mana["total"] = mana.get("total", 0) + 1
+        await self.send_message(str(mana["total"]), message.channel_id)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+
+
+def texts(bot: Driver[Bot], channel: str) -> list[str]:
+    return [text for text in bot.recorder.texts(channel=channel) if text.isdecimal()]
+
+
+async def test_channels_are_spread_over_the_nodes_and_survive_the_death_of_a_primary(tmp_path: Path, cluster: Cluster) -> None:
+    slots = {channel: key_slot(redis_key(f"service_1.channel_{channel}.mana")[0]) for channel in CHANNELS}
+    assert len({slot * 3 // 16384 for slot in slots.values()}) == 3, "the channels of this test lie on all three primaries"
+    async with AsyncExitStack() as stack:
+        bots = []
+        for number in range(2):
+            settings: dict[str, Any] = {"url": cluster.url, "timeout": 5.0 + number}
+            db = [{"implementation": "redis", "name": "mana", "settings": settings}]
+            bots.append(await stack.enter_async_context(running(tmp_path, Bot, channels=CHANNELS, db_config=db)))
+        for channel in CHANNELS:
+            await bots[0].join("ann", channel=channel)
+            await bots[1].join("bob", channel=channel)
+        members = list(zip(bots, ("ann", "bob"), strict=True))
+        said = [bot.say(member, "count", channel=channel) for channel in CHANNELS for _ in range(10) for bot, member in members]
+        answers = await asyncio.gather(*said)
+        assert all(answer.ok for answer in answers)
+        for channel in CHANNELS:
+            await eventually(lambda channel=channel: all(len(texts(bot, channel)) == 20 for bot in bots))
+            assert texts(bots[0], channel) == texts(bots[1], channel) == [str(number) for number in range(1, 21)]
+        cluster.kill_primary_of(slots["tavern"])
+        assert (await bots[0].say("ann", "count", channel=_elsewhere(slots))).ok, "other channels do not notice"
+        for attempt in range(200):
+            if (await bots[0].say("ann", "count", request=f"again {attempt}")).ok:
+                break
+            await asyncio.sleep(0.1)
+        await eventually(lambda: texts(bots[1], "tavern")[-1:] == ["21"])
+
+
+def _elsewhere(slots: dict[str, int]) -> str:
+    return next(channel for channel, slot in slots.items() if slot * 3 // 16384 != slots["tavern"] * 3 // 16384)
