@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ def texts(bot: Driver[Bot], channel: str) -> list[str]:
     return [text for text in bot.recorder.texts(channel=channel) if text.isdecimal()]
 
 
+def _all_have(bots: Sequence[Driver[Bot]], channel: str, count: int) -> bool:
+    return all(len(texts(bot, channel)) == count for bot in bots)
+
+
 async def test_channels_are_spread_over_the_nodes_and_survive_the_death_of_a_primary(tmp_path: Path, cluster: Cluster) -> None:
     slots = {channel: key_slot(redis_key(f"service_1.channel_{channel}.mana")[0]) for channel in CHANNELS}
     assert len({slot * 3 // 16384 for slot in slots.values()}) == 3, "the channels of this test lie on all three primaries"
@@ -56,7 +61,7 @@ async def test_channels_are_spread_over_the_nodes_and_survive_the_death_of_a_pri
         answers = await asyncio.gather(*said)
         assert all(answer.ok for answer in answers)
         for channel in CHANNELS:
-            await eventually(lambda channel=channel: all(len(texts(bot, channel)) == 20 for bot in bots))
+            await eventually(partial(_all_have, bots, channel, 20))
             assert texts(bots[0], channel) == texts(bots[1], channel) == [str(number) for number in range(1, 21)]
         cluster.kill_primary_of(slots["tavern"])
         assert (await bots[0].say("ann", "count", channel=_elsewhere(slots))).ok, "other channels do not notice"
