@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
-from plugins import _events as types
+from plugins import _types as types
 from plugins._agents import Agents
 from plugins._cli import build_app
 from plugins._clock import Clock

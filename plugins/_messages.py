@@ -14,8 +14,8 @@ from plugins._shelf import LocalFile
 Recipients = str | Character | Iterable[str | Character]
 Message = MessageBody | dict[str, Any] | str | PurePath
 
-_IMAGES = frozenset([".avif", ".bmp", ".gif", ".heic", ".ico", ".jpe", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp"])
-_SOUNDS = frozenset([".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"])
+IMAGE_EXTENSIONS = frozenset([".avif", ".bmp", ".gif", ".heic", ".ico", ".jpe", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp"])
+SOUND_EXTENSIONS = frozenset([".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"])
 _CONTENT_FIELDS = frozenset(field.name for field in fields(MessageContent))
 
 
@@ -91,4 +91,4 @@ def _place(path: str) -> str:
 
 def _subtype_of(path: str) -> str:
     suffix = os.path.splitext(path.lower())[1]  # noqa: PTH122 - it may be a URL
-    return IMAGE if suffix in _IMAGES else AUDIO if suffix in _SOUNDS else FILE
+    return IMAGE if suffix in IMAGE_EXTENSIONS else AUDIO if suffix in SOUND_EXTENSIONS else FILE

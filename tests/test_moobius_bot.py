@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from plugins._events import Button, MenuItemClick, MessageBody, MessageContent, SimpleAction
+from service import types
 from tests.bot_for_tests import QuizBot
 from tests.service_for_tests import Driver, json_dicts, running
 
@@ -161,6 +162,27 @@ def test_the_sdk_itself_has_what_the_bot_uses() -> None:
     for name in vars(QuizBot):
         if not name.startswith("__"):
             assert hasattr(moobius.Moobius, name), name
+
+
+def test_types_has_the_words_that_bots_write() -> None:
+    words = {"TEXT": "text", "ALL": "all", "CANVAS": "canvas", "BUTTON": "button", "UPDATE_MENU": "menu", "INCLUDE": "include"}
+    assert {name: getattr(types, name) for name in words} == words
+    assert types.Button is Button
+    assert {".png", ".jpg"} <= types.IMAGE_EXTS
+
+
+def test_the_words_are_the_sdks() -> None:
+    """Where it is installed."""
+    theirs = pytest.importorskip("moobius.types", reason="the Moobius SDK comes with the bench extra")
+    ours = {name: word for name, word in vars(types).items() if isinstance(word, str) and name.isupper() and hasattr(theirs, name)}
+    assert {name: getattr(theirs, name) for name in ours} == ours
+
+
+async def test_menu_and_style_in_the_words_of_the_sdk(bot: Driver[QuizBot]) -> None:
+    await bot.service.send_menu([types.MenuItem("like", "Like", types.ALL)], "quiz", ["ann"])
+    await bot.service.send_style([types.StyleItem(widget=types.BUTTON, display="highlight", button_id="guess")], "quiz", ["ann"])
+    assert bot.recorder.last("menu", "quiz")[0].message_subtypes == "all"
+    assert bot.recorder.last("style", "quiz")[0].widget == "button"
 
 
 def test_bodies_take_the_sdks_positional_arguments() -> None:
