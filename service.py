@@ -74,7 +74,7 @@ class ChannelService(Queries):
         self._early: dict[str, list[Callable[[Outbox], object]]] = {}
         self._tasks = Tasks()
         self._sharing = Sharing(lambda: self._hosted)
-        self._metrics = Metrics()
+        self._metrics = Metrics(lambda: self.channels)
         self._watchdog = Watchdog(self._settings.service.limits.blocking_seconds, self._metrics.blocked)
         self.timers = Timers(self, lambda: self.plugins, clock)
         self._up = asyncio.Event()

@@ -150,8 +150,19 @@ class Service(Protocol):
         It asks the engines, which blocks: call it in a thread.
         """
 
+    def gauge(self, name: str, explanation: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Put a measure on the page of metrics, in place of one of the same name.
+
+        `read` is called in a thread whenever the page is asked for, and returns a number for each value of `label`, which is
+        never a member's name or id; if it raises, the gauge is left out and the log says why. Raises PluginError for a name
+        that is not of small letters, digits and `_`, or that begins with `mooring_`.
+        """
+
     def metrics_page(self) -> bytes:
-        """What the service measures of itself, in the text format of Prometheus; a gateway adds it to its own."""
+        """What the service and its plugins measure, in the text format of Prometheus; a gateway adds it to its own.
+
+        It asks the engines and plugins, which blocks: call it in a thread.
+        """
 
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from plugins._events import Acknowledgement
+from plugins._gauges import PluginGauges, Reading, Readings
 from plugins._turn import Turn
+from storage import MoobiusStorage
+from storage.sizes import shared_sizes, size_of
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
@@ -13,8 +18,12 @@ _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 class Metrics:
     """The measures of one service, in a registry of their own, so that several services in one process do not meet."""
 
-    def __init__(self) -> None:
+    def __init__(self, storages: Callable[[], Mapping[str, MoobiusStorage]] = dict) -> None:
+        self._storages = storages
+        self.plugin_gauges = PluginGauges()
         self.registry = CollectorRegistry()
+        self.registry.register(Readings(self._sizes))
+        self.registry.register(Readings(self.plugin_gauges.read))
         self._turns = self._counter("mooring_turns", "Events as the channels ended them, by type and result.", "type", "result")
         self._handled = self._counter("mooring_handlers", "Runs of commands and hooks, by name and result.", "handler", "result")
         self._waiting = self._histogram("mooring_queue_wait_seconds", "From the queue's end to its head.")
@@ -24,7 +33,7 @@ class Metrics:
         self._blocked = self._counter("mooring_loop_blocked", "How often something blocked the event loop.")
 
     def page(self) -> bytes:
-        """Everything in the text format of Prometheus."""
+        """Everything in the text format of Prometheus. Engines and plugins are asked for their gauges, which blocks."""
         return generate_latest(self.registry)
 
     def waited(self, seconds: float) -> None:
@@ -51,6 +60,13 @@ class Metrics:
     def blocked(self) -> None:
         """Something blocked the event loop."""
         self._blocked.inc()
+
+    def _sizes(self) -> Iterator[Reading]:
+        storages = dict(self._storages())
+        own = [({"channel": channel_id}, size) for channel_id, storage in storages.items() if (size := size_of(storage)) is not None]
+        yield "mooring_storage_bytes", "What the dicts of a channel take where they are kept.", own
+        shared = [({"engine": engine}, size) for engine, size in shared_sizes(storages.values()).items()]
+        yield "mooring_storage_shared_bytes", "What engines keep for many dicts together: journals and streams.", shared
 
     def _counter(self, name: str, explanation: str, *labels: str) -> Counter:
         return Counter(name, explanation, labels, registry=self.registry)

@@ -11,6 +11,7 @@ from plugins._clock import Clock
 from plugins._commands import CommandTable
 from plugins._events import ChannelInfo, Character, Down
 from plugins._gateways import Gateways
+from plugins._gauges import Read
 from plugins._health import health
 from plugins._hooks import Hooks
 from plugins._host import Gateway, UnknownChannel
@@ -120,8 +121,12 @@ class Queries(Hooks):
         """JSON-ready facts: `ready`, `problems` in words, and per channel its storage, queue and last commit. Blocks: call it in a thread."""
         return health(dict(self._hosted), self._clock(), is_up=self._up.is_set())
 
+    def gauge(self, name: str, explanation: str, label: str, read: Read) -> None:
+        """Put a gauge of a plugin on the page of metrics. Raises PluginError for a name that cannot be."""
+        self._metrics.plugin_gauges.add(name, explanation, label, read)
+
     def metrics_page(self) -> bytes:
-        """What the service measures of itself, in the text format of Prometheus."""
+        """What the service and its plugins measure, in the text format of Prometheus. Blocks: call it in a thread."""
         return self._metrics.page()
 
     def _channel(self, channel_id: str) -> HostedChannel:

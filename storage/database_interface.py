@@ -193,6 +193,14 @@ class DatabaseInterface(ABC):
         """
         await to_the_end(self.commit_batch, batch, origin, sync=sync)
 
+    def size(self) -> int | None:
+        """Bytes that the domain takes where it is kept, None if the engine cannot tell. May ask a server. Raises StorageError."""
+        return None
+
+    def shared_size(self) -> int | None:
+        """Bytes that are kept for all engines of the `group` together, such as a journal; otherwise like `size`."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - many engines have nothing to let go of
         """Let go of files and connections. Calling it twice is fine."""
 

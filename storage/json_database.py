@@ -12,6 +12,7 @@ from storage import codec
 from storage.codec import Encoded
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.errors import ConfigError, Fault, KeyRefused, StorageError, StoreClosed
+from storage.paths import JOURNAL
 from storage.store import CHECKPOINT_BYTES
 from storage.store_registry import StoreRegistry
 from storage.table import Change, Table
@@ -121,6 +122,12 @@ class JSONDatabase(DatabaseInterface):
         self._values()
         await self._store.commit_async(_parts(batch), origin, sync=self._sync_singles or (sync and self._sync_commits))
 
+    def size(self) -> int | None:
+        return _bytes(self._table.path)
+
+    def shared_size(self) -> int | None:
+        return sum(_bytes(segment) for segment in (self._store.root / JOURNAL).glob("*"))
+
     def close(self) -> None:
         self._release()
 
@@ -133,6 +140,13 @@ class JSONDatabase(DatabaseInterface):
             self.report += self._table.findings
             self._reported = True
         return self._table.values
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # not written yet, or just replaced
 
 
 def _parts(batch: Sequence[DomainChanges]) -> list[tuple[Table, Sequence[Change]]]:

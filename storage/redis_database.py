@@ -170,6 +170,14 @@ class RedisDatabase(DatabaseInterface):
 
         return end
 
+    def size(self) -> int | None:
+        self._check_open()
+        return self._memory(self._hash)
+
+    def shared_size(self) -> int | None:
+        self._check_open()
+        return self._memory(self._channel.stream)
+
     def conflicts(self) -> int:
         """How often other processes committed to the channel first."""
         return self._channel.conflicts
@@ -181,6 +189,10 @@ class RedisDatabase(DatabaseInterface):
         self._check_open()
         self._channel.settle()
         return self._client.call(command, self._hash, *arguments)
+
+    def _memory(self, key: bytes) -> int:
+        # In one word, since in a cluster the second one is the key by which the node is found.
+        return self._client.call("MEMORY USAGE", key) or 0
 
     def _prepared(self, batch: Sequence[DomainChanges]) -> Commit:
         self._check_open()

@@ -28,6 +28,9 @@ __all__ = [
 async def on_start(service: Service, config: Config) -> None:
     account = Account(config, database_functions.pool(), service.show)
     config.run_with(account)
+    service.gauge(
+        "torbox_refresh_age_seconds", "Since when a list has not been fetched anew.", "kind", lambda: account.ages() if config.running else {}
+    )
     if config.refresh_minutes:
         service.spawn(account.refresh_all_every(config.refresh_minutes), name="torbox refresh")
 

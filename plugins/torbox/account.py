@@ -127,6 +127,11 @@ class Account:
         """Seconds since the list was fetched."""
         return None if generation is None else max(0.0, time.time() - generation.refreshed_at)
 
+    def ages(self) -> dict[str, float]:
+        """Seconds since each list was fetched, without those that never were. Blocks; from any thread. Raises StorageError and OSError."""
+        kept = {kind: generation_of(self.pool.get(kind)) for kind in KINDS if self.pool.exists(kind)}
+        return {kind: age for kind, generation in kept.items() if (age := self.age(generation)) is not None}
+
     async def _refresh(self, kind: Kind, watch: Watcher, *, force: bool) -> Refreshed:
         async def tell(count: int) -> None:
             watch(f"Fetching {kind}", count, None)

@@ -91,7 +91,8 @@ class Front:
             health = await asyncio.to_thread(self._service.health)
             return _response(200 if health["ready"] else 503, msgspec.json.encode(health) + b"\n", "application/json")
         if path == "/metrics":
-            return _response(200, self._hub.metrics.page() + self._service.metrics_page(), "text/plain; version=0.0.4; charset=utf-8")
+            page = self._hub.metrics.page() + await asyncio.to_thread(self._service.metrics_page)
+            return _response(200, page, "text/plain; version=0.0.4; charset=utf-8")
         return None
 
     async def _sent_file(self, path: str) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 from plugins._events import Acknowledgement, Down, MessageBody
+from plugins._gauges import Reading
 from plugins._host import Service
 from plugins.web import frames
 from plugins.web.bodies import History, HistoryUp, MessageUp
@@ -15,7 +16,7 @@ from plugins.web.config import Config
 from plugins.web.crowds import Crowds
 from plugins.web.frames import FrameError, UpFrame
 from plugins.web.identity import Identities
-from plugins.web.metrics import Metrics, Reading
+from plugins.web.metrics import Metrics
 from plugins.web.reception import Reception
 from plugins.web.sessions import Session, Wire
 

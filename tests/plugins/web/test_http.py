@@ -119,6 +119,7 @@ async def test_probes_say_what_is_wrong(tmp_path: Path) -> None:
         assert await place.metric('mooring_commands_total{command="hit",result="refused"}') == 1
         assert await place.metric('mooring_event_seconds_count{type="message_up"}') == 2
         assert await place.metric('mooring_members_online{channel="tavern"}') == 1
+        assert await place.metric('mooring_storage_shared_bytes{engine="JSONDatabase"}') > 0
         page = (await place.get("/metrics")).text
         assert "zebedee" not in page
         assert zebedee.welcome["member_id"] not in page
