@@ -90,13 +90,14 @@ class RedisChannel:
 
         return end
 
-    def notify(self) -> None:
-        """Call the listeners, if there is something that they do not know."""
+    def notify(self) -> bool:
+        """Call the listeners, if there is something that they do not know; whether there was."""
         if not self._is_news:
-            return
+            return False
         self._is_news = False
         for listener in tuple(self._listeners):
             listener()
+        return True
 
     # -- our commits -------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,8 @@ def commit_now(sender: Sender, commit: Commit) -> Committed:
     with commit.channel.lock:
         request = commit.begin()
         while not commit.done:
-            time.sleep(commit.pause)
+            if commit.pause:  # even a sleep of no time is a trip into the kernel
+                time.sleep(commit.pause)
             _take(commit, _send(sender, [request])[0])
     return commit.result()
 

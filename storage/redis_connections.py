@@ -6,6 +6,7 @@ than our whole request, and it retries what must not be retried without a though
 
 from __future__ import annotations
 
+import select
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -43,31 +44,45 @@ class Connections(Protocol):
 
 
 class Pooled:
-    """One server, or the one that is the primary now."""
+    """One server, or the one that is the primary now. Its connections are made by a pool of redis-py, and kept here."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
-        self._pool = pool
+        self._pool: Any = pool
+        self._idle: list[Any] = []
+        self._closed = False
 
     def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        connection = self._take()
         try:
-            connection: Any = self._pool.get_connection()
-        except (RedisError, OSError) as error:
-            raise NotSent(error) from error
-        try:
-            if len(commands) == 1:
-                connection.send_packed_command(connection.pack_command(*commands[0]))
-            else:
-                connection.send_packed_command(connection.pack_commands(commands))
-            return [_answer(connection) for _ in commands]
+            connection.send_packed_command([b"".join(map(_packed, commands))])
+            answers = [_answer(connection) for _ in commands]
         except BaseException:
             # Whatever is still on its way there must not be taken for the answer to the next command.
             connection.disconnect()
             raise
-        finally:
-            self._pool.release(connection)
+        self._idle.append(connection)
+        if self._closed:
+            self.close()
+        return answers
 
     def close(self) -> None:
-        self._pool.disconnect()
+        self._closed = True
+        while self._idle:
+            self._idle.pop().disconnect()
+
+    def _take(self) -> Any:
+        """A connection on which nothing waits: what the server said unasked is that it closes."""
+        try:
+            while self._idle:
+                connection = self._idle.pop()
+                if not _is_readable(connection):
+                    return connection
+                connection.disconnect()
+            connection = self._pool.make_connection()
+            connection.connect()
+        except (RedisError, OSError) as error:
+            raise NotSent(error) from error
+        return connection
 
 
 class Clustered:
@@ -77,6 +92,7 @@ class Clustered:
         node: Any = ClusterNode
         nodes = [node(host, port) for host, port in address.hosts]
         self._cluster: Any = RedisCluster(startup_nodes=nodes, **_login(address))
+        self._pools: dict[str, Pooled] = {}
 
     def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         answers: list[Any] = [None] * len(commands)
@@ -89,7 +105,15 @@ class Clustered:
         return answers
 
     def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
         self._cluster.close()
+
+    def _pool(self, node: Any) -> Pooled:
+        pool = self._pools.get(node.name)
+        if pool is None:
+            pool = self._pools.setdefault(node.name, Pooled(self._cluster.get_redis_connection(node).connection_pool))
+        return pool
 
     def _ask(self, commands: Sequence[Sequence[Any]], places: Sequence[int], answers: list[Any]) -> list[int]:
         """Fills in the answers, and returns the places of those commands that another node has to answer."""
@@ -99,7 +123,7 @@ class Clustered:
         moved = []
         for node, mine in by_node.items():
             try:
-                found = Pooled(self._cluster.get_redis_connection(node).connection_pool).exchange([commands[place] for place in mine])
+                found = self._pool(node).exchange([commands[place] for place in mine])
             except (NotSent, redis.ConnectionError, redis.TimeoutError, OSError):
                 # Perhaps a replica has its place by now; whoever asked may ask again.
                 self._cluster.nodes_manager.reset()
@@ -164,3 +188,20 @@ def _answer(connection: Any) -> Any:
         return connection.read_response()
     except ResponseError as error:
         return error
+
+
+def _packed(command: Sequence[Any]) -> bytes:
+    parts = [b"*%d\r\n" % len(command)]
+    for part in command:
+        text = part if type(part) is bytes else str(part).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(text), text))
+    return b"".join(parts)
+
+
+def _is_readable(connection: Any) -> bool:
+    socket = connection._sock
+    if socket is None:
+        return False  # it connects when it is used
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))

@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from storage.codec import Encoded
 from storage.database_interface import DatabaseInterface, Finding, News
@@ -68,7 +69,8 @@ class SharedDomain:
         with self._guard:
             if not self.has_news(seen):
                 return None
-            missed = [step for step in self._steps if step.version > seen]
+            # From the end, as it is nearly always the last few.
+            missed = list(takewhile(lambda step: step.version > seen, reversed(self._steps)))[::-1]
             begin = max((place for place, step in enumerate(missed) if step.content is not None), default=0)
             content = missed[begin].content if missed else None
             changes = [change for step in missed[begin:] for change in step.changes]

@@ -22,6 +22,7 @@ _LOOK_AGAIN_SECONDS = 5.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _MOST_AT_ONCE = 500
+_OWN_PAUSE = 0.003
 
 
 class Asker(Protocol):
@@ -104,8 +105,10 @@ class RedisFollower:
             after = [f"{channel.version}-0" for channel in channels]
             answer = self._client.call("XREAD", "COUNT", _MOST_AT_ONCE, "BLOCK", block, "STREAMS", *streams, *after)
             by_stream = dict(answer or ())
-            for channel in channels:
-                _feed(channel, by_stream.get(channel.stream, ()))
+            found = [_feed(channel, by_stream.get(channel.stream, ())) for channel in channels]
+            if answer and not any(found):
+                # Our own commits come back here, too. Where nobody else commits, once in a while is often enough.
+                self._stopping.wait(_OWN_PAUSE)
 
     def _poll(self, channels: Sequence[RedisChannel]) -> None:
         # One request cannot wait for streams of several slots, and a connection for each channel would be one too many.
@@ -116,10 +119,11 @@ class RedisFollower:
             self._stopping.wait(_FIRST_PAUSE)
 
 
-def _feed(channel: RedisChannel, entries: Sequence[Any]) -> None:
+def _feed(channel: RedisChannel, entries: Sequence[Any]) -> bool:
+    """Whether there was something of others."""
     if not entries:
-        return
-    if channel.feed(entries):
-        channel.notify()
-    else:
+        return False
+    if not channel.feed(entries):
         channel.behind = True
+        return True
+    return channel.notify()
