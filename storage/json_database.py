@@ -11,7 +11,7 @@ from typing import Any
 from storage import codec
 from storage.codec import Encoded
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
-from storage.errors import ConfigError, Fault, KeyRefused, StorageError, StoreClosed
+from storage.errors import ConfigError, Fault, KeyRefused, StorageError, StorageUnavailable, StoreClosed
 from storage.paths import JOURNAL
 from storage.store import CHECKPOINT_BYTES
 from storage.store_registry import StoreRegistry
@@ -94,6 +94,8 @@ class JSONDatabase(DatabaseInterface):
         try:
             self._values()
             return list(self._store.copy(self._table))
+        except StorageUnavailable:
+            raise  # as from the other engines: no keys would be a lie, which a dict that is not loaded would pass on
         except StorageError as error:
             _log.error("%r has no keys to tell: %s", self, error)
             return []

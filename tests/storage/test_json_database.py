@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.cached_dict import CachedDict
 from storage.database_interface import DomainChanges, Origin
 from storage.errors import CommitFailed, ConfigError, StorageError, StorageUnavailable, StoreClosed
 from storage.json_database import JSONDatabase
@@ -255,6 +256,23 @@ def test_a_disk_that_does_not_answer_is_no_empty_dict(opened: Opener, tmp_path: 
         store.copy(store.table(BARS))
     assert {key: bytes(value) for key, value in store.copy(store.table(BARS)).items()} == {"ann": b"1"}
     store.close()
+
+
+@pytest.mark.parametrize("look", [len, list, CachedDict.copy, lambda bars: "ann" in bars, lambda bars: bars.get("ann")])
+def test_a_dict_that_is_not_loaded_is_not_empty_while_its_file_cannot_be_read(tmp_path: Path, look: Callable[[CachedDict], object]) -> None:
+    writing = JSONDatabase(BARS, tmp_path)
+    writing.set_value("ann", 1)
+    writing.close()
+    file = tmp_path / "service_1/channel_x/bars.json"
+    file.rename(tmp_path / "aside")
+    file.mkdir()  # what a folder or a file of somebody else answers, also where the tests may read everything
+    bars = CachedDict(JSONDatabase(BARS, tmp_path))
+    with pytest.raises(StorageUnavailable):
+        look(bars)
+    file.rmdir()
+    (tmp_path / "aside").rename(file)
+    assert bars == {"ann": 1}
+    bars.close()
 
 
 def test_checkpoints_come_by_themselves_and_the_journal_stays_short(opened: Opener, tmp_path: Path) -> None:
