@@ -6,8 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from plugins._events import Acknowledgement, UpEvent
 from plugins._host import ChannelBusy, ServiceStopping
@@ -18,8 +17,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Job:
+class _Job(NamedTuple):
     """Something to do in the channel's order, and who waits for it."""
 
     run: Callable[[], Awaitable[Any]]
@@ -110,8 +108,8 @@ class Channel:
     async def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> Any:
         job = _Job(run, asyncio.get_running_loop().create_future(), time.perf_counter())
         self._queue.put_nowait(job)
-        # Shielded: whoever sent an event may go away, and the event happens all the same.
-        return await asyncio.shield(job.done)
+        # Whoever sent an event may go away; that cancels the future and not the job, so the event happens all the same.
+        return await job.done
 
     async def _work(self) -> None:
         while True:

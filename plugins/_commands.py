@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,6 +17,7 @@ from plugins._text import clip, fold, nearest
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _MARK = "__mooring_command__"
+_WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True)
@@ -208,17 +211,5 @@ class CommandTable:
 
 def _leading_words(line: str, most: int) -> tuple[list[str], list[int]]:
     """The first words of a command line, folded, and where each ends."""
-    position = line.find("/") + 1
-    words: list[str] = []
-    ends: list[int] = []
-    while len(words) < most:
-        while position < len(line) and line[position].isspace():
-            position += 1
-        start = position
-        while position < len(line) and not line[position].isspace():
-            position += 1
-        if start == position:
-            break
-        words.append(fold(line[start:position]))
-        ends.append(position)
-    return words, ends
+    found = list(itertools.islice(_WORD.finditer(line, line.find("/") + 1), most))
+    return [fold(word[0]) for word in found], [word.end() for word in found]

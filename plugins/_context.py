@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
@@ -63,10 +62,10 @@ class Context:
     @property
     def member(self) -> Member:
         """Who acts. Raises CommandError when nobody does, as in a timer, or when the sender has not joined."""
-        member = self.channel.get(self._member_id)
-        if member is None:
+        character = self._turn.members.get(self._member_id)
+        if character is None:
             raise CommandError("Join the channel first." if self.event else "Whoever this was for has left the channel.")
-        return member
+        return Member.of(character)
 
     @property
     def event(self) -> UpEvent | None:
@@ -183,7 +182,7 @@ class Context:
 
     def for_plugin(self, plugin: Plugin | None, line: str = "", *, member_id: str | None = None) -> Context:
         """The same event for a handler of another plugin, or in the name of another member."""
-        other = copy.copy(self)
+        other = self._copy()
         other.plugin = plugin
         other._line = line
         other._progress = []
@@ -193,8 +192,14 @@ class Context:
 
     def confirmed(self, questions: frozenset[str]) -> Context:
         """The same event with these questions answered by yes."""
-        other = copy.copy(self)
+        other = self._copy()
         other._confirmed = questions
+        return other
+
+    def _copy(self) -> Context:
+        # What copy.copy comes to, at a tenth of its cost: each command has two copies.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
         return other
 
     def refuse(self, text: str) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from plugins._altered import altered
 from plugins._errors import CommandError
 from plugins._events import ButtonClick, MenuItemClick, MessageBody, SimpleAction, UpBody
 from plugins._hooks import Hooks
@@ -46,11 +46,11 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
 
 def _as_sent(body: UpBody, turn: Turn) -> UpBody:
     """A copy for the handlers, which may change it (and run again); who sent it, and where, is not left to the client."""
-    body = replace(body, channel_id=turn.channel_id, sender=turn.member_id)
+    body = altered(body, channel_id=turn.channel_id, sender=turn.member_id)
     if isinstance(body, MessageBody):
         everyone = Everyone(turn.members)
-        named = sorted({*body.recipients, turn.member_id} & set(everyone)) if body.recipients else everyone
-        body = replace(body, content=replace(body.content), recipients=named)
+        body.recipients = sorted({*body.recipients, turn.member_id} & set(everyone)) if body.recipients else everyone
+        body.content = altered(body.content)
     return body
 
 
@@ -68,7 +68,7 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequen
         await hooks.on_join(action)
     else:
         # Coming back is no news for the others, but the member has to see everything again.
-        await hooks.on_refresh(replace(action, subtype="refresh"))
+        await hooks.on_refresh(altered(action, subtype="refresh"))
     if findings and (after.character_context or {}).get("role") in IN_CHARGE:
         lost = "; ".join(f"{finding.domain.rsplit('.', 1)[-1]} {finding.key or ''}: {finding.reason}" for finding in findings[:5])
         turn.outbox.message(f"Unreadable data was set aside in this channel ({len(findings)}): {lost}", [turn.member_id])

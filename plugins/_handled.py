@@ -44,14 +44,14 @@ class Handled:
         key = _key(member_id, answer.request_id)
         self._stored[key] = [now, answer.ok, answer.message]
         surplus = len(self._times) + 1 - self._limit
-        dropped = tuple(
-            old
-            for index, (old, at) in enumerate(itertools.islice(self._times.items(), PRUNED_AT_ONCE))
-            if old != key and (index < surplus or now - at > self._window)
-        )
-        for old in dropped:
-            self._stored.pop(old, None)
-        return Kept(key, now, dropped)
+        dropped = []
+        for index, (old, at) in enumerate(itertools.islice(self._times.items(), PRUNED_AT_ONCE)):
+            if index >= surplus and now - at <= self._window:
+                break  # those after it are younger
+            if old != key:
+                self._stored.pop(old, None)
+                dropped.append(old)
+        return Kept(key, now, tuple(dropped))
 
     def catch_up(self, keys: Iterable[str] | None) -> None:
         """Take over what other processes committed under these keys, or, with None, under any. Inside a transaction."""

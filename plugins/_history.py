@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, MutableMapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from plugins._altered import altered
 from plugins._events import Down, MessageBody
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class History:
         for down in downs:
             if down.type == "message_down":
                 last += 1
-                down = replace(down, number=last)
+                down = altered(down, number=last)
                 self._stored[str(last)] = _to_record(down)
             numbered.append(down)
         if last != self.last:

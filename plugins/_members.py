@@ -144,7 +144,7 @@ class MembersInTurn(Mapping[str, Character]):
         return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in self._members)])
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return sum(1 for _ in self) if self.changes else len(self._members)
 
     def __contains__(self, member_id: object) -> bool:
         return self.changes[member_id] is not None if member_id in self.changes else member_id in self._members

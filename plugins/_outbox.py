@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
+from plugins._altered import altered
 from plugins._events import TEXT, Down, DownType, MessageBody, MessageContent
 from plugins._shelf import LocalFile, Shelf
 
@@ -31,8 +31,8 @@ class Outbox:
         """Send a message to `recipients` (member ids; None: everybody) and return it with its id and time filled in."""
         body = MessageBody(TEXT, self.channel_id, MessageContent(text=message)) if isinstance(message, str) else message
         if isinstance(body.content.path, LocalFile) and self._shelf is not None:
-            body = replace(body, content=replace(body.content, path=self._shelf.put(body.content.path, self._clock())))
-        body = replace(
+            body = altered(body, content=altered(body.content, path=self._shelf.put(body.content.path, self._clock())))
+        body = altered(
             body,
             channel_id=self.channel_id,
             timestamp=int(self._clock() * 1000),

@@ -11,6 +11,8 @@ _LONGEST_QUOTE = 40
 
 def fold(text: str) -> str:
     """The form in which names and words are compared: case and compatibility forms make no difference."""
+    if text.isascii():
+        return text.lower()  # which is the same there, and what most names and words are
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
