@@ -38,7 +38,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.file, self.entry, self.field) if part)
-        return f"{place}: {self.problem}; {self.remedy}"
+        return f"{place}: {self.problem}; {self.remedy}" if place else f"{self.problem}; {self.remedy}"
 
 
 class ConfigError(StorageError):

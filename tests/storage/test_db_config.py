@@ -238,3 +238,11 @@ def test_redis_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
             modules.delitem(sys.modules, module)
         fault = only_fault({"implementation": "redis", "name": "bars"})
     assert "pip install 'mooring[redis]'" in fault.remedy
+
+
+@pytest.mark.parametrize("config", [5, None, "", object()])
+def test_a_config_that_is_none_at_all_is_told_without_a_place(config: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MoobiusStorage("1", "tavern", config)
+    [line] = str(caught.value).splitlines()[1:]
+    assert line.startswith(("  - the config is ", "  - cannot be read"))
