@@ -24,8 +24,10 @@ crash: $(VENV)/.test
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.storage
+	$(BIN)/python -m benchmarks.redis
 	$(BIN)/python -m benchmarks.torbox
 	$(BIN)/python -m benchmarks.gateway
+	$(BIN)/python -m benchmarks.gateway_hostile
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,12 +1,14 @@
 """The members of the gateway benchmark, in a process of their own: `python -m benchmarks.gateway_clients KIND URL MEMBERS CHANNELS SECONDS`.
 
-KIND is `echo`, `frames` (hello, join, then one command after the other) or `fan-out` (all listen, one speaks). Prints one JSON object.
+KIND is `echo`, `frames` (hello, join, then one command after the other), `paced` (the same, a few a second) or `fan-out` (all listen,
+one speaks). Prints one JSON object.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import statistics
 import sys
 import time
@@ -19,12 +21,15 @@ RoundTrip = Callable[[int], Awaitable[None]]
 
 
 async def ask(socket: ClientConnection, frame: str) -> str:
-    """Send a frame and wait for its acknowledgement or welcome; messages that come meanwhile are read and dropped."""
+    """Send a frame, again while the channel is busy, and wait for its acknowledgement or welcome; what else comes is dropped."""
     await socket.send(frame)
     while True:
         answer = str(await socket.recv())
-        if answer.startswith(('{"type":"ack"', '{"type": "ack"', '{"type":"welcome"', '{"type":"error"')):
-            assert "error" not in answer[:20], answer
+        if answer.startswith('{"type":"error"'):
+            assert '"retry":true' in answer, answer
+            await asyncio.sleep(0.02)
+            await socket.send(frame)
+        elif answer.startswith(('{"type":"ack"', '{"type": "ack"', '{"type":"welcome"')):
             return answer
 
 
@@ -73,6 +78,29 @@ async def round_trips(kind: str, url: str, members: int, channels: int, seconds:
     return {"rate": len(times) / seconds, "p50": statistics.median(times), "p99": times[int(len(times) * 0.99)]}
 
 
+async def paced(url: str, members: int, channels: int, seconds: float) -> dict[str, float]:
+    """Members who give a command now and then, at moments of their own; median and p99 by channel."""
+    sockets = [await enter(url, member, f"channel-{member % channels}") for member in range(members)]
+    rng = random.Random(1)
+
+    async def now_and_then(socket: ClientConnection, channel: str) -> list[float]:
+        times: list[float] = []
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            await asyncio.sleep(rng.uniform(0.05, 0.15))
+            began = time.perf_counter()
+            await command_round_trip(socket, channel, len(times))
+            times.append(time.perf_counter() - began)
+        return times
+
+    found = await asyncio.gather(*(now_and_then(socket, f"channel-{at % channels}") for at, socket in enumerate(sockets)))
+    result: dict[str, float] = {}
+    for place in range(channels):
+        times = sorted(each for part in found[place::channels] for each in part)
+        result |= {f"p50 of channel-{place}": statistics.median(times), f"p99 of channel-{place}": times[int(len(times) * 0.99)]}
+    return result
+
+
 async def fan_out(url: str, members: int, rounds: int) -> dict[str, float]:
     """Seconds until everybody has one message, by the median of some rounds."""
     sockets = [await enter(url, member, "channel-0") for member in range(members)]
@@ -108,6 +136,8 @@ if __name__ == "__main__":
     what, address, people, places, duration = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
     if what == "fan-out":
         result = asyncio.run(fan_out(address, people, int(duration)))
+    elif what == "paced":
+        result = asyncio.run(paced(address, people, places, duration))
     elif what == "idle":
         result = asyncio.run(idle(address, people))
     else:

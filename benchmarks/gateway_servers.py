@@ -47,6 +47,10 @@ LIMITS = {
 }
 
 
+# As it is shipped, but for the limits by address: here all members have the same one.
+GUARDED = {"connections_per_address": 10**5}
+
+
 def announce(port: int, path: str = "") -> None:
     print(f"ws://127.0.0.1:{port}/{path}", flush=True)
 
@@ -68,7 +72,7 @@ async def echo() -> None:
         await asyncio.Future()
 
 
-async def mooring(channels: int, folder: Path) -> None:
+async def mooring(channels: int, folder: Path, limits: dict[str, Any]) -> None:
     """The service as it is shipped, with synced commits."""
     from service import ChannelService
 
@@ -77,7 +81,7 @@ async def mooring(channels: int, folder: Path) -> None:
         service_config={
             "channels": [f"channel-{number}" for number in range(channels)],
             "plugin_folders": [str(folder)],
-            "plugins": ["counting", {"name": "web", "config": {"port": 0, "data_dir": str(folder / "gateway"), "limits": LIMITS}}],
+            "plugins": ["counting", {"name": "web", "config": {"port": 0, "data_dir": str(folder / "gateway"), "limits": limits}}],
         },
         db_config=[{"implementation": "json", "name": "counts", "settings": {"root_dir": str(folder / "json_db")}}],
     )
@@ -124,7 +128,8 @@ if __name__ == "__main__":
     name, count, where = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     servers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         "echo": echo,
-        "mooring": lambda: mooring(count, where),
+        "mooring": lambda: mooring(count, where, LIMITS),
+        "guarded": lambda: mooring(count, where, GUARDED),
         "by hand": lambda: by_hand(where),
     }
     asyncio.run(servers[name]())
