@@ -94,6 +94,41 @@ async def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(tmp_pa
     await process.end()
 
 
+async def test_a_service_that_is_restarted_says_so_and_both_go_on_where_they_were(tmp_path: Path, chromium: Browser) -> None:
+    options = [*write_configs(tmp_path), "--data-dir", "gateway"]
+    process = await start(tmp_path, *options)
+    port = process.address.rstrip("/").rsplit(":", 1)[1]
+    async with visitor(chromium, process.address, "ann") as ann, visitor(chromium, process.address, "bob") as bob:
+        await ann.say("one")
+        await bob.sees("one")
+        await ann.composer.fill("half a senten")
+        code, _ = await process.end()
+        assert code == 0
+        for each in (ann, bob):
+            await expect(each.page.locator("#state")).to_have_text(re.compile("Reconnecting|Connecting"))
+        await bob.say("two")
+        await bob.say("/hit @ann 20")
+        await expect(bob.page.locator(".pending")).to_have_count(2)
+        await expect(ann.composer).to_have_value("half a senten")
+        process = await start(tmp_path, *options, MOORING_PORT=port)
+        for each in (ann, bob):
+            await each.is_connected()
+            await each.sees("bob hits ann: 20 damage. ann has 80 of 100 health.")
+            await expect(each.page.locator(".pending")).to_have_count(0)
+        await expect(ann.composer).to_have_value("half a senten")
+        await ann.composer.press("End")
+        await ann.page.keyboard.type("ce")
+        await ann.page.keyboard.press("Enter")
+        await bob.sees("half a sentence")
+        for each in (ann, bob):
+            await each.sees("half a sentence")
+            await expect(each.page.locator(".pending")).to_have_count(0)
+            assert await each.log.locator(".said").all_text_contents() == ["one", "two", "half a sentence"]
+            await expect(each.log.get_by_text("bob hits ann")).to_have_count(1)
+            assert await each.bar("ann", "Health") == ("80", "80/100")
+    await process.end()
+
+
 async def test_a_pulled_cable_loses_nothing(tmp_path: Path, chromium: Browser) -> None:
     async with gateway(tmp_path) as place, cable(place.address) as line, place.member("bob") as bob, visitor(chromium, line.address, "ann") as ann:
         await bob.say("one")
