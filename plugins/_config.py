@@ -55,6 +55,10 @@ class ChannelLimits(_Model):
     """The most bytes of their values, in stored form."""
 
 
+_LEVELS_OF_THE_SDK = {"TRACE": "DEBUG", "SUCCESS": "INFO"}
+"""The levels that its logger has besides the usual ones."""
+
+
 class LogConfig(_Model):
     """Where the log goes, with the names that the Moobius SDK gives its `log_config`."""
 
@@ -63,12 +67,13 @@ class LogConfig(_Model):
     log_level: str = "DEBUG"
     error_log_file: str | None = None
     error_log_level: str = "WARNING"
-    log_retention: dict[str, Any] = Field(default_factory=dict)
+    log_retention: dict[str, Any] | str = Field(default_factory=dict)
     """Accepted for configs written for the SDK, and not used: rotating files is left to logrotate and journald."""
 
     @field_validator("terminal_log_level", "log_level", "error_log_level")
     @classmethod
     def _known_level(cls, level: str) -> str:
+        level = _LEVELS_OF_THE_SDK.get(level.upper(), level)
         if level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
             raise ValueError("is no log level; expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
         return level.upper()

@@ -95,7 +95,7 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[Entry]:
         file = os.fspath(config)
         config = _read_file(file)
     if isinstance(config, Mapping):
-        config = [config]
+        config = [config] if config else []  # the SDK's own template for no dicts is an empty object
     if not isinstance(config, list | tuple):
         problem = f"the config is {_quote(config)}, expected a list of entries"
         raise ConfigError([Fault(file, "", "", problem, f"write it like {_EXAMPLE}")])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from plugins._events import Button, MenuItemClick, MessageBody, MessageContent, SimpleAction
-from service import types
+from service import Moobius, types
 from tests.bot_for_tests import QuizBot
 from tests.service_for_tests import Driver, json_dicts, running
 
@@ -162,6 +162,16 @@ def test_the_sdk_itself_has_what_the_bot_uses() -> None:
     for name in vars(QuizBot):
         if not name.startswith("__"):
             assert hasattr(moobius.Moobius, name), name
+
+
+async def test_configs_as_the_sdk_generates_them(tmp_path: Path) -> None:
+    platform = {"http_server_uri": "https://api.moobius.ai/", "ws_server_uri": "wss://ws.moobius.ai/", "others": "include"}
+    service = {**platform, "service_id": "", "channels": ["quiz"]}
+    log = {"log_level": "TRACE", "terminal_log_level": "SUCCESS", "error_log_level": "WARNING", "log_retention": "7 days", "error_log_file": None}
+    bot = Moobius(service_config=service, account_config={"email": "email", "password": "password"}, log_config=log, db_config={})
+    await bot.start()
+    assert bot.channels["quiz"].names() == ()
+    await bot.stop()
 
 
 def test_types_has_the_words_that_bots_write() -> None:

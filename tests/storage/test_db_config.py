@@ -246,3 +246,10 @@ def test_a_config_that_is_none_at_all_is_told_without_a_place(config: Any) -> No
         MoobiusStorage("1", "tavern", config)
     [line] = str(caught.value).splitlines()[1:]
     assert line.startswith(("  - the config is ", "  - cannot be read"))
+
+
+def test_an_empty_object_is_no_dicts(tmp_path: Path) -> None:
+    (tmp_path / "db.json").write_text("{}")
+    configs: tuple[Any, ...] = ({}, [], (), str(tmp_path / "db.json"))
+    for config in configs:
+        assert read_config(config, TAKEN) == []
