@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
@@ -24,10 +25,11 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.registry.register(Readings(self._sizes))
         self.registry.register(Readings(self.plugin_gauges.read))
-        self._turns = self._counter("mooring_turns", "Events as the channels ended them, by type and result.", "type", "result")
-        self._handled = self._counter("mooring_handlers", "Runs of commands and hooks, by name and result.", "handler", "result")
+        # Cached: `labels` checks and joins its arguments anew each time, several times for every event.
+        self._turns = cache(self._counter("mooring_turns", "Events as the channels ended them, by type and result.", "type", "result").labels)
+        self._handled = cache(self._counter("mooring_handlers", "Runs of commands and hooks, by name and result.", "handler", "result").labels)
         self._waiting = self._histogram("mooring_queue_wait_seconds", "From the queue's end to its head.")
-        self._handling = self._histogram("mooring_handler_seconds", "What commands and hooks take, by name.", "handler")
+        self._handling = cache(self._histogram("mooring_handler_seconds", "What commands and hooks take, by name.", "handler").labels)
         self._commit = self._histogram("mooring_commit_seconds", "From the end of the handler to the engines' word that all is kept.")
         self._conflicts = self._counter("mooring_conflicts", "Events that were run again because another process committed first.")
         self._blocked = self._counter("mooring_loop_blocked", "How often something blocked the event loop.")
@@ -43,15 +45,15 @@ class Metrics:
     def ran(self, turn: Turn, handling: float, commit: float | None) -> None:
         """A turn is over; without a `commit` time it was undone."""
         handler = turn.handler or _kind(turn)
-        self._handled.labels(handler, "undone" if commit is None else "kept").inc()
-        self._handling.labels(handler).observe(handling)
+        self._handled(handler, "undone" if commit is None else "kept").inc()
+        self._handling(handler).observe(handling)
         if commit is not None:
             self._commit.observe(commit)
 
     def ended(self, kind: str, answer: Acknowledgement, *, failed: bool) -> None:
         """An event was answered; `failed` tells a fault of ours from a refusal."""
         result = "repeated" if answer.repeated else "ok" if answer.ok else "failed" if failed else "refused"
-        self._turns.labels(kind, result).inc()
+        self._turns(kind, result).inc()
 
     def conflict(self) -> None:
         """An event is run again."""

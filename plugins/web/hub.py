@@ -165,7 +165,7 @@ class Hub:
         except FrameError:
             log.exception("a %s of channel %s cannot be shown in the page", down.type, channel_id)
             return
-        self.metrics.downs.labels(down.type).inc()
+        self.metrics.downs(down.type).inc()
         self._send_to_all((session.wire for session in _recipients(self._watching[channel_id], down)), frame)
 
     def _sender_name(self, channel_id: str, down: Down) -> str:
@@ -176,12 +176,12 @@ class Hub:
     def count(self, frame: UpFrame, answer: Acknowledgement, seconds: float) -> None:
         """Note an acknowledged event."""
         result = "repeated" if answer.repeated else "done" if answer.ok else "refused"
-        self.metrics.events.labels(frame.type, result).inc()
-        self.metrics.seconds.labels(frame.type).observe(seconds)
+        self.metrics.events(frame.type, result).inc()
+        self.metrics.seconds(frame.type).observe(seconds)
         text = frame.body.content.text if isinstance(frame.body, MessageUp) else None
         if text and text.startswith("/"):
             match = self.service.commands.find(text)
-            self.metrics.commands.labels(match.command.name if match else "unknown", result).inc()
+            self.metrics.commands(match.command.name if match else "unknown", result).inc()
 
     def _readings(self) -> Iterable[Reading]:
         channel_ids = list(self._watching)

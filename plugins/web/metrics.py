@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
@@ -17,22 +18,25 @@ class Metrics:
     def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(Readings(read))
-        self.frames = Counter("mooring_frames_up", "Frames that members sent, by type.", ["type"], registry=self.registry)
-        self.refused = Counter("mooring_frames_refused", "Frames answered by an error frame, by its code.", ["code"], registry=self.registry)
-        self.events = Counter("mooring_events", "Events that were acknowledged, by type and result.", ["type", "result"], registry=self.registry)
-        self.commands = Counter(
-            "mooring_commands", "Commands that were acknowledged, by name and result.", ["command", "result"], registry=self.registry
-        )
-        self.seconds = Histogram(
+        # Cached, as it happens several times for each event: a metric checks and joins its labels anew each time.
+        self.frames = cache(self._counter("mooring_frames_up", "Frames that members sent, by type.", "type").labels)
+        self.refused = cache(self._counter("mooring_frames_refused", "Frames answered by an error frame, by its code.", "code").labels)
+        self.events = cache(self._counter("mooring_events", "Events that were acknowledged, by type and result.", "type", "result").labels)
+        self.commands = cache(self._counter("mooring_commands", "Commands that were acknowledged, by name and result.", "command", "result").labels)
+        seconds = Histogram(
             "mooring_event_seconds",
             "From an event's frame to its acknowledgement, by type; queueing, handler and commit included.",
             ["type"],
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.downs = Counter("mooring_downs", "What channels sent, by type; once for each send, whoever gets it.", ["type"], registry=self.registry)
-        self.closed = Counter("mooring_connections_closed", "Connections that the gateway ended, by reason.", ["reason"], registry=self.registry)
+        self.seconds = cache(seconds.labels)
+        self.downs = cache(self._counter("mooring_downs", "What channels sent, by type; once for each send, whoever gets it.", "type").labels)
+        self.closed = cache(self._counter("mooring_connections_closed", "Connections that the gateway ended, by reason.", "reason").labels)
 
     def page(self) -> bytes:
         """Everything in the text format of Prometheus."""
         return generate_latest(self.registry)
+
+    def _counter(self, name: str, explanation: str, *labels: str) -> Counter:
+        return Counter(name, explanation, labels, registry=self.registry)

@@ -19,7 +19,7 @@ from plugins.web.hub import Hub
 from plugins.web.identity import Identities
 from plugins.web.limits import ConnectionCount
 from plugins.web.sessions import sweep
-from plugins.web.wires import SocketWire, send_to_all
+from plugins.web.wires import Outgoing, SocketWire, send_to_all
 
 # At level debug, websockets logs every frame, and the first one holds a token.
 _quiet = logging.getLogger(f"{__name__}.websockets")
@@ -33,6 +33,7 @@ class WebGateway:
         config.check_exposure(each for each in service.channel_ids() if service.access(each) == "open")
         self._config = config
         self._hub = Hub(service, config, Identities(config.data_dir), send_to_all)
+        self._outgoing = Outgoing()
         self._count = ConnectionCount(config.limits.connections, config.limits.connections_per_address)
         self._front = Front(service, config, self._hub, self._count)
         self._server: Server | None = None
@@ -88,6 +89,7 @@ class WebGateway:
                 await self._sweeper
         if self._server is not None:
             self._server.close(close_connections=False)
+            self._outgoing.flush()
             await asyncio.gather(*(connection.close(1001, "the service stops") for connection in self._server.connections))
             await self._server.wait_closed()
 
@@ -97,7 +99,7 @@ class WebGateway:
 
     async def _serve_member(self, connection: ServerConnection) -> None:
         address = self._front.address_of(connection, connection.request)
-        wire = SocketWire(connection, self._config.limits.send_buffer)
+        wire = SocketWire(connection, self._config.limits.send_buffer, self._outgoing)
         session = wire.session = self._hub.connect(wire)
         self._count.enter(address)
         try:

@@ -56,7 +56,7 @@ class Session:
         try:
             self._admit(data, now)
             frame = frames.decode(data)
-            self._hub.metrics.frames.labels(frame.type).inc()
+            self._hub.metrics.frames(frame.type).inc()
             self._dispatch(frame)
             self._refused_in_a_row = 0
         except FrameError as error:
@@ -142,13 +142,13 @@ class Session:
 
     def refuse(self, error: FrameError) -> None:
         """Tell the client why a frame was not taken."""
-        self._hub.metrics.refused.labels(error.code).inc()
+        self._hub.metrics.refused(error.code).inc()
         self.wire.send(frames.encode_error(error))
 
     def end(self, code: int, reason: str, metric: str) -> None:
         """Close the connection from here, once."""
         if not self.is_gone:
-            self._hub.metrics.closed.labels(metric).inc()
+            self._hub.metrics.closed(metric).inc()
             self.wire.close(code, reason)
             self.gone()
 
