@@ -22,6 +22,7 @@ Encoded = bytes | msgspec.Raw
 _DEFAULT_REGISTRY = Registry()
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
+_LEAST_INT = -PLAIN_INT
 _PLAIN_TYPES = frozenset({str, bool, type(None)})
 _PLAIN_CONTAINERS = frozenset({dict, list})
 
@@ -92,10 +93,11 @@ def _is_plain(value: Any, depth: int) -> bool:
         if kind in _PLAIN_TYPES:
             continue
         # Scalars are judged here and not one call deeper, because calls are most of the cost.
+        plain: bool
         if kind is int:
-            plain = bool(-PLAIN_INT < item < PLAIN_INT)
+            plain = _LEAST_INT < item < PLAIN_INT
         elif kind is float:
-            plain = bool(item - item == 0)
+            plain = item - item == 0
         else:
             plain = depth > 0 and kind in _PLAIN_CONTAINERS and _is_plain(item, depth - 1)
         if not plain:

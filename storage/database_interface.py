@@ -185,6 +185,10 @@ class DatabaseInterface(ABC):
         """
         commit_one_by_one(batch)
 
+    def commit_one(self, key: str, encoded: Encoded | None) -> None:
+        """`commit_batch` of one change to this engine's own domain, by nobody in particular and without sync: what `d[key] = value` is."""
+        self.commit_batch((DomainChanges(self, ((key, encoded),)),), Origin(), sync=False)
+
     async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
         """The same, without blocking the event loop.
 

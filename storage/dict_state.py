@@ -11,7 +11,7 @@ from typing import Any
 from storage import codec
 from storage.codec import Encoded
 from storage.content import Content
-from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
+from storage.database_interface import DatabaseInterface, Finding
 from storage.errors import StoreClosed, UnreadableValue
 from storage.locks import take_all
 from storage.overlay import Overlay
@@ -19,7 +19,6 @@ from storage.scope import CLOSED, is_inside
 from storage.texts import encode_item, is_scalar, item_path, same_text
 
 _log = logging.getLogger(__name__)
-_NOBODY = Origin()
 
 
 class DictState(Content):
@@ -154,7 +153,7 @@ class DictState(Content):
 
     def _take_lock(self) -> Lock:
         lock = self.engine.lock
-        if not lock.acquire(blocking=False):
+        if not lock.acquire(False):
             take_all((lock,))
         if self.scope is CLOSED:
             lock.release()
@@ -166,7 +165,7 @@ class DictState(Content):
         engine = self.engine
         before = engine.version
         try:
-            engine.commit_batch((DomainChanges(engine, ((key, text),)),), _NOBODY, sync=False)
+            engine.commit_one(key, text)
         except BaseException:
             self.distrust()
             raise

@@ -51,8 +51,10 @@ def record_text(parts: Sequence[tuple[Table, Sequence[Change]]], origin: Origin)
     return b'"at":%.3f,%b"changes":[%b]}' % (time(), who, b",".join(changes))
 
 
-def single_text(name: bytes, key: str, value: codec.Encoded) -> bytes:
-    """`record_text` for one key that is set by nobody in particular, in half the time."""
+def single_text(name: bytes, key: str, value: codec.Encoded | None) -> bytes:
+    """`record_text` for one change by nobody in particular, in half the time."""
+    if value is None:
+        return b'"at":%.3f,"changes":[[%b,%b]]}' % (time(), name, encode_key(key))
     return b'"at":%.3f,"changes":[[%b,%b,%b]]}' % (time(), name, encode_key(key), value)
 
 

@@ -168,7 +168,7 @@ class Journal:
             payload = b'{"seq":%d,%b' % (sequence, entry.text)
             lines.append(b"%08x %b\n" % (crc32(payload), payload))
             sync = sync or entry.sync
-        data = lines[0] if len(lines) == 1 else b"".join(lines)
+        data = b"".join(lines)
         size = len(data)
         written = -1
         try:

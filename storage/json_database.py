@@ -19,7 +19,6 @@ from storage.table import Change, Table
 
 _log = logging.getLogger(__name__)
 _DURABILITIES = ("commit", "always", "never")
-_NOBODY = Origin()
 _stores = StoreRegistry()
 
 
@@ -52,7 +51,8 @@ class JSONDatabase(DatabaseInterface):
         self._release = weakref.finalize(self, _stores.release, self._store)
         self._table = self._store.table(domain)
         self._store.watch(self._table, self)
-        self._reported = False
+        self._is_ready = False
+        """Its table is loaded and what that found is in `report`, and it was not closed."""
         self._sync_singles = durability == "always"
         self._sync_commits = durability != "never"
         self.lock = self._table.lock
@@ -72,9 +72,8 @@ class JSONDatabase(DatabaseInterface):
             if type(key) is not str:
                 raise KeyRefused(key)
             encoded = codec.encode(value)
-            if not self._reported:
-                self._values()
-            self._store.commit_one(self._table, key, encoded, sync=self._sync_singles)
+            self._values()
+            self._store.commit_one(self._table, key, encoded, self._sync_singles)
         except StorageError as error:
             return False, str(error)
         return True, key
@@ -85,7 +84,7 @@ class JSONDatabase(DatabaseInterface):
                 raise KeyRefused(key)
             if key not in self._values():
                 return False, f"there is no key {key!r}"
-            self._store.commit([(self._table, [(key, None)])], sync=self._sync_singles)
+            self._store.commit_one(self._table, key, None, self._sync_singles)
         except StorageError as error:
             return False, str(error)
         return True, key
@@ -111,14 +110,13 @@ class JSONDatabase(DatabaseInterface):
         return self._store.copy(self._table)
 
     def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
-        sync = self._sync_singles or (sync and self._sync_commits)
-        if len(batch) == 1 and len(batch[0].changes) == 1 and batch[0].engine is self and origin == _NOBODY:
-            key, encoded = batch[0].changes[0]
-            if encoded is not None and self._reported and self._release.alive:
-                self._store.commit_one(self._table, key, encoded, sync=sync)
-                return
         self._values()
-        self._store.commit(_parts(batch), origin, sync=sync)
+        self._store.commit(_parts(batch), origin, sync=self._sync_singles or (sync and self._sync_commits))
+
+    def commit_one(self, key: str, encoded: Encoded | None) -> None:
+        if not self._is_ready:
+            self._values()
+        self._store.commit_one(self._table, key, encoded, self._sync_singles)
 
     async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
         self._values()
@@ -131,16 +129,17 @@ class JSONDatabase(DatabaseInterface):
         return sum(_bytes(segment) for segment in (self._store.root / JOURNAL).glob("*"))
 
     def close(self) -> None:
+        self._is_ready = False
         self._release()
 
     def _values(self) -> dict[str, Encoded]:
         """The table's values, loaded. Raises StorageError."""
-        if not self._release.alive:
-            raise StoreClosed(f"{self!r} is closed")
-        if not self._reported:
+        if not self._is_ready:
+            if not self._release.alive:
+                raise StoreClosed(f"{self!r} is closed")
             self._store.load(self._table)
             self.report += self._table.findings
-            self._reported = True
+            self._is_ready = True
         return self._table.values
 
 

@@ -101,16 +101,16 @@ class Store:
         """The same, without blocking the loop, and sharing one sync with all that commit at the same time."""
         await self._committer.commit(self._entry(parts, origin, sync))
 
-    def commit_one(self, table: Table, key: str, value: Encoded, *, sync: bool) -> None:
-        """`commit` of one key in half the time."""
+    def commit_one(self, table: Table, key: str, value: Encoded | None, sync: bool) -> None:
+        """`commit` of one change in half the time."""
         if not table.loaded or os.getpid() != self.pid:
             self.load(table)
             self._check_process()
-        text = single_text(table.name, key, value)
+        journal = self._journal
         try:
-            self._journal.commit(Entry(text, sync=sync, token=((table, ((key, value),)),)))
+            journal.commit(Entry(single_text(table.name, key, value), sync, ((table, ((key, value),)),)))
         finally:
-            if self._journal.size > self._limit or self._journal.unsettled:
+            if journal.size > self._limit or journal.unsettled:
                 self._checkpoints.wake()
 
     def checkpoint(self, *, pause: float = 0.0) -> None:
@@ -191,7 +191,7 @@ class Store:
         table.size = snapshot.size
         for sequence, change in self._history.pop(table.domain, ()):
             if sequence > snapshot.sequence:
-                table.apply((change,))
+                table.replay(*change)
         with self._journal.lock:
             # A record counts for a table only if it is newer than the table's snapshot.
             self._journal.sequence = max(self._journal.sequence, snapshot.sequence)
@@ -210,7 +210,6 @@ class Store:
             for entry in entries:
                 for table, changes in entry.token:
                     table.apply(changes)
-                    table.bump()
                     if not table.dirty:
                         self._mark(table)
 

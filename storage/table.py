@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -48,19 +49,24 @@ class Table:
     def watch(self, watcher: Watcher) -> None:
         """Pushes the version to the watcher from now on: an attribute is cheaper to read than a property. Not thread-safe."""
         watcher.version = self.version
-        # Forgotten watchers are sorted out here and not by a callback, which could run in the middle of `bump`.
+        # Forgotten watchers are sorted out here and not by a callback, which could run in the middle of `apply`.
         self._watchers = [known for known in self._watchers if known() is not None]
         self._watchers.append(weakref.ref(watcher))
 
-    def apply(self, changes: tuple[Change, ...] | list[Change]) -> None:
+    def replay(self, key: str, value: Encoded | None) -> None:
+        if value is None:
+            self.values.pop(key, None)
+        else:
+            self.values[key] = value
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """One commit, which the watchers see at once."""
         values = self.values
         for key, value in changes:
             if value is None:
                 values.pop(key, None)
             else:
                 values[key] = value
-
-    def bump(self) -> None:
         self.version = version = self.version + 1
         for reference in self._watchers:
             watcher = reference()

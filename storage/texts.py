@@ -19,7 +19,8 @@ _SCALARS = frozenset({str, int, float, bool, NoneType, bytes, Decimal, UUID, dat
 
 def is_scalar(value: Any) -> bool:
     """Whether no part of the value can be changed in place. A tuple is none: it may hold a list."""
-    return type(value) in _SCALARS or isinstance(value, Enum)
+    kind = type(value)
+    return kind in _SCALARS or Enum in kind.__mro__
 
 
 def same_text(text: bytes, known: Encoded) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ import pytest
 
 from storage import codec
 from storage.cached_dict import CachedDict
+from storage.codec import Encoded
 from storage.database_interface import DomainChanges, Origin
 from storage.errors import CommitFailed, KeyRefused, StorageBusy, StoreClosed, UnreadableValue, ValueRefused
 from storage.json_database import JSONDatabase
@@ -361,8 +362,8 @@ class TestOtherWriters:
 
     def test_are_seen_when_they_come_during_an_own_write(self, tmp_path: Path) -> None:
         class Crowded(JSONDatabase):
-            def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
-                super().commit_batch(batch, origin, sync=sync)
+            def commit_one(self, key: str, encoded: Encoded | None) -> None:
+                super().commit_one(key, encoded)
                 self.set_value("crowd", 1)
 
         bars = CachedDict(Crowded("service_1.channel_x.bars", str(tmp_path)))
