@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from storage import codec
 from storage.codec import Encoded
 from storage.database_interface import DatabaseInterface, News
-from storage.errors import ValueRefused
+from storage.errors import UnreadableValue, ValueRefused
 from storage.scope import Scope
 from storage.texts import same_text
 
@@ -79,6 +80,9 @@ class Content:
         with self.mutex:
             version = self.engine.version
             if not self.engine.persistent or (keep_mode and not self.loaded):
+                for key in list(self._handed) if self.engine.persistent else ():
+                    with suppress(UnreadableValue):
+                        self._look_through(key, self.engine.load_one(key))
                 self.seen = version
                 return
             news = self.engine.news(self.seen) if keep_mode else None

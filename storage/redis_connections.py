@@ -191,8 +191,10 @@ def _answer(connection: Any) -> Any:
 
 
 def _packed(command: Sequence[Any]) -> bytes:
-    parts = [b"*%d\r\n" % len(command)]
-    for part in command:
+    name, *arguments = command
+    words = (*str(name).split(), *arguments)  # `MEMORY USAGE` is two words of the protocol, and one command to a cluster
+    parts = [b"*%d\r\n" % len(words)]
+    for part in words:
         text = part if type(part) is bytes else str(part).encode()
         parts.append(b"$%d\r\n%b\r\n" % (len(text), text))
     return b"".join(parts)
