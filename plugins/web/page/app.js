@@ -80,6 +80,9 @@ const takers = {
 			// What could not be sent stays, whatever else is forgotten.
 			channel.messages = [...messages, ...channel.messages.filter((message) => message.failed)];
 			channel.last = body.last;
+			const known = kept(`read.${channel.id}`);
+			channel.unread = known ? messages.filter(({ number, sender }) => number > known && sender !== me.id).length : 0;
+			read(channel);
 			if (channel !== active) return;
 			redraw();
 			$("room").classList.remove("loading");
@@ -92,9 +95,7 @@ const takers = {
 	characters(body, channel) {
 		channel.characters = new Map(body.items.map((each) => [each.character_id, each]));
 		for (const each of body.items) channel.names.set(each.character_id, each.name);
-		if (channel !== active) return;
-		showMembers(channel.characters, me.id);
-		composer.names = body.items.map((each) => each.name).sort();
+		if (channel === active) drawMembers();
 	},
 
 	canvas(body, channel) { channel.canvas = body.items; drawWidgets(channel); },
@@ -127,9 +128,9 @@ const takers = {
 };
 
 function take({ type, body, request_id }, sent) {
-	const joining = channels.get(joins.get(request_id));
-	if (joining && type !== "history") joins.delete(request_id);
-	takers[type]?.(body, joining && type !== "history" ? joining : channels.get(body.channel_id), sent);
+	const joining = type !== "history" && channels.get(joins.get(request_id));
+	if (joining) joins.delete(request_id);
+	takers[type]?.(body, joining || channels.get(body.channel_id), sent);
 }
 
 function join(channel) {
@@ -150,10 +151,17 @@ function addMessage(channel, message) {
 	if (old >= 0) channel.messages[old] = message;
 	else channel.messages.push(message);
 	if (channel === active) stream.put(message);
-	if (old < 0 && message.sender !== me.id && (channel !== active || document.hidden)) {
-		channel.unread += 1;
-		drawChannels();
+	if (old < 0 && message.sender !== me.id) channel.unread += 1;
+	read(channel);
+}
+
+/** Note that what the channel has was read, if it is in sight. */
+function read(channel) {
+	if (channel === active && !document.hidden) {
+		channel.unread = 0;
+		if (channel.last) keep(`read.${channel.id}`, channel.last);
 	}
+	if (channel.unread !== channel.told) drawChannels();
 }
 
 /** A message that is on its way; it gives its place to the real one, which comes before the acknowledgement. */
@@ -223,14 +231,13 @@ const composer = new Composer({
 function select(channel) {
 	active = channel;
 	history.replaceState(null, "", `#${encodeURIComponent(channel.id)}`);
-	channel.unread = 0;
 	clearPeople();
 	redraw();
-	showMembers(channel.characters, me.id);
-	composer.names = [...channel.characters.values()].map((each) => each.name).sort();
+	drawMembers();
 	composer.set(channel.draft);
 	$("text").placeholder = `Message ${channel.channel_name}, or / for commands`;
 	drawWidgets(channel);
+	read(channel);
 	drawChannels();
 	drawer(null);
 	if (!channel.live) join(channel);
@@ -251,6 +258,7 @@ function drawChannels() {
 	let elsewhere = 0;
 	$("channel-list").replaceChildren(...[...channels.values()].map((channel) => {
 		const isActive = channel === active;
+		channel.told = channel.unread;
 		if (!isActive) elsewhere += channel.unread;
 		return el("li", button(channel.unread ? ".unread" : "", el("span", { "aria-hidden": "true" }, "#"), () => select(channel),
 			{ disabled: !channel.open, title: channel.open ? channel.channel_description : "For people with a token", "aria-current": isActive && "true" },
@@ -264,6 +272,11 @@ function drawChannels() {
 	$("channel-about").textContent = active.channel_description;
 	const unread = elsewhere + active.unread;
 	document.title = `${unread ? `(${unread}) ` : ""}${active.channel_name} · Mooring`;
+}
+
+function drawMembers() {
+	showMembers(active.characters, me.id);
+	composer.names = [...active.characters.values()].map((each) => each.name).sort();
 }
 
 /** The canvas and the buttons, as the channel's style has them. */
@@ -301,6 +314,6 @@ function drawer(id, from = null) {
 for (const id of ["channels", "people"]) $(`show-${id}`).onclick = (event) => drawer(id, event.currentTarget);
 for (const each of [$("shade"), ...document.querySelectorAll("[data-close]")]) each.onclick = () => drawer(null);
 addEventListener("keydown", (event) => { if (event.key === "Escape" && !$("shade").hidden) drawer(null); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden && active) { active.unread = 0; drawChannels(); } });
+document.addEventListener("visibilitychange", () => { if (active) read(active); });
 
 if (kept("token")) { $("room").hidden = false; link.open(); } else showEnter();

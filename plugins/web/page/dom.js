@@ -103,8 +103,8 @@ export function safeLink(address) {
 	return /^https?:$/.test(protocol) ? href : null;
 }
 
-/** Whether an address is on this page's own origin; only such pictures are shown. */
-export const isOurs = (address) => safeLink(address)?.startsWith(`${location.origin}/`);
+/** A picture or sound, if its address is on this page's own origin. */
+export const media = (tag, src, facts) => (src && safeLink(src)?.startsWith(`${location.origin}/`) ? el(tag, { ...facts, src }) : "");
 
 const INLINE = /(\*\*[^*\n]+\*\*|`[^`\n]+`|\*[^*\n]+\*|@[\p{L}\p{N}_.'’·-]+|https?:\/\/[^\s<>"')\]]+)/u;
 
@@ -115,9 +115,7 @@ export function inline(text, { rich = false, me = "" } = {}) {
 		if (part.startsWith("http")) return el("a", { href: safeLink(part) ?? "#", target: "_blank", rel: "noopener noreferrer" }, part);
 		if (part.startsWith("@")) return el("span", { className: part.slice(1).toLowerCase() === me.toLowerCase() ? "mention to-me" : "mention" }, part);
 		if (!rich) return part;
-		if (part.startsWith("**")) return el("strong", part.slice(2, -2));
-		if (part.startsWith("`")) return el("code", part.slice(1, -1));
-		return el("em", part.slice(1, -1));
+		return part.startsWith("**") ? el("strong", part.slice(2, -2)) : el(part[0] === "`" ? "code" : "em", part.slice(1, -1));
 	});
 }
 

@@ -1,6 +1,6 @@
 // The stream of messages: grouped by day and by sender, updated in place.
 
-import { $, avatar, button, el, icon, inline, isOurs, rich, safeLink } from "./dom.js";
+import { $, avatar, button, el, icon, inline, media, rich, safeLink } from "./dom.js";
 
 const TOGETHER = 5 * 60_000; // Messages of one sender that come closer than this stand in one group.
 const DAY = 86_400_000;
@@ -19,7 +19,8 @@ function table({ columns = [], rows = [] }, caption) {
 	const isNumeric = (at) => rows.length > 0 && rows.every((row) => /^[-−]?[\d.,]+( ?[kMGT]?i?B| ?%)?$/.test(row[at]));
 	const classes = columns.map((_, at) => ({ className: isNumeric(at) ? "numeric" : "" }));
 	const heads = columns.map((column, at) => el("th", { scope: "col" }, classes[at], String(column)));
-	const line = (row) => el("tr", row.map((value, at) => el("td", classes[at], String(value ?? "–"))));
+	const cell = (value) => String(value ?? "–").split(/(?<=\S{9}[._/])(?=\S{9})/).map((part, at) => [at && el("wbr"), part]); // Long names fold at their dots.
+	const line = (row) => el("tr", row.map((value, at) => el("td", classes[at], cell(value))));
 	return el("div.table", { tabIndex: 0, role: "group", "aria-label": caption || "Table" }, el("table", el("thead", el("tr", heads)), el("tbody", rows.map(line))));
 }
 
@@ -35,14 +36,13 @@ function anchor(selector, address, ...inside) {
 	return href ? el(`a${selector}`, { href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
 }
 
-const picture = (path, alt) => (path && isOurs(path) ? el("img", { src: path, alt }) : "");
-
 function content({ subtype, content: given, context }, me, byPerson) {
 	const { path, link, filename, title, size } = given;
 	const text = given.text || "";
-	if (subtype === "card") return el("div.card", picture(path, ""), title && el("strong", title), rich(text, { me }), link && anchor(".plain", link, given.button || "Open"));
+	if (subtype === "card") return el("div.card", media("img", path, { alt: "" }), title && el("strong", title), rich(text, { me }), link && anchor(".plain", link, given.button || "Open"));
 	if (["image", "audio", "file"].includes(subtype)) {
-		const shown = subtype === "image" && picture(path, text || filename || "Picture");
+		const name = text || filename || subtype;
+		const shown = subtype === "image" ? media("img", path, { alt: name }) : subtype === "audio" && media("audio", path, { controls: true, preload: "none", "aria-label": name });
 		return [text && el("p", text), shown || anchor(".file", path || link, icon("file"), filename || title || path || link || "File", size ? el("span.muted", `${bytes.format(size)}B`) : "")];
 	}
 	if (context.progress) return progress({ label: text, ...context.progress });

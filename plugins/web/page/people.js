@@ -1,6 +1,6 @@
 // The panel beside the messages: the canvas, and the members with their bars.
 
-import { $, avatar, el, isOurs, meters, rich } from "./dom.js";
+import { $, avatar, el, media, meters, rich } from "./dom.js";
 
 const known = new Map(); // member id -> the nodes that show the member
 const pieces = []; // the nodes of the canvas, by place
@@ -62,7 +62,7 @@ export function showCanvas(items, visible) {
 		const said = JSON.stringify([item.text, item.path]);
 		if (piece.said !== said) {
 			piece.said = said;
-			const words = el("div.words", item.text ? rich(String(item.text)) : "", item.path && isOurs(item.path) ? el("img", { src: item.path, alt: item.text || "" }) : "");
+			const words = el("div.words", item.text ? rich(String(item.text)) : "", media("img", item.path, { alt: item.text || "" }));
 			piece.words.replaceWith(words);
 			piece.words = words;
 		}

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.plugins.web.cable import cable
 from tests.plugins.web.harness import gateway
-from tests.plugins.web.visitor import PHONE, visitor
-from tests.process_for_tests import start, write_configs
+from tests.plugins.web.visitor import visitor
 
 pytestmark = pytest.mark.browser
 
@@ -67,84 +65,6 @@ async def test_typing_by_keyboard_alone(tmp_path: Path, chromium: Browser) -> No
         await keyboard.press("Control+A")
         await keyboard.type("/torb")
         await expect(ann.suggestions).to_have_count(0)
-
-
-async def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(tmp_path: Path, chromium: Browser) -> None:
-    options = [*write_configs(tmp_path), "--data-dir", "gateway"]
-    process = await start(tmp_path, *options)
-    port = process.address.rstrip("/").rsplit(":", 1)[1]
-    async with visitor(chromium, process.address, "ann") as ann:
-        await ann.say("before")
-        await ann.sees("before")
-        process.kill()
-        await process.wait()
-        await expect(ann.page.locator("#state")).to_have_text(re.compile("Reconnecting|Connecting"))
-        await ann.say("/hit @ann 20")
-        await ann.composer.fill("half a senten")
-        process = await start(tmp_path, *options, MOORING_PORT=port)
-        await ann.is_connected()
-        await expect(ann.log.get_by_text("ann has 80 of 100 health.")).to_have_count(1)
-        await expect(ann.log.get_by_text("before", exact=True)).to_have_count(1)
-        await expect(ann.composer).to_have_value("half a senten")
-        await expect(ann.page.locator(".pending")).to_have_count(0)
-        await ann.page.reload()
-        await ann.is_connected()
-        await expect(ann.log.get_by_text("before", exact=True)).to_have_count(1)
-        await expect(ann.composer).to_have_value("half a senten")
-    await process.end()
-
-
-async def test_a_service_that_is_restarted_says_so_and_both_go_on_where_they_were(tmp_path: Path, chromium: Browser) -> None:
-    options = [*write_configs(tmp_path), "--data-dir", "gateway"]
-    process = await start(tmp_path, *options)
-    port = process.address.rstrip("/").rsplit(":", 1)[1]
-    async with visitor(chromium, process.address, "ann") as ann, visitor(chromium, process.address, "bob") as bob:
-        await ann.say("one")
-        await bob.sees("one")
-        await ann.composer.fill("half a senten")
-        code, _ = await process.end()
-        assert code == 0
-        for each in (ann, bob):
-            await expect(each.page.locator("#state")).to_have_text(re.compile("Reconnecting|Connecting"))
-        await bob.say("two")
-        await bob.say("/hit @ann 20")
-        await expect(bob.page.locator(".pending")).to_have_count(2)
-        await expect(ann.composer).to_have_value("half a senten")
-        process = await start(tmp_path, *options, MOORING_PORT=port)
-        for each in (ann, bob):
-            await each.is_connected()
-            await each.sees("bob hits ann: 20 damage. ann has 80 of 100 health.")
-            await expect(each.page.locator(".pending")).to_have_count(0)
-        await expect(ann.composer).to_have_value("half a senten")
-        await ann.composer.press("End")
-        await ann.page.keyboard.type("ce")
-        await ann.page.keyboard.press("Enter")
-        await bob.sees("half a sentence")
-        for each in (ann, bob):
-            await each.sees("half a sentence")
-            await expect(each.page.locator(".pending")).to_have_count(0)
-            assert await each.log.locator(".said").all_text_contents() == ["one", "two", "half a sentence"]
-            await expect(each.log.get_by_text("bob hits ann")).to_have_count(1)
-            assert await each.bar("ann", "Health") == ("80", "80/100")
-    await process.end()
-
-
-async def test_a_pulled_cable_loses_nothing(tmp_path: Path, chromium: Browser) -> None:
-    async with gateway(tmp_path) as place, cable(place.address) as line, place.member("bob") as bob, visitor(chromium, line.address, "ann") as ann:
-        await bob.say("one")
-        await ann.sees("one")
-        line.cut()
-        await expect(ann.page.locator("#state")).not_to_have_text("Connected")
-        await bob.say("two")
-        await ann.say("three")
-        await expect(ann.page.locator(".pending")).to_have_count(1)
-        line.plugged = True
-        await ann.is_connected()
-        await bob.until("three")
-        await bob.say("four")
-        await ann.sees("four")
-        await expect(ann.page.locator(".pending")).to_have_count(0)
-        assert await ann.log.locator(".said").all_text_contents() == ["one", "two", "three", "four"]
 
 
 async def test_older_messages_come_when_they_are_scrolled_to(tmp_path: Path, chromium: Browser) -> None:
@@ -216,41 +136,6 @@ async def test_everything_a_channel_can_show(tmp_path: Path, chromium: Browser) 
         await expect(ann.page.get_by_role("heading", name="Canvas")).to_be_hidden()
         await expect(ann.page.get_by_role("button", name="Wave")).to_have_count(0)
         assert ann.complaints == []
-
-
-async def test_the_phone_has_drawers(tmp_path: Path, chromium: Browser) -> None:
-    async with gateway(tmp_path) as place, visitor(chromium, place.address, "ann", **PHONE) as ann:
-        page = ann.page
-        await expect(page.locator("#mine").get_by_role("meter", name="Health")).to_have_attribute("aria-valuetext", "100 of 100")
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
-        await page.get_by_role("button", name="Show members and canvas").tap()
-        await expect(page.get_by_role("heading", name=re.compile("Members"))).to_be_in_viewport()
-        await page.keyboard.press("Escape")
-        await expect(page.get_by_role("heading", name=re.compile("Members"))).not_to_be_in_viewport()
-        await expect(page.get_by_role("button", name="Show members and canvas")).to_be_focused()
-        await page.get_by_role("button", name="Show the channels").tap()
-        await page.locator("#channel-list").get_by_role("button", name="library").tap()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("library")
-        await ann.sees("ann joined")
-
-
-async def test_nothing_comes_from_elsewhere_and_nothing_shifts(tmp_path: Path, chromium: Browser) -> None:
-    async with gateway(tmp_path) as place, place.member("bob") as bob:
-        for number in range(30):
-            await bob.say(f"word {number}")
-        async with visitor(chromium, place.address, "ann") as ann:
-            assert all(url.startswith((place.address, "data:")) for url in ann.requests)
-            await ann.page.reload()
-            shifts = await ann.page.evaluate(
-                """() => new Promise((resolve) => {
-                    let sum = 0;
-                    const add = (list) => { for (const entry of list.getEntries()) sum += entry.value; };
-                    new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
-                    setTimeout(() => resolve(sum), 800);
-                })"""
-            )
-            assert shifts < 0.02
-            assert len({url for url in ann.requests if not url.startswith("data:")}) <= 9, "and the WebSocket"
 
 
 async def test_a_name_that_is_taken_is_told_on_the_form(tmp_path: Path, chromium: Browser) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import wave
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser, expect
 
 from tests.plugins.web.harness import Client, Gateway, gateway
+from tests.plugins.web.visitor import visitor
 
 PICTURE = b"\x89PNG\r\n\x1a\n and so on"
 PAGE = b"<script>alert(1)</script>"
@@ -74,3 +77,26 @@ async def test_nobody_guesses_and_nothing_else_is_there(tmp_path: Path, folder: 
         unknown = f"/files/library/{'0' * 32}/x"
         for path in (content["path"], "/files/", "/files/tavern/", "/files/none/0/x", "/files/tavern/../../secret.txt", unknown):
             assert (await place.get(path)).status_code == 404, path
+
+
+@pytest.mark.browser
+async def test_a_sound_can_be_played_in_the_page(tmp_path: Path, folder: Path, chromium: Browser) -> None:
+    with wave.open(str(folder / "bell.wav"), "wb") as sound:
+        sound.setparams((1, 1, 8_000, 0, "NONE", ""))
+        sound.writeframes(bytes([128, 255, 128, 0]) * 1_000)
+    async with sending(tmp_path, folder) as place, visitor(chromium, place.address, "ann") as ann:
+        await ann.say("/send bell.wav")
+        player = ann.page.locator("audio")
+        await expect(player).to_be_visible()
+        await expect(player).to_have_attribute("aria-label", "bell.wav")
+        assert not [url for url in ann.requests if "bell.wav" in url], "nothing is fetched that nobody wants to hear"
+        seconds = await player.evaluate(
+            """(player) => new Promise((resolve, reject) => {
+                player.onloadedmetadata = () => resolve(player.duration);
+                player.onerror = () => reject(player.error.message);
+                player.load();
+                player.preload = "metadata";
+            })"""
+        )
+        assert seconds == pytest.approx(0.5)
+        assert ann.complaints == []

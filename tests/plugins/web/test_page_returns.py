@@ -1,0 +1,114 @@
+"""The page comes back, after the service, the network or the page itself was gone: nothing is lost, and nothing is twice."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.plugins.web.cable import cable
+from tests.plugins.web.harness import gateway
+from tests.plugins.web.visitor import visitor
+from tests.process_for_tests import start, write_configs
+
+pytestmark = pytest.mark.browser
+
+
+async def test_a_killed_service_comes_back_and_nothing_is_lost_or_doubled(tmp_path: Path, chromium: Browser) -> None:
+    options = [*write_configs(tmp_path), "--data-dir", "gateway"]
+    process = await start(tmp_path, *options)
+    port = process.address.rstrip("/").rsplit(":", 1)[1]
+    async with visitor(chromium, process.address, "ann") as ann:
+        await ann.say("before")
+        await ann.sees("before")
+        process.kill()
+        await process.wait()
+        await expect(ann.page.locator("#state")).to_have_text(re.compile("Reconnecting|Connecting"))
+        await ann.say("/hit @ann 20")
+        await ann.composer.fill("half a senten")
+        process = await start(tmp_path, *options, MOORING_PORT=port)
+        await ann.is_connected()
+        await expect(ann.log.get_by_text("ann has 80 of 100 health.")).to_have_count(1)
+        await expect(ann.log.get_by_text("before", exact=True)).to_have_count(1)
+        await expect(ann.composer).to_have_value("half a senten")
+        await expect(ann.page.locator(".pending")).to_have_count(0)
+        await ann.page.reload()
+        await ann.is_connected()
+        await expect(ann.log.get_by_text("before", exact=True)).to_have_count(1)
+        await expect(ann.composer).to_have_value("half a senten")
+    await process.end()
+
+
+async def test_a_service_that_is_restarted_says_so_and_both_go_on_where_they_were(tmp_path: Path, chromium: Browser) -> None:
+    options = [*write_configs(tmp_path), "--data-dir", "gateway"]
+    process = await start(tmp_path, *options)
+    port = process.address.rstrip("/").rsplit(":", 1)[1]
+    async with visitor(chromium, process.address, "ann") as ann, visitor(chromium, process.address, "bob") as bob:
+        await ann.say("one")
+        await bob.sees("one")
+        await ann.composer.fill("half a senten")
+        code, _ = await process.end()
+        assert code == 0
+        for each in (ann, bob):
+            await expect(each.page.locator("#state")).to_have_text(re.compile("Reconnecting|Connecting"))
+        await bob.say("two")
+        await bob.say("/hit @ann 20")
+        await expect(bob.page.locator(".pending")).to_have_count(2)
+        await expect(ann.composer).to_have_value("half a senten")
+        process = await start(tmp_path, *options, MOORING_PORT=port)
+        for each in (ann, bob):
+            await each.is_connected()
+            await each.sees("bob hits ann: 20 damage. ann has 80 of 100 health.")
+            await expect(each.page.locator(".pending")).to_have_count(0)
+        await expect(ann.composer).to_have_value("half a senten")
+        await ann.composer.press("End")
+        await ann.page.keyboard.type("ce")
+        await ann.page.keyboard.press("Enter")
+        await bob.sees("half a sentence")
+        for each in (ann, bob):
+            await each.sees("half a sentence")
+            await expect(each.page.locator(".pending")).to_have_count(0)
+            assert await each.log.locator(".said").all_text_contents() == ["one", "two", "half a sentence"]
+            await expect(each.log.get_by_text("bob hits ann")).to_have_count(1)
+            assert await each.bar("ann", "Health") == ("80", "80/100")
+    await process.end()
+
+
+async def test_a_pulled_cable_loses_nothing(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path) as place, cable(place.address) as line, place.member("bob") as bob, visitor(chromium, line.address, "ann") as ann:
+        await bob.say("one")
+        await ann.sees("one")
+        line.cut()
+        await expect(ann.page.locator("#state")).not_to_have_text("Connected")
+        await bob.say("two")
+        await ann.say("three")
+        await expect(ann.page.locator(".pending")).to_have_count(1)
+        line.plugged = True
+        await ann.is_connected()
+        await bob.until("three")
+        await bob.say("four")
+        await ann.sees("four")
+        await expect(ann.page.locator(".pending")).to_have_count(0)
+        assert await ann.log.locator(".said").all_text_contents() == ["one", "two", "three", "four"]
+
+
+async def test_what_is_unread_is_still_counted_after_a_reload(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path) as place, place.member("bob", "tavern", "library") as bob, visitor(chromium, place.address, "ann") as ann:
+        await ann.page.get_by_role("button", name="library").click()
+        await ann.sees("ann joined")
+        await bob.say("one")
+        badge = ann.page.locator("#channel-list button", has_text="tavern").locator(".badge")
+        await expect(badge).to_have_text("1")
+        await ann.page.goto("about:blank")
+        await bob.say("two, while she is away")
+        await ann.page.goto(f"{ann.address}#library")
+        await ann.is_connected()
+        await expect(badge).to_have_text("2")
+        await ann.page.locator("#channel-list").get_by_role("button", name="tavern").click()
+        await ann.sees("two, while she is away")
+        await expect(badge).to_have_count(0)
+        await ann.page.reload()
+        await ann.sees("two, while she is away")
+        await expect(ann.page.locator("#channel-list .badge")).to_have_count(0)
