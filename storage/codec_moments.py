@@ -47,7 +47,8 @@ def read_moment(kind: type[Moment], content: Any) -> Moment:
 
 def _is_plain_offset(zone: tzinfo) -> bool:
     # The pickle arguments are the one public way to tell timezone(d) from timezone(d, "UTC+01:00"), whose names are equal.
-    return type(zone) is timezone and len(zone.__getinitargs__()) == 1  # type: ignore[attr-defined]
+    # An offset of microseconds is written, but read as UTC by `fromisoformat`.
+    return type(zone) is timezone and len(zone.__getinitargs__()) == 1 and not zone.utcoffset(None).microseconds  # type: ignore[attr-defined]
 
 
 def _write_zone(zone: tzinfo | None) -> str | list[Any] | None:
