@@ -11,6 +11,7 @@ import pytest
 
 from service import ChannelService
 from tests.service_for_tests import Driver, running
+from tests.waiting_for_tests import eventually
 
 pytestmark = pytest.mark.redis
 
@@ -51,6 +52,7 @@ async def test_a_schedule_rings_once_among_three_services(tmp_path: Path, moorin
         ]
         await bots[0].join("ann")
         await bots[0].say("ann", "/later")
+        await eventually(lambda: "scheduled" in bots[1].recorder.texts("ann"))  # so that the second service knows of her
         await bots[1].say("ann", "/later")
         await asyncio.gather(*(bot.service.timers.run_due() for bot in bots))
         await asyncio.gather(*(bot.service.timers.run_due() for bot in bots))
