@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from plugins._answers import NOT_A_MEMBER, Answered, refusal, told
 from plugins._clock import Clock, use_clock
 from plugins._errors import CommandError
 from plugins._events import Acknowledgement, Down, UpEvent
@@ -21,7 +22,7 @@ from plugins._outbox import AfterCommit, Outbox
 from plugins._roster import Roster
 from plugins._state import ChannelState
 from plugins._turn import Turn, current_turn
-from storage.errors import CommitFailed, OutcomeUnknown, VersionConflict
+from storage.errors import CommitFailed, VersionConflict
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-UNAVAILABLE = "Storage is unavailable at the moment; nothing was changed. Try again."
-NOT_A_MEMBER = "Join the channel first."
-BUSY = "Too much is going on in this channel at once; nothing was changed. Try again."
-UNKNOWN = "Storage went away before it answered. Look whether this was done before you try again."
 ATTEMPTS = 20
 """How often an event is run when other processes keep committing first, before its member is asked to try again."""
 
@@ -56,14 +53,6 @@ class Wiring:
     clock: Clock
 
 
-class _Answered(Exception):
-    """The event has its answer without any handler."""
-
-    def __init__(self, answer: Acknowledgement) -> None:
-        self.answer = answer
-        super().__init__(answer.message)
-
-
 class Runner:
     """Takes the events of one channel through their turns. The caller sees to it that they come one after the other."""
 
@@ -82,7 +71,7 @@ class Runner:
         """Handle an event and answer it; raises nothing but cancellation."""
         try:
             answer, failed = await self._handle(event)
-        except _Answered as known:
+        except Answered as known:
             answer, failed = known.answer, False
         except CommitFailed as error:
             answer, failed = self._unavailable(event, error), True
@@ -103,7 +92,7 @@ class Runner:
                     return answer, False
                 except CommandError as error:
                     answer = Acknowledgement(event.request_id, ok=False, message=str(error))
-                except (_Answered, CommitFailed):
+                except (Answered, CommitFailed):
                     raise
                 except asyncio.CancelledError:
                     if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -112,7 +101,7 @@ class Runner:
                     answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
                 except Exception:  # noqa: BLE001 - handlers may raise anything, and it must end here
                     answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
-                await self._attempt(_refusal(event, answer), event.member_id, event, answer, on_same_state=True)
+                await self._attempt(refusal(event, answer), event.member_id, event, answer, on_same_state=True)
                 return answer, failed
             except VersionConflict:
                 self._note_conflict(attempt)
@@ -168,7 +157,7 @@ class Runner:
         log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
         self._state.last_failure = str(error)
         line = Outbox(self.channel_id, self._wiring.clock)
-        text = UNKNOWN if isinstance(error, OutcomeUnknown) else BUSY if isinstance(error, VersionConflict) else UNAVAILABLE
+        text = told(error)
         line.message(text, [event.member_id], context={"error": True})
         self._wiring.deliver(self.channel_id, line.downs)
         return Acknowledgement(event.request_id, ok=False, message=text)
@@ -201,12 +190,12 @@ class Runner:
         return bool(news)
 
     def _check(self, event: UpEvent, turn: Turn) -> None:
-        """Raises _Answered for an event that needs no handler."""
+        """Raises Answered for an event that needs no handler."""
         known = self._state.handled.find(event.member_id, event.request_id)
         if known is None and event.type != "join" and event.member_id not in turn.members:
             known = Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER)
         if known is not None:
-            raise _Answered(known)
+            raise Answered(known)
 
     async def _attempt(
         self, body: Body[T], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None, *, on_same_state: bool = False
@@ -273,14 +262,6 @@ class Runner:
         culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
         log.exception("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference)
         return f"Something went wrong here (reference {reference}); nothing was changed."
-
-
-def _refusal(event: UpEvent, answer: Acknowledgement) -> Body[None]:
-    async def say(turn: Turn) -> None:
-        if event.member_id in turn.members:
-            turn.outbox.message(answer.message, [event.member_id], context={"error": True})
-
-    return say
 
 
 async def _finish(pending: Awaitable[None]) -> None:

