@@ -193,9 +193,13 @@ class ChannelService(Queries):
 
     async def submit(self, event: UpEvent) -> Acknowledgement:
         """Queue an event and wait until it is handled, committed and delivered. Raises ServiceError if it is not taken."""
+        return await self.enqueue(event)
+
+    def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
+        """Queue an event; the future has its answer when it is committed and delivered. Raises ServiceError if it is not taken."""
         if not self._up.is_set():
             raise ServiceStopping
-        return await self._channel(event.channel_id).queue.submit(event)
+        return self._channel(event.channel_id).queue.enqueue(event)
 
     async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
         """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit. Raises what it raises."""

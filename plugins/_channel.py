@@ -67,14 +67,13 @@ class Channel:
         while not self._queue.empty():
             _give_up(self._queue.get_nowait().done)
 
-    async def submit(self, event: UpEvent) -> Acknowledgement:
+    def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
         """Handle an event in its turn. Raises ChannelBusy and ServiceStopping, and then the event was not taken."""
         if self._stopping:
             raise ServiceStopping
         if self.is_full:
             raise ChannelBusy(self._runner.channel_id, self.depth)
-        acknowledgement: Acknowledgement = await self._enqueue(lambda: self._runner.event(event))
-        return acknowledgement
+        return self._enqueue(lambda: self._runner.event(event))
 
     async def run(self, body: Body[T], *, member_id: str = "") -> T:
         """Run `body` in its turn; inside a turn of this channel, in that turn. Raises what `body` raises.
@@ -105,11 +104,11 @@ class Channel:
         self._is_looking = False
         await self._runner.follow()
 
-    async def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> Any:
+    def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> asyncio.Future[Any]:
+        # Whoever sent an event may go away; that cancels the future and not the job, so the event happens all the same.
         job = _Job(run, asyncio.get_running_loop().create_future(), time.perf_counter())
         self._queue.put_nowait(job)
-        # Whoever sent an event may go away; that cancels the future and not the job, so the event happens all the same.
-        return await job.done
+        return job.done
 
     async def _work(self) -> None:
         while True:

@@ -36,6 +36,7 @@ class Context:
         self._turn = turn
         self._line = line
         self._member_id = turn.member_id
+        self._member: Member | None = None
         self._confirmed: frozenset[str] = frozenset()
         self._progress: list[Progress] = []
         self.plugins = plugins
@@ -62,10 +63,12 @@ class Context:
     @property
     def member(self) -> Member:
         """Who acts. Raises CommandError when nobody does, as in a timer, or when the sender has not joined."""
-        character = self._turn.members.get(self._member_id)
-        if character is None:
-            raise CommandError("Join the channel first." if self.event else "Whoever this was for has left the channel.")
-        return Member.of(character)
+        if self._member is None:
+            character = self._turn.members.get(self._member_id)
+            if character is None:
+                raise CommandError("Join the channel first." if self.event else "Whoever this was for has left the channel.")
+            self._member = Member.of(character)
+        return self._member
 
     @property
     def event(self) -> UpEvent | None:
@@ -187,7 +190,7 @@ class Context:
         other._line = line
         other._progress = []
         if member_id is not None:
-            other._member_id = member_id
+            other._member_id, other._member = member_id, None
         return other
 
     def confirmed(self, questions: frozenset[str]) -> Context:

@@ -5,6 +5,7 @@ Protocols, so that plugins need not import the service.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -90,6 +91,12 @@ class Service(Protocol):
         lets no client set them. The same member may join again (another window, a new name).
         """
 
+    def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
+        """The same without waiting: what a gateway with many members calls, which then needs no task for each event.
+
+        Events of one channel are handled in the order of these calls. To cancel the future stops nothing.
+        """
+
     async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
         """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit."""
 
@@ -163,7 +170,6 @@ class Service(Protocol):
 
         It asks the engines and plugins, which blocks: call it in a thread.
         """
-
 
 
 PluginConfig = Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from plugins._events import Acknowledgement, Down, MessageBody
@@ -41,7 +41,8 @@ class Hub:
         self._watching: dict[str, dict[str, set[Session]]] = {channel_id: {} for channel_id in service.channel_ids()}
         self.reception = Reception(service, identities, config.limits.members_per_channel)
         self._crowds = Crowds(self._send)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.expected: set[asyncio.Future[Acknowledgement]] = set()
+        """The answers that sessions wait for; they take them out when they have passed them on."""
 
     # --- sessions -------------------------------------------------------------------------------------------------
 
@@ -55,21 +56,10 @@ class Hub:
         """All of them, those that have not said hello included."""
         return list(self._sessions)
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Handle an event beside the others."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("an event could not be answered", exc_info=task.exception())
-
     async def finish(self) -> None:
         """Wait until everything that was submitted is answered."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self.expected:
+            await asyncio.wait(self.expected)
 
     def stop_accepting(self) -> None:
         """From here on events are turned away, and their senders told to come back."""

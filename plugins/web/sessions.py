@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from plugins._events import Acknowledgement
+from plugins._events import Acknowledgement, UpEvent
 from plugins._host import ChannelBusy, ServiceError, ServiceStopping
 from plugins.web import frames
 from plugins.web.bodies import Hello, HistoryUp, Join, Leave, Pong
@@ -105,40 +106,53 @@ class Session:
         if not isinstance(frame.body, Join | Hello | HistoryUp):
             channel_id = getattr(frame.body, "channel_id", "")
             self._check_watching(channel_id, frame.request_id)
-        self._in_flight += 1
-        # A task for each event: a channel that hangs must not keep the member's other channels waiting. Tasks start in the
-        # order in which they are made, so events of one channel stay in order.
-        self._hub.run(self._handle(frame, identity))
-
-    async def _handle(self, frame: UpFrame, identity: Identity) -> None:
         began = self._hub.now()
         try:
-            if isinstance(frame.body, Join):
-                answer = await self._join(frame, frame.body, identity)
-            else:
-                answer = await self._hub.service.submit(frames.to_event(frame, identity.member_id))
-                if isinstance(frame.body, Leave) and answer.ok:
-                    self._hub.left(frame.body.channel_id, identity.member_id)
+            event = self._event(frame, identity)
+            if event is None:
+                self._acknowledge(frame, Acknowledgement(frame.request_id), began)
+                return
+            answered = self._hub.service.enqueue(event)
+        except FrameError as error:
+            self.refuse(error)
+            return
+        except ServiceError as error:
+            self.refuse(_refusal(error, frame.request_id))
+            return
+        # Nothing is awaited here: a channel that hangs must not keep the member's other channels waiting.
+        self._in_flight += 1
+        self._hub.expected.add(answered)
+        answered.add_done_callback(partial(self._answered, frame, began))
+
+    def _event(self, frame: UpFrame, identity: Identity) -> UpEvent | None:
+        """What the service has to handle; None for a join that changes nothing. Raises FrameError and UnknownChannel."""
+        if not isinstance(frame.body, Join):
+            return frames.to_event(frame, identity.member_id)
+        joining = self._hub.reception.admit(identity, frame.body.channel_id, frame.request_id)
+        return None if joining is None else frames.to_event(frame, identity.member_id, joining)
+
+    def _answered(self, frame: UpFrame, began: float, answered: asyncio.Future[Acknowledgement]) -> None:
+        self._in_flight -= 1
+        self._hub.expected.discard(answered)
+        error = None if answered.cancelled() else answered.exception()
+        if isinstance(error, ServiceError):
+            self.refuse(_refusal(error, frame.request_id))
+        elif error is not None:
+            log.error("an event could not be answered", exc_info=error)
+        elif not answered.cancelled():
+            self._acknowledge(frame, answered.result(), began)
+
+    def _acknowledge(self, frame: UpFrame, answer: Acknowledgement, began: float) -> None:
+        body = frame.body
+        try:
+            if isinstance(body, Join) and answer.ok and not self.is_gone:
+                self._hub.watch(self, body.channel_id, body.after, frame.request_id)
+            elif isinstance(body, Leave) and answer.ok and self.identity is not None:
+                self._hub.left(body.channel_id, self.identity.member_id)
             self._hub.count(frame, answer, self._hub.now() - began)
             self.wire.send(frames.encode_ack(answer))
         except FrameError as error:
             self.refuse(error)
-        except (ChannelBusy, ServiceStopping) as error:
-            code = "busy" if isinstance(error, ChannelBusy) else "stopping"
-            self.refuse(FrameError(code, str(error), frame.request_id, retry=True))
-        except ServiceError as error:
-            self.refuse(FrameError("unknown_channel", str(error), frame.request_id))
-        finally:
-            self._in_flight -= 1
-
-    async def _join(self, frame: UpFrame, body: Join, identity: Identity) -> Acknowledgement:
-        joining = self._hub.reception.admit(identity, body.channel_id, frame.request_id)
-        answer = Acknowledgement(frame.request_id)
-        if joining is not None:
-            answer = await self._hub.service.submit(frames.to_event(frame, identity.member_id, joining))
-        if answer.ok and not self.is_gone:
-            self._hub.watch(self, body.channel_id, body.after, frame.request_id)
-        return answer
 
     def refuse(self, error: FrameError) -> None:
         """Tell the client why a frame was not taken."""
@@ -157,6 +171,12 @@ class Session:
         if not self.is_gone:
             self.is_gone = True
             self._hub.forget(self)
+
+
+def _refusal(error: ServiceError, request_id: str) -> FrameError:
+    if isinstance(error, ChannelBusy | ServiceStopping):
+        return FrameError("busy" if isinstance(error, ChannelBusy) else "stopping", str(error), request_id, retry=True)
+    return FrameError("unknown_channel", str(error), request_id)
 
 
 async def sweep(hub: Hub, every: float) -> None:
