@@ -68,6 +68,8 @@ class Service(Protocol):
     """The running service as plugins see it."""
 
     service_id: str
+    config: dict[str, Any]
+    """The configs, checked: `config["db_config"]` has an entry for each dict of a channel."""
 
     @property
     def channels(self) -> Mapping[str, MoobiusStorage]:

@@ -14,6 +14,7 @@ from plugins._config import parse_service, read_json
 from plugins._cooldowns import COOLDOWNS
 from plugins._schedule import SCHEDULES
 from plugins._values import VERSIONS
+from plugins.web.keeping import KEPT_DICTS, STORAGE_NAME, shared_entry
 from storage import MoobiusStorage
 from storage.db_config import read_config
 from storage.errors import ConfigError, StorageError
@@ -53,6 +54,9 @@ def add_migrate(app: typer.Typer) -> None:
 def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: bool, replace: bool, switch: bool) -> None:
     service = parse_service(read_json(config), str(config))
     channels = _channels(service.service_id, [channel.id for channel in service.channels], source)
+    if shared_entry(source) and shared_entry(target):
+        # Otherwise a key would come into files that others can read, or nobody would look for it.
+        channels = {**channels, STORAGE_NAME: (*channels.get(STORAGE_NAME, ()), *KEPT_DICTS)}
     steps = plan(service.service_id, channels, source, target)
     for step in steps:
         typer.echo(_line(step))

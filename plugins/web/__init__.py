@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from weakref import WeakKeyDictionary
 
 from plugins._host import Service
 from plugins.web.config import Config, Limits, OpenToAll
+from plugins.web.identity import Identities
+from plugins.web.keeping import open_keeper
 from plugins.web.server import WebGateway
 
 __all__ = ["Config", "Limits", "OpenToAll", "WebGateway", "on_start", "on_stop"]
@@ -15,8 +18,16 @@ _running: WeakKeyDictionary[Service, WebGateway] = WeakKeyDictionary()
 
 async def on_start(service: Service, config: Config) -> None:
     """Open the gateway."""
-    gateway = WebGateway(service, config)
-    await gateway.start()
+    config.check_exposure(each for each in service.channel_ids() if service.access(each) == "open")
+    identities = await asyncio.to_thread(_identities, service, config)
+    for secret in identities.secrets():
+        service.keep_secret(secret)
+    gateway = WebGateway(service, config, identities)
+    try:
+        await gateway.start()
+    except BaseException:
+        await asyncio.to_thread(identities.close)
+        raise
     _running[service] = gateway
     service.attach(gateway)
 
@@ -27,3 +38,7 @@ async def on_stop(service: Service, config: Config) -> None:
     if gateway is not None:
         service.detach(gateway)
         await gateway.close()
+
+
+def _identities(service: Service, config: Config) -> Identities:
+    return Identities(open_keeper(config.data_dir, service.service_id, service.config["db_config"], follow=True))

@@ -49,7 +49,9 @@ class Config(BaseModel):
     trusted_proxies: list[str] = Field(default_factory=list, description="Addresses or networks whose X-Forwarded-For is believed.")
     certfile: Path | None = None
     keyfile: Path | None = None
-    data_dir: Path = Field(default=Path("data/gateway"), description="Where the signing key and the list of given tokens are kept.")
+    data_dir: Path = Field(
+        default=Path("data/gateway"), description="Where the signing key and the list of given tokens are kept, unless processes share them on Redis."
+    )
     first_messages: int = Field(default=50, ge=1, le=500, description="Messages for a member who comes in.")
     limits: Limits = Limits()
 

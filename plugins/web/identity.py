@@ -11,22 +11,17 @@ import base64
 import binascii
 import hashlib
 import hmac
-import logging
-import os
 import secrets
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-log = logging.getLogger(__name__)
+from plugins.web.keeping import Keeper
+from plugins.web.private_files import Given, Role, key_text
 
-Role = Literal["owner", "moderator", "member"]
 EVERY_CHANNEL = "*"
-_KEY_BYTES = 32
 
 
 class TokenRefused(Exception):
@@ -48,26 +43,22 @@ class Identity(Struct, frozen=True):
         return self.roles.get(channel_id, self.roles.get(EVERY_CHANNEL))
 
 
-class Given(Struct):
-    """A line in the list of given tokens."""
-
-    member_id: str
-    name: str
-    roles: dict[str, Role]
-    made: int
-    revoked: int | None = None
-
-
 class Identities:
-    """Makes and checks tokens with the key in `data_dir`, which is made at the first use and readable by its owner only."""
+    """Makes and checks tokens with the key, and knows the list, that are kept in one place."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._list_file = data_dir / "tokens.json"
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._key = _load_or_make_key(data_dir / "signing.key")
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._key = keeper.key()
         self._given: dict[str, Given] = {}
-        self._seen: tuple[int, int] | None = None
         self.reload()
+
+    def secrets(self) -> list[str]:
+        """What no log may show: the key, as it is kept."""
+        return [key_text(self._key)]
+
+    def close(self) -> None:
+        """Close the place."""
+        self._keeper.close()
 
     def guest(self, name: str) -> Identity:
         """A new person."""
@@ -75,21 +66,14 @@ class Identities:
 
     def give(self, name: str, roles: Mapping[str, Role]) -> tuple[Identity, str]:
         """A new person whose token can be revoked, and the token. The same name again is the same person."""
+        identity = self._keeper.change(lambda given: _enter(given, name, roles))
         self.reload()
-        earlier = next((line.member_id for line in self._given.values() if line.name == name), None)
-        identity = Identity(secrets.token_hex(8), earlier or f"m-{secrets.token_hex(8)}", name, int(time.time()), True, dict(roles))
-        self._given[identity.token_id] = Given(identity.member_id, name, dict(roles), identity.made)
-        self._write_list()
         return identity, self.token(identity)
 
     def revoke(self, name_or_token_id: str) -> list[str]:
         """Revoke one given token, or all of a name; returns the ids of those that were good until now."""
+        revoked = self._keeper.change(lambda given: _revoke(given, name_or_token_id))
         self.reload()
-        revoked = [token_id for token_id, line in self._given.items() if line.revoked is None and name_or_token_id in {token_id, line.name}]
-        for token_id in revoked:
-            self._given[token_id].revoked = int(time.time())
-        if revoked:
-            self._write_list()
         return revoked
 
     def given(self) -> Mapping[str, Given]:
@@ -97,16 +81,11 @@ class Identities:
         return self._given
 
     def reload(self) -> bool:
-        """Look whether another process changed the list; true if it did. Reads the disk."""
-        try:
-            status = self._list_file.stat()
-        except FileNotFoundError:
+        """Look whether another process changed the list; true if it did. It may read the disk or ask a server."""
+        news = self._keeper.news()
+        if news is None:
             return False
-        seen = (status.st_mtime_ns, status.st_ino)
-        if seen == self._seen:
-            return False
-        self._given = msgspec.json.decode(self._list_file.read_bytes(), type=dict[str, Given])
-        self._seen = seen
+        self._given = news
         return True
 
     def token(self, identity: Identity) -> str:
@@ -137,40 +116,16 @@ class Identities:
     def _sign(self, payload: bytes) -> str:
         return base64.urlsafe_b64encode(hmac.digest(self._key, payload, hashlib.sha256)).rstrip(b"=").decode()
 
-    def _write_list(self) -> None:
-        write_private(self._list_file, msgspec.json.format(msgspec.json.encode(self._given), indent=1))
-        status = self._list_file.stat()
-        self._seen = (status.st_mtime_ns, status.st_ino)
+
+def _enter(given: dict[str, Given], name: str, roles: Mapping[str, Role]) -> Identity:
+    earlier = next((line.member_id for line in given.values() if line.name == name), None)
+    identity = Identity(secrets.token_hex(8), earlier or f"m-{secrets.token_hex(8)}", name, int(time.time()), True, dict(roles))
+    given[identity.token_id] = Given(identity.member_id, name, dict(roles), identity.made)
+    return identity
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, readable by its owner only."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _load_or_make_key(path: Path) -> bytes:
-    if not path.exists():
-        # Linked, not renamed: of two processes that start at once, one key wins, and both use it.
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-        write_private(draft, secrets.token_bytes(_KEY_BYTES))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            log.debug("another process made %s first", path)
-        finally:
-            draft.unlink()
-    if path.stat().st_mode & 0o077:
-        log.warning("%s could be read by others; its mode is 0600 now. If somebody may have read it, delete it: all tokens become void.", path)
-        path.chmod(0o600)
-    key = path.read_bytes()
-    if len(key) < _KEY_BYTES:
-        raise ValueError(f"{path} is too short for a signing key; restore it, or delete it and all tokens become void")
-    return key
+def _revoke(given: dict[str, Given], name_or_token_id: str) -> list[str]:
+    revoked = [token_id for token_id, line in given.items() if line.revoked is None and name_or_token_id in {token_id, line.name}]
+    for token_id in revoked:
+        given[token_id].revoked = int(time.time())
+    return revoked

@@ -29,10 +29,9 @@ _quiet.setLevel(logging.WARNING)
 class WebGateway:
     """The gateway as the service knows it; `start` and `close` are its life."""
 
-    def __init__(self, service: Service, config: Config) -> None:
-        config.check_exposure(each for each in service.channel_ids() if service.access(each) == "open")
+    def __init__(self, service: Service, config: Config, identities: Identities) -> None:
         self._config = config
-        self._hub = Hub(service, config, Identities(config.data_dir), send_to_all)
+        self._hub = Hub(service, config, identities, send_to_all)
         self._outgoing = Outgoing()
         self._count = ConnectionCount(config.limits.connections, config.limits.connections_per_address)
         self._front = Front(service, config, self._hub, self._count)
@@ -92,6 +91,7 @@ class WebGateway:
             self._outgoing.flush()
             await asyncio.gather(*(connection.close(1001, "the service stops") for connection in self._server.connections))
             await self._server.wait_closed()
+        await asyncio.to_thread(self._hub.identities.close)
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Pass downs on to those whom they are for."""

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from plugins._cli import build_app
 from plugins.web.identity import Identities, TokenRefused
 from plugins.web.names import NameIndex, NameRefused, clean, keys
+from plugins.web.private_files import PrivateFiles
 from service import ChannelService
 from tests.plugins.web.harness import gateway
 from tests.process_for_tests import start, write_configs
@@ -24,7 +25,7 @@ CHANNELS = ["tavern", {"id": "vault", "access": "token"}]
 
 
 async def test_a_channel_with_token_access_takes_given_tokens_only(tmp_path: Path) -> None:
-    _, token = Identities(tmp_path / "gateway").give("olga", {"vault": "owner"})
+    _, token = Identities(PrivateFiles(tmp_path / "gateway")).give("olga", {"vault": "owner"})
     async with gateway(tmp_path, channels=CHANNELS) as place:
         async with place.member("ann") as ann:
             assert [(each["channel_id"], each["open"]) for each in ann.welcome["channels"]] == [("tavern", True), ("vault", False)]
@@ -39,7 +40,7 @@ async def test_a_channel_with_token_access_takes_given_tokens_only(tmp_path: Pat
 
 
 async def test_a_revoked_token_ends_its_connection_and_opens_no_other(tmp_path: Path) -> None:
-    operator = Identities(tmp_path / "gateway")
+    operator = Identities(PrivateFiles(tmp_path / "gateway"))
     _, token = operator.give("olga", {})
     async with gateway(tmp_path, web={"limits": {"idle_seconds": 0.4}}) as place:
         async with place.returning(token) as olga:
@@ -55,12 +56,12 @@ async def test_a_revoked_token_ends_its_connection_and_opens_no_other(tmp_path: 
 
 
 async def test_the_same_name_given_again_is_the_same_person(tmp_path: Path) -> None:
-    operator = Identities(tmp_path)
+    operator = Identities(PrivateFiles(tmp_path))
     first, _ = operator.give("olga", {"*": "member"})
     second, token = operator.give("olga", {"*": "moderator"})
     assert first.member_id == second.member_id
     operator.revoke(first.token_id)
-    identity = Identities(tmp_path).check(token)
+    identity = Identities(PrivateFiles(tmp_path)).check(token)
     assert identity.role_in("anywhere") == "moderator"
     assert stat.S_IMODE((tmp_path / "tokens.json").stat().st_mode) == 0o600
     assert token not in (tmp_path / "tokens.json").read_text()
@@ -74,7 +75,7 @@ def test_the_command_line_gives_lists_and_revokes(tmp_path: Path) -> None:
         return CliRunner().invoke(build_app(ChannelService), ["token", *arguments, "--config", str(config)])
 
     made = mooring("create", "olga", "--role", "moderator", "--channel", "vault")
-    identity = Identities(tmp_path / "keys").check(made.stdout.strip())
+    identity = Identities(PrivateFiles(tmp_path / "keys")).check(made.stdout.strip())
     assert (identity.name, identity.roles, identity.given) == ("olga", {"vault": "moderator"}, True)
     listed = mooring("list").stdout
     assert "olga  moderator in vault" in listed
@@ -85,7 +86,7 @@ def test_the_command_line_gives_lists_and_revokes(tmp_path: Path) -> None:
     assert "revoked 20" in mooring("list").stdout
     assert mooring("revoke", "olga").exit_code == 1
     with pytest.raises(TokenRefused):
-        Identities(tmp_path / "keys").check(made.stdout.strip())
+        Identities(PrivateFiles(tmp_path / "keys")).check(made.stdout.strip())
 
 
 async def test_an_open_door_to_the_network_is_no_start(tmp_path: Path) -> None:
@@ -101,15 +102,15 @@ async def test_an_open_door_to_the_network_is_no_start(tmp_path: Path) -> None:
 
 
 def test_a_key_that_others_can_read_is_closed_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    token = Identities(tmp_path).token(Identities(tmp_path).guest("ann"))
+    token = Identities(PrivateFiles(tmp_path)).token(Identities(PrivateFiles(tmp_path)).guest("ann"))
     key = tmp_path / "signing.key"
     key.chmod(0o644)
-    assert Identities(tmp_path).check(token).name == "ann"
+    assert Identities(PrivateFiles(tmp_path)).check(token).name == "ann"
     assert "could be read by others" in caplog.text
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     os.unlink(key)
     with pytest.raises(TokenRefused):
-        Identities(tmp_path).check(token)
+        Identities(PrivateFiles(tmp_path)).check(token)
 
 
 @pytest.mark.parametrize("name", ["ann", "Ann-Marie", "josé", "Дмитрий", "小林", "o'brien", "r2d2", "नमिता"])
