@@ -144,10 +144,17 @@ class Hub:
             return
         for down in downs:
             if down.type == "characters" and down.recipients is None:
+                self._let_go(channel_id)
                 self.reception.index(channel_id).keep_only((character.character_id, character.name) for character in down.body)
                 self._crowds.offer(channel_id, down, len(watching) * len(down.body))
             else:
                 self._send(channel_id, down)
+
+    def _let_go(self, channel_id: str) -> None:
+        """Whoever left through another process watches here no more."""
+        members = self.service.members(channel_id)
+        for member_id in [each for each in self._watching[channel_id] if each not in members]:
+            self.left(channel_id, member_id)
 
     def _send(self, channel_id: str, down: Down) -> None:
         try:

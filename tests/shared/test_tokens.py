@@ -105,6 +105,25 @@ async def taken(place: Gateway, token: str) -> None:
             await asyncio.sleep(0.05)
 
 
+async def test_who_leaves_through_one_hears_nothing_more_at_the_other(tmp_path: Path, port: int) -> None:
+    async with machines(tmp_path, port) as (one, other), one.member("ann") as ann, other.member("bob") as bob:
+        member_id = ann.welcome["member_id"]
+        await eventually(lambda: member_id in other.service.members("tavern"))
+        async with other.returning(ann.welcome["token"]) as window:
+            await ann.ask("leave", {"channel_id": "tavern"})
+            await bob.until("ann left")
+            while _shows(await bob.next(), member_id) is not False:
+                pass
+            await bob.say("she is gone")
+            assert (await window.say("am I?"))["body"]["code"] == "not_joined"
+            assert "she is gone" not in window.texts()
+
+
+def _shows(frame: dict[str, Any], member_id: str) -> bool | None:
+    """Whether a list of members has this one; None for other frames."""
+    return member_id in {each["character_id"] for each in frame["body"]["items"]} if frame["type"] == "characters" else None
+
+
 def test_tokens_that_are_given_at_the_same_time_are_all_kept(tmp_path: Path, port: int) -> None:
     keepers = [open_keeper(tmp_path, "1", dicts(port, number)) for number in range(3)]
     operators = [Identities(keeper) for keeper in keepers]
