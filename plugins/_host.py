@@ -172,6 +172,3 @@ class Service(Protocol):
 
         It asks the engines and plugins, which blocks: call it in a thread.
         """
-
-
-PluginConfig = Any

@@ -190,12 +190,18 @@ class Runner:
         return bool(news)
 
     def _check(self, event: UpEvent, turn: Turn) -> None:
-        """Raises Answered for an event that needs no handler."""
+        """Raises Answered for an event that needs no handler, and CommandError for one of nobody known here.
+
+        The latter is like a refusal by a handler: its commit finds out whether the member joined through another process, of which
+        this one has not heard yet. Where no other process serves the channel, nothing is kept of it.
+        """
         known = self._state.handled.find(event.member_id, event.request_id)
-        if known is None and event.type != "join" and event.member_id not in turn.members:
-            known = Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER)
         if known is not None:
             raise Answered(known)
+        if event.type != "join" and event.member_id not in turn.members:
+            if self._state.is_shared:
+                raise CommandError(NOT_A_MEMBER)
+            raise Answered(Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER))
 
     async def _attempt(
         self, body: Body[T], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None, *, on_same_state: bool = False
@@ -213,7 +219,7 @@ class Runner:
                 async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
                     if self._take_news() and on_same_state:
                         raise VersionConflict("what was refused may be possible by now")
-                    if event is not None:
+                    if event is not None and not on_same_state:
                         self._check(event, turn)
                     try:
                         result = await body(turn)

@@ -145,6 +145,16 @@ async def test_an_event_that_comes_again_through_another_process_is_not_handled_
         assert one.service.channels["tavern"].mana_bars["total"] == 2
 
 
+async def test_who_joined_through_another_process_a_moment_ago_is_known(tmp_path: Path, port: int) -> None:
+    async with services(tmp_path, port) as (one, other):
+        for number in range(20):
+            await one.join(f"member{number}")
+            answer = await other.say(f"member{number}", "count")
+            assert answer.ok, answer
+        stranger = await other.say("nobody", "count")
+        assert (stranger.ok, stranger.message) == (False, "Join the channel first.")
+
+
 async def test_canvas_members_and_who_is_online_reach_everybody(tmp_path: Path, port: int) -> None:
     async with services(tmp_path, port) as (one, other):
         await one.join("ann")
