@@ -56,8 +56,12 @@ class Reception:
         token = self._identities.token(identity)
         return frames.encode("welcome", Welcome(identity.member_id, identity.name, token, channels, self._service.commands.describe()), request_id)
 
-    def admit(self, identity: Identity, channel_id: str, request_id: str) -> dict[str, Any] | None:
-        """What the service must be told of a joining member; None if it knows. Raises FrameError or UnknownChannel."""
+    def admit(self, identity: Identity, channel_id: str, after: int, request_id: str) -> dict[str, Any] | None:
+        """What the service must be told of a joining member; None if it knows. Raises FrameError or UnknownChannel.
+
+        Who has seen a message, `after`, that the service does not know comes from another process, which is ahead: the join has to go
+        through the channel then, as its commit catches up. Otherwise the member would be shown again what it has seen.
+        """
         if channel_id not in self._service.channel_ids():
             raise UnknownChannel(channel_id)
         if self._service.access(channel_id) == "token" and not identity.given:
@@ -65,7 +69,8 @@ class Reception:
         members = self._service.members(channel_id)
         role = identity.role_in(channel_id)
         known = members.get(identity.member_id)
-        if known is not None and known.name == identity.name and role in {None, (known.character_context or {}).get("role")}:
+        is_same = known is not None and known.name == identity.name and role in {None, (known.character_context or {}).get("role")}
+        if is_same and after <= self._service.last_number(channel_id):
             return None
         if known is None and len(members) >= self._most:
             raise FrameError("channel_full", "This channel has as many members as it can take.", request_id)

@@ -128,7 +128,7 @@ class Session:
         """What the service has to handle; None for a join that changes nothing. Raises FrameError and UnknownChannel."""
         if not isinstance(frame.body, Join):
             return frames.to_event(frame, identity.member_id)
-        joining = self._hub.reception.admit(identity, frame.body.channel_id, frame.request_id)
+        joining = self._hub.reception.admit(identity, frame.body.channel_id, frame.body.after or 0, frame.request_id)
         return None if joining is None else frames.to_event(frame, identity.member_id, joining)
 
     def _answered(self, frame: UpFrame, began: float, answered: asyncio.Future[Acknowledgement]) -> None:

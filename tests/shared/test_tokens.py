@@ -105,6 +105,21 @@ async def taken(place: Gateway, token: str) -> None:
             await asyncio.sleep(0.05)
 
 
+async def test_who_comes_back_through_a_process_that_is_behind_sees_nothing_twice(tmp_path: Path, port: int) -> None:
+    async with AsyncExitStack() as stack:
+        one, other = await stack.enter_async_context(machines(tmp_path, port))
+        ann = await stack.enter_async_context(one.member("ann"))
+        await eventually(lambda: ann.welcome["member_id"] in other.service.members("tavern"))
+        comings = [await stack.enter_async_context(other.connection()) for _ in range(20)]
+        for client in comings:
+            await client.hello(token=ann.welcome["token"])
+        for number, client in enumerate(comings):
+            await ann.say(f"word {number}")
+            seen = (await ann.until(f"word {number}"))["body"]["number"]
+            missed = await client.join(after=seen)
+            assert (missed["mode"], missed["messages"]) == ("missed", [])
+
+
 async def test_who_leaves_through_one_hears_nothing_more_at_the_other(tmp_path: Path, port: int) -> None:
     async with machines(tmp_path, port) as (one, other), one.member("ann") as ann, other.member("bob") as bob:
         member_id = ann.welcome["member_id"]
