@@ -39,7 +39,7 @@ def _load(name: str, folder: Path) -> dict[str, float]:
 
     contender = by_name(name)
     if contender in (MOORING, NEVER_SYNCED):
-        import storage.json_database
+        import storage.json.database
         import storage.moobius_storage  # noqa: F401
     elif name.startswith("moobius"):
         import moobius.database.storage  # noqa: F401

@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 PLUGIN = '''
 """A counter for each member: the smallest command that changes something."""
 
-from plugins import Context, Rest, command
+from mooring import Context, Rest, command
 
 
 @command
@@ -74,7 +74,7 @@ async def echo() -> None:
 
 async def mooring(channels: int, folder: Path, limits: dict[str, Any]) -> None:
     """The service as it is shipped, with synced commits."""
-    from service import ChannelService
+    from mooring import ChannelService
 
     (folder / "counting.py").write_text(PLUGIN)
     service = ChannelService(

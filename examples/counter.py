@@ -1,6 +1,6 @@
 """Counts, for each member."""
 
-from plugins import Context, command
+from mooring import Context, command
 
 
 @command(example="/count 2")

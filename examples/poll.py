@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from plugins import Button, ButtonClick, CommandError, Context, command, requires
+from mooring import Button, ButtonClick, CommandError, Context, command, requires
 
 
 @command("poll open", example='/poll open 10m "Tea or coffee?" tea coffee')

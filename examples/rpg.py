@@ -1,6 +1,6 @@
 """A small role play: work takes stamina, which comes back with time, and brings gold."""
 
-from plugins import BarSpec, CommandError, Context, Member, command, cooldown
+from mooring import BarSpec, CommandError, Context, Member, command, cooldown
 
 BARS = [BarSpec("stamina", "stamina", "Stamina", maximum=10, regain_per_minute=1, colour="#3aa675")]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from plugins import BarSpec, Change, ChoicesFrom, CommandError, Context, Member, command, requires
+from mooring import BarSpec, Change, ChoicesFrom, CommandError, Context, Member, command, requires
 
 Points = Annotated[int, Field(ge=1, le=1_000_000, description="how many points")]
 NotNegative = Annotated[int, Field(ge=0)]

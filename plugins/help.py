@@ -1,10 +1,10 @@
 """Help: what commands there are, and how each is used."""
 
-from plugins import Background, CommandError, Context, PluginError, Rest, command, requires
-from plugins._commands import Command
-from plugins._routing import run_command
-from plugins._rules import allows
-from plugins._text import clip, suggestion
+from mooring import Background, CommandError, Context, PluginError, Rest, command, requires
+from mooring.bots.calling import run_command
+from mooring.commands.command import Command
+from mooring.commands.rules import allows
+from mooring.text import clip, suggestion
 from storage import ConfigError
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from storage.cached_dict import CachedDict
-from storage.codec import register
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
+from storage.dicts.cached_dict import CachedDict
+from storage.dicts.transaction import Transaction
+from storage.encoding.codec import register
 from storage.errors import (
     CommitFailed,
     ConfigError,
@@ -27,17 +28,16 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.moobius_storage import MoobiusStorage
-from storage.transaction import Transaction
 
 if TYPE_CHECKING:
-    from storage.json_database import JSONDatabase
-    from storage.null_database import NullDatabase
-    from storage.redis_database import RedisDatabase
+    from storage.json.database import JSONDatabase
+    from storage.null.database import NullDatabase
+    from storage.redis.database import RedisDatabase
 
 _ENGINE_MODULES = {
-    "JSONDatabase": "storage.json_database",
-    "NullDatabase": "storage.null_database",
-    "RedisDatabase": "storage.redis_database",
+    "JSONDatabase": "storage.json.database",
+    "NullDatabase": "storage.null.database",
+    "RedisDatabase": "storage.redis.database",
 }
 
 __all__ = [

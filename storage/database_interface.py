@@ -17,8 +17,8 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-from storage import codec
-from storage.codec import Encoded
+from storage.encoding import codec
+from storage.encoding.codec import Encoded
 from storage.errors import StorageError, UnreadableValue, ValueRefused
 from storage.one_by_one import commit_one_by_one
 

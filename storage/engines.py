@@ -34,9 +34,9 @@ class Engine:
 
 
 ENGINES = (
-    Engine("json", ("json", "JSONdb", "JSONDatabase"), "storage.json_database", "JSONDatabase"),
-    Engine("redis", ("redis", "RedisDB", "RedisDatabase"), "storage.redis_database", "RedisDatabase", extra="redis"),
-    Engine("null", ("null", "None", "NullDB", "NullDatabase"), "storage.null_database", "NullDatabase"),
+    Engine("json", ("json", "JSONdb", "JSONDatabase"), "storage.json.database", "JSONDatabase"),
+    Engine("redis", ("redis", "RedisDB", "RedisDatabase"), "storage.redis.database", "RedisDatabase", extra="redis"),
+    Engine("null", ("null", "None", "NullDB", "NullDatabase"), "storage.null.database", "NullDatabase"),
 )
 
 

@@ -8,11 +8,11 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage import codec
-from storage.cleared import DEFAULT_ROOT, clear
-from storage.codec import Encoded
+from storage.cleared_backups import DEFAULT_ROOT, clear
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.db_config import DbConfig, Entry, read_config
+from storage.encoding import codec
+from storage.encoding.codec import Encoded
 from storage.engines import engine_class
 from storage.errors import StorageError
 from storage.moobius_storage import TAKEN_NAMES, domain_of

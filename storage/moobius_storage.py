@@ -10,19 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from storage import locks, saving
-from storage.cached_dict import CachedDict
-from storage.cleared import DEFAULT_ROOT, forget_cleared
-from storage.cleared import clear as clear_engine
+from storage.cleared_backups import DEFAULT_ROOT, forget_cleared
+from storage.cleared_backups import clear as clear_engine
 from storage.database_interface import DatabaseInterface, Finding, Origin
 from storage.db_config import DbConfig, Entry, name_problem, read_config
-from storage.dict_state import DictState
+from storage.dicts import locks, saving
+from storage.dicts.cached_dict import CachedDict
+from storage.dicts.dict_state import DictState
+from storage.dicts.locks import in_order
+from storage.dicts.scope import CLOSED, enclosing_of
+from storage.dicts.transaction import Transaction
+from storage.dicts.two_phase_commit import Spanning
 from storage.engines import engine_class, suggestion
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
-from storage.locks import in_order
-from storage.scope import CLOSED, enclosing_of
-from storage.spanning import Spanning
-from storage.transaction import Transaction
 
 _log = logging.getLogger(__name__)
 

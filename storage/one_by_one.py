@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from storage import codec
-from storage.codec import Encoded
+from storage.encoding import codec
+from storage.encoding.codec import Encoded
 from storage.errors import CommitFailed
 
 if TYPE_CHECKING:

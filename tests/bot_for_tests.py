@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from plugins import (
+from mooring import (
     Button,
     ButtonClick,
     CanvasItem,
@@ -20,10 +20,12 @@ from plugins import (
     MenuItemClick,
     MessageBody,
     MessageContent,
+    Moobius,
+    MoobiusStorage,
     SimpleAction,
     StyleItem,
+    types,
 )
-from service import Moobius, MoobiusStorage, types
 
 
 class QuizBot(Moobius):

@@ -1,3 +1,3 @@
 """What all tests share: the test kit for plugins."""
 
-pytest_plugins = ["plugins.testing", "pytester"]
+pytest_plugins = ["mooring.testing", "pytester"]

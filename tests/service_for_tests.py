@@ -10,8 +10,8 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-from plugins._events import TEXT, Acknowledgement, ButtonClick, Down, MessageBody, MessageContent, SimpleAction, UpBody, UpEvent, UpType
-from service import ChannelService
+from mooring import ChannelService
+from mooring.events import TEXT, Acknowledgement, ButtonClick, Down, MessageBody, MessageContent, SimpleAction, UpBody, UpEvent, UpType
 
 
 class Recorder:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from plugins._config import parse_service, read_json
-from plugins.web.config import Config
+from mooring.config import parse_service, read_json
+from mooring.plugins.web.config import Config
 from storage.db_config import read_config
 from storage.moobius_storage import TAKEN_NAMES
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from plugins._events import Button, MenuItemClick, MessageBody, MessageContent, SimpleAction
-from service import Moobius, types
+from mooring import Moobius, types
+from mooring.events import Button, MenuItemClick, MessageBody, MessageContent, SimpleAction
 from tests.bot_for_tests import QuizBot
 from tests.service_for_tests import Driver, json_dicts, running
 

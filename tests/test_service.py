@@ -16,7 +16,7 @@ from tests.process_for_tests import member, start, write_configs
 
 SLOW = '''
 import asyncio
-from plugins import Context, command
+from mooring import Context, command
 
 @command(example="/slow 1")
 async def slow(ctx: Context, seconds: float) -> str:
@@ -31,7 +31,7 @@ async def slow(ctx: Context, seconds: float) -> str:
 
 STUCK = '''
 import threading
-from plugins import Context, command
+from mooring import Context, command
 
 @command(example="/stuck")
 def stuck(ctx: Context) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from plugins import Service
-from plugins.torbox import database_functions
-from plugins.torbox.account import Account
-from plugins.torbox.changing_commands import torbox_clear, torbox_import, torbox_link, torbox_restore, torbox_sync
-from plugins.torbox.commands import torbox_info, torbox_list, torbox_search, torbox_stats
-from plugins.torbox.config import Config
+from mooring import Service
+from mooring.plugins.torbox import database_functions
+from mooring.plugins.torbox.account import Account
+from mooring.plugins.torbox.changing_commands import torbox_clear, torbox_import, torbox_link, torbox_restore, torbox_sync
+from mooring.plugins.torbox.commands import torbox_info, torbox_list, torbox_search, torbox_stats
+from mooring.plugins.torbox.config import Config
 
 __all__ = [
     "Config",

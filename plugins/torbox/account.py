@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from plugins._events import Down
-from plugins.torbox.budget import RequestBudget
-from plugins.torbox.client import Limits, TorBoxClient, resolve_api_url
-from plugins.torbox.config import Config
-from plugins.torbox.errors import TorBoxError
-from plugins.torbox.pool import Pool, PoolSettings
-from plugins.torbox.records import KINDS, Collected, Kind, collect
-from plugins.torbox.redaction import KeyMissing, Secrets, install_filter
-from plugins.torbox.refresh import Generation, Refreshed, generation_of, replace_generation
-from plugins.torbox.release_names import KnownNames
-from plugins.torbox.table import JournalDB
+from mooring.events import Down
+from mooring.plugins.torbox.budget import RequestBudget
+from mooring.plugins.torbox.client import Limits, TorBoxClient, resolve_api_url
+from mooring.plugins.torbox.config import Config
+from mooring.plugins.torbox.errors import TorBoxError
+from mooring.plugins.torbox.pool import Pool, PoolSettings
+from mooring.plugins.torbox.records import KINDS, Collected, Kind, collect
+from mooring.plugins.torbox.redaction import KeyMissing, Secrets, install_filter
+from mooring.plugins.torbox.refresh import Generation, Refreshed, generation_of, replace_generation
+from mooring.plugins.torbox.release_names import KnownNames
+from mooring.plugins.torbox.table import JournalDB
 from storage.errors import StorageError
 
 T = TypeVar("T")

@@ -14,17 +14,17 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from plugins import Background, CommandError, Context, Member, MessageBody, MessageContent, Progress, card, command, requires
-from plugins._events import TEXT, Down
-from plugins._rules import ROLES
-from plugins.torbox.account import Account, Watcher
-from plugins.torbox.commands import FileId, read, records_of, say
-from plugins.torbox.errors import ImplausibleAnswer, TorBoxError
-from plugins.torbox.importing import kind_of_file, read_list
-from plugins.torbox.records import KINDS, Kind
-from plugins.torbox.redaction import KeyMissing, SecretFound
-from plugins.torbox.way_back import clear_with_copy, keep_copy, newest_copy, restore
-from plugins.torbox.wording import age_text
+from mooring import Background, CommandError, Context, Member, MessageBody, MessageContent, Progress, card, command, requires
+from mooring.commands.rules import ROLES
+from mooring.events import TEXT, Down
+from mooring.plugins.torbox.account import Account, Watcher
+from mooring.plugins.torbox.backups import clear_with_copy, keep_copy, newest_copy, restore
+from mooring.plugins.torbox.commands import FileId, read, records_of, say
+from mooring.plugins.torbox.errors import ImplausibleAnswer, TorBoxError
+from mooring.plugins.torbox.formatting import age_text
+from mooring.plugins.torbox.importing import kind_of_file, read_list
+from mooring.plugins.torbox.records import KINDS, Kind
+from mooring.plugins.torbox.redaction import KeyMissing, SecretFound
 from storage.errors import StorageError
 
 T = TypeVar("T")

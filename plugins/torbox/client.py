@@ -19,10 +19,10 @@ import httpx
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
-from plugins.torbox.budget import RequestBudget
-from plugins.torbox.errors import LimitReached, TorBoxError, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
-from plugins.torbox.records import Kind
-from plugins.torbox.redaction import Secrets
+from mooring.plugins.torbox.budget import RequestBudget
+from mooring.plugins.torbox.errors import LimitReached, TorBoxError, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
+from mooring.plugins.torbox.records import Kind
+from mooring.plugins.torbox.redaction import Secrets
 
 DEFAULT_API_URL = "https://api.torbox.app"
 URL_VARIABLE = "TORBOX_API_URL"

@@ -8,13 +8,13 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 from tinydb import where
 
-from plugins import CommandError, Context, MessageBody, Rest, command, table
-from plugins.torbox.account import Account
-from plugins.torbox.records import KINDS, Kind
-from plugins.torbox.refresh import generation_of, size_of
-from plugins.torbox.search import by_title, find_file, ranked_search
-from plugins.torbox.table import JournalDB
-from plugins.torbox.wording import age_text, describe, parse_file_id, records_table, size_text
+from mooring import CommandError, Context, MessageBody, Rest, command, table
+from mooring.plugins.torbox.account import Account
+from mooring.plugins.torbox.formatting import age_text, describe, parse_file_id, records_table, size_text
+from mooring.plugins.torbox.records import KINDS, Kind
+from mooring.plugins.torbox.refresh import generation_of, size_of
+from mooring.plugins.torbox.search import by_title, find_file, ranked_search
+from mooring.plugins.torbox.table import JournalDB
 from storage.errors import StorageError
 
 T = TypeVar("T")

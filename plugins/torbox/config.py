@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from plugins.torbox.pool import DEFAULT_FOLDER
+from mooring.plugins.torbox.pool import DEFAULT_FOLDER
 
 if TYPE_CHECKING:
-    from plugins.torbox.account import Account
+    from mooring.plugins.torbox.account import Account
 
 
 class Config(BaseModel):

@@ -15,11 +15,11 @@ from typing import Any
 
 from tinydb import TinyDB
 
-from plugins.torbox.database_locks import DatabaseLock
-from plugins.torbox.pool import NameRefused, Pool
-from plugins.torbox.records import Kind
-from plugins.torbox.refresh import Refreshed, replace_generation
-from plugins.torbox.search import find_file, search_records
+from mooring.plugins.torbox.database_locks import DatabaseLock
+from mooring.plugins.torbox.pool import NameRefused, Pool
+from mooring.plugins.torbox.records import Kind
+from mooring.plugins.torbox.refresh import Refreshed, replace_generation
+from mooring.plugins.torbox.search import find_file, search_records
 from storage.errors import StorageError
 
 _log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from plugins.torbox.documents import Document, encode_document, private_copy, same_value
-from plugins.torbox.table_state import Change, DocumentId, Empty, Put, Remove
+from mooring.plugins.torbox.documents import Document, encode_document, private_copy, same_value
+from mooring.plugins.torbox.table_state import Change, DocumentId, Empty, Put, Remove
 
 _REMOVED = object()
 

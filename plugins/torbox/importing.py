@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from plugins import CommandError
-from plugins._text import clip, suggestion
-from plugins.torbox.documents import decode
-from plugins.torbox.records import KINDS, Kind
+from mooring import CommandError
+from mooring.plugins.torbox.documents import decode
+from mooring.plugins.torbox.records import KINDS, Kind
+from mooring.text import clip, suggestion
 
 LARGEST_FILE = 256 * 1024 * 1024
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from plugins.torbox.documents import decode
-from plugins.torbox.table_state import Change, Drop, Empty, Put, Remove, document_id
+from mooring.plugins.torbox.documents import decode
+from mooring.plugins.torbox.table_state import Change, Drop, Empty, Put, Remove, document_id
 
 _encode = msgspec.json.encode
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from plugins.torbox.database_locks import DatabaseLock, Turn
-from plugins.torbox.redaction import Secrets
-from plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.database_locks import DatabaseLock, Turn
+from mooring.plugins.torbox.redaction import Secrets
+from mooring.plugins.torbox.table import JournalDB
 from storage.database_interface import Finding
 from storage.errors import StorageError, StoreClosed
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from plugins.torbox.documents import Document
-from plugins.torbox.table_state import INDEXED, DocumentId, TableState
+from mooring.plugins.torbox.documents import Document
+from mooring.plugins.torbox.table_state import INDEXED, DocumentId, TableState
 
 Condition = Callable[[Any], bool]
 

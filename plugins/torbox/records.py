@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from plugins.torbox.release_names import ReleaseName, read_release_name
+from mooring.plugins.torbox.release_names import ReleaseName, read_release_name
 
 Kind = Literal["torrents", "usenet", "webdl"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

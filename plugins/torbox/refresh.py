@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from plugins.torbox.documents import encode_document, same_value
-from plugins.torbox.errors import ImplausibleAnswer
-from plugins.torbox.records import Kind, Record, RecordKey, Skipped, first_fault
-from plugins.torbox.table import JournalDB
-from plugins.torbox.table_state import Change, DocumentId, Put, Remove
+from mooring.plugins.torbox.documents import encode_document, same_value
+from mooring.plugins.torbox.errors import ImplausibleAnswer
+from mooring.plugins.torbox.records import Kind, Record, RecordKey, Skipped, first_fault
+from mooring.plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.table_state import Change, DocumentId, Put, Remove
 
 GENERATION_TABLE = "generation"
 """A table beside the records in the same file, with one document about the generation that they are."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from tinydb.table import Document
 
-from plugins.torbox.documents import Document as Content
-from plugins.torbox.documents import private_copy
-from plugins.torbox.prepared_texts import TITLE, fold
-from plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.documents import Document as Content
+from mooring.plugins.torbox.documents import private_copy
+from mooring.plugins.torbox.search_index import TITLE, fold
+from mooring.plugins.torbox.table import JournalDB
 
 _BY_KEY = ("item_id", "file_id")
 

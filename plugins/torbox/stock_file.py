@@ -11,9 +11,9 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from plugins.torbox.documents import Document, decode, stock_text
-from plugins.torbox.table_state import DocumentId
-from storage.files import Files, make_folders, replace_file
+from mooring.plugins.torbox.documents import Document, decode, stock_text
+from mooring.plugins.torbox.table_state import DocumentId
+from storage.json.files import Files, make_folders, replace_file
 
 QUARANTINE = "quarantine"
 _CHUNK = 500

@@ -18,17 +18,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from plugins.torbox.documents import Document
-from plugins.torbox.journal_text import read_changes, record_text
-from plugins.torbox.stock_file import BrokenFile, create_file, read_file, set_aside, write_file
-from plugins.torbox.table_state import Change, DocumentId, Put, Tables
+from mooring.plugins.torbox.documents import Document
+from mooring.plugins.torbox.journal_text import read_changes, record_text
+from mooring.plugins.torbox.stock_file import BrokenFile, create_file, read_file, set_aside, write_file
+from mooring.plugins.torbox.table_state import Change, DocumentId, Put, Tables
 from storage.database_interface import Finding
-from storage.entry import Entry
 from storage.errors import StorageError, StoreClosed
-from storage.files import Files, make_folders
-from storage.journal import Journal
-from storage.ownership import Ownership
-from storage.replay import Replay
+from storage.json.entry import Entry
+from storage.json.files import Files, make_folders
+from storage.json.journal import Journal
+from storage.json.lockfile import Ownership
+from storage.json.replay import Replay
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 DURABILITIES = ("commit", "always", "never")

@@ -15,14 +15,14 @@ from tinydb.queries import QueryLike
 from tinydb.storages import Storage
 from tinydb.table import Document, Table
 
-from plugins.torbox.documents import Document as Content
-from plugins.torbox.documents import encode_document, private_copy
-from plugins.torbox.draft import Draft
-from plugins.torbox.prepared_texts import PreparedTexts
-from plugins.torbox.queries import Candidates
-from plugins.torbox.store import RecordStore
-from plugins.torbox.table_state import Change, DocumentId, Drop, Empty, Put, document_id
-from plugins.torbox.tinydb_storage import JournalStorage
+from mooring.plugins.torbox.documents import Document as Content
+from mooring.plugins.torbox.documents import encode_document, private_copy
+from mooring.plugins.torbox.draft import Draft
+from mooring.plugins.torbox.queries import Candidates
+from mooring.plugins.torbox.search_index import PreparedTexts
+from mooring.plugins.torbox.store import RecordStore
+from mooring.plugins.torbox.table_state import Change, DocumentId, Drop, Empty, Put, document_id
+from mooring.plugins.torbox.tinydb_storage import JournalStorage
 
 Fields = Mapping[Any, Any] | Callable[[MutableMapping[Any, Any]], None]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from plugins.torbox.documents import Document, holds_mutable
+from mooring.plugins.torbox.documents import Document, holds_mutable
 
 DocumentId = int | str
 """An int where the file's key is written as one; other tools may have put other keys there."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from tinydb.storages import Storage
 
-from plugins.torbox.documents import encode_document, private_copy, same_value
-from plugins.torbox.store import RecordStore
-from plugins.torbox.table_state import Change, Drop, Empty, Put, Remove, TableState, document_id
+from mooring.plugins.torbox.documents import encode_document, private_copy, same_value
+from mooring.plugins.torbox.store import RecordStore
+from mooring.plugins.torbox.table_state import Change, Drop, Empty, Put, Remove, TableState, document_id
 
 _log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from weakref import WeakKeyDictionary
 
-from plugins._host import Service
-from plugins.web.config import Config, Limits, OpenToAll
-from plugins.web.identity import Identities
-from plugins.web.keeping import open_keeper
-from plugins.web.server import WebGateway
+from mooring.plugins.web.config import Config, Limits, OpenToAll
+from mooring.plugins.web.identity import Identities
+from mooring.plugins.web.server import WebGateway
+from mooring.plugins.web.token_store import open_keeper
+from mooring.protocols import Service
 
 __all__ = ["Config", "Limits", "OpenToAll", "WebGateway", "on_start", "on_stop"]
 

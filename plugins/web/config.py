@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from plugins._errors import PluginError
+from mooring.errors import PluginError
 
 
 class OpenToAll(PluginError):

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from plugins._events import (
+from mooring.events import (
     Acknowledgement,
     ButtonClick,
     ChannelInfo,
@@ -24,7 +24,7 @@ from plugins._events import (
     SimpleAction,
     UpEvent,
 )
-from plugins.web.bodies import (
+from mooring.plugins.web.schema import (
     UP,
     Ack,
     Argument,

@@ -7,18 +7,18 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from plugins._events import Acknowledgement, Down, MessageBody
-from plugins._gauges import Reading
-from plugins._host import Service
-from plugins.web import frames
-from plugins.web.bodies import History, HistoryUp, MessageUp
-from plugins.web.config import Config
-from plugins.web.crowds import Crowds
-from plugins.web.frames import FrameError, UpFrame
-from plugins.web.identity import Identities
-from plugins.web.metrics import Metrics
-from plugins.web.reception import Reception
-from plugins.web.sessions import Session, Wire
+from mooring.channels.gauges import Reading
+from mooring.events import Acknowledgement, Down, MessageBody
+from mooring.plugins.web import frames
+from mooring.plugins.web.admission import Reception
+from mooring.plugins.web.config import Config
+from mooring.plugins.web.frames import FrameError, UpFrame
+from mooring.plugins.web.identity import Identities
+from mooring.plugins.web.metrics import Metrics
+from mooring.plugins.web.schema import History, HistoryUp, MessageUp
+from mooring.plugins.web.sessions import Session, Wire
+from mooring.plugins.web.throttle import Crowds
+from mooring.protocols import Service
 
 log = logging.getLogger(__name__)
 

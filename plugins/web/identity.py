@@ -18,8 +18,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from plugins.web.keeping import Keeper
-from plugins.web.private_files import Given, Role, key_text
+from mooring.plugins.web.token_files import Given, Role, key_text
+from mooring.plugins.web.token_store import Keeper
 
 EVERY_CHANNEL = "*"
 

@@ -1,4 +1,4 @@
-"""Writes `docs/protocol.md` from the classes of the frames: `python -m plugins.web.protocol_page docs/protocol.md`."""
+"""Writes `docs/protocol.md` from the classes of the frames: `python -m mooring.plugins.web.protocol_page docs/protocol.md`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from plugins.web.bodies import DOWN, UP
-from plugins.web.config import Limits
+from mooring.plugins.web.config import Limits
+from mooring.plugins.web.schema import DOWN, UP
 
 DOCS = Path(__file__).parents[2] / "docs"
 _REFERENCES = "#/$defs/"
@@ -19,7 +19,7 @@ _REFERENCES = "#/$defs/"
 BEGINNING = """\
 # Protocol
 
-This page is generated from the classes that decode and encode the frames; do not edit it. `python -m plugins.web.protocol_page
+This page is generated from the classes that decode and encode the frames; do not edit it. `python -m mooring.plugins.web.protocol_page
 docs/protocol.md` writes it, and a test keeps it current.
 
 Members come in by WebSocket at `/ws`, on the port that serves the page. Each text message holds one frame, a JSON object:

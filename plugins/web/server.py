@@ -11,15 +11,15 @@ from contextlib import suppress
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from plugins._events import Down
-from plugins._host import Service
-from plugins.web.config import Config
-from plugins.web.front import Front
-from plugins.web.hub import Hub
-from plugins.web.identity import Identities
-from plugins.web.limits import ConnectionCount
-from plugins.web.sessions import sweep
-from plugins.web.wires import Outgoing, SocketWire, send_to_all
+from mooring.events import Down
+from mooring.plugins.web.config import Config
+from mooring.plugins.web.http import Front
+from mooring.plugins.web.hub import Hub
+from mooring.plugins.web.identity import Identities
+from mooring.plugins.web.limits import ConnectionCount
+from mooring.plugins.web.sessions import sweep
+from mooring.plugins.web.transport import Outgoing, SocketWire, send_to_all
+from mooring.protocols import Service
 
 # At level debug, websockets logs every frame, and the first one holds a token.
 _quiet = logging.getLogger(f"{__name__}.websockets")

@@ -7,16 +7,16 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from plugins._events import Acknowledgement, UpEvent
-from plugins._host import ChannelBusy, ServiceError, ServiceStopping
-from plugins.web import frames
-from plugins.web.bodies import Hello, HistoryUp, Join, Leave, Pong
-from plugins.web.frames import FrameError, UpFrame
-from plugins.web.identity import Identity
-from plugins.web.limits import TokenBucket
+from mooring.events import Acknowledgement, UpEvent
+from mooring.plugins.web import frames
+from mooring.plugins.web.frames import FrameError, UpFrame
+from mooring.plugins.web.identity import Identity
+from mooring.plugins.web.limits import TokenBucket
+from mooring.plugins.web.schema import Hello, HistoryUp, Join, Leave, Pong
+from mooring.protocols import ChannelBusy, ServiceError, ServiceStopping
 
 if TYPE_CHECKING:
-    from plugins.web.hub import Hub
+    from mooring.plugins.web.hub import Hub
 
 log = logging.getLogger(__name__)
 

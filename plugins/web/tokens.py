@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from plugins._config import ServiceConfig
-from plugins.web import names
-from plugins.web.config import Config
-from plugins.web.identity import EVERY_CHANNEL, Identities
-from plugins.web.keeping import open_keeper
-from plugins.web.private_files import Role
+from mooring.config import ServiceConfig
+from mooring.plugins.web import names
+from mooring.plugins.web.config import Config
+from mooring.plugins.web.identity import EVERY_CHANNEL, Identities
+from mooring.plugins.web.token_files import Role
+from mooring.plugins.web.token_store import open_keeper
 from storage.errors import ConfigError, StorageError
 
 DataDir = Annotated[Path | None, typer.Option(envvar="MOORING_DATA_DIR", help="Where the gateway keeps its key; by default as in the config.")]

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from storage.database_interface import DomainChanges, Origin
-from storage.json_database import JSONDatabase
+from storage.json.database import JSONDatabase
 
 DOMAINS = ("service_1.channel_x.a", "service_1.channel_x.b")
 KEYS = 7

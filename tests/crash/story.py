@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from storage.codec import Encoded
+from storage.encoding.codec import Encoded
 from storage.errors import CommitFailed, StorageError
-from storage.files import Files
-from storage.store import Store
-from storage.table import Change
+from storage.json.files import Files
+from storage.json.store import Store
+from storage.json.table import Change
 
 DOMAINS = ("service_1.channel_x.health_bars", "service_1.channel_x.mana_bars")
 State = tuple[list[tuple[str, bytes]], ...]

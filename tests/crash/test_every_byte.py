@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from storage.database_interface import Finding
-from storage.files import Files
-from storage.store import Store
-from storage.table import Change
+from storage.json.files import Files
+from storage.json.store import Store
+from storage.json.table import Change
 
 DOMAIN = "service_1.channel_x.bars"
 SNAPSHOT = Path("service_1/channel_x/bars.json")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import CommitFailed
-from storage.store import Store
+from storage.json.store import Store
 
 SIZE = 400_000
 DOMAIN = "service_1.channel_x.bars"

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from storage import codec
-from storage.json_database import JSONDatabase
+from storage.encoding import codec
+from storage.json.database import JSONDatabase
 from tests.crash.committing import DOMAINS, TASKS, changes_of
 
 ROUNDS = int(os.environ.get("MOORING_CRASH_ROUNDS", "200"))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import plugins
-from plugins._config import PluginEntry
-from plugins._loading import load_plugins
-from plugins._parsing import parse
-from plugins._people import Channel
-from plugins.testing import Bot, MakeBot
+import mooring
+from mooring.bots.loading import load_plugins
+from mooring.commands.parsing import parse
+from mooring.commands.people import Channel
+from mooring.config import PluginEntry
+from mooring.testing import Bot, MakeBot
 
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 TEXT = PAGE.read_text("utf-8")
@@ -92,24 +92,24 @@ def test_the_tests_of_the_page_pass(pytester: pytest.Pytester, monkeypatch: pyte
     monkeypatch.setenv("PYTHONPATH", str(PAGE.parents[1]))
     folder = pytester.mkdir("my_plugins")
     (folder / "greeter.py").write_text(first.source)
-    body = TESTS[number].replace('pytest_plugins = ["plugins.testing"]', "")
-    pytester.makepyfile(f'pytest_plugins = ["plugins.testing"]\n{body}'.replace("make_bot_on_every_engine", "make_bot"))
+    body = TESTS[number].replace('pytest_plugins = ["mooring.testing"]', "")
+    pytester.makepyfile(f'pytest_plugins = ["mooring.testing"]\n{body}'.replace("make_bot_on_every_engine", "make_bot"))
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     assert result.ret == 0, result.stdout.str()
 
 
 def test_every_public_name_stands_on_the_page() -> None:
-    missing = [name for name in plugins.__all__ if f"`{name}`" not in TEXT]
+    missing = [name for name in mooring.__all__ if f"`{name}`" not in TEXT]
     assert missing == []
 
 
-@pytest.mark.parametrize("name", plugins.__all__)
+@pytest.mark.parametrize("name", mooring.__all__)
 def test_every_public_name_has_an_example_that_is_played(name: str) -> None:
     assert any(re.search(rf"\b{name}\b", example.source) for example in PLAYED)
 
 
 def test_every_public_name_is_documented() -> None:
-    bare = [name for name in plugins.__all__ if not isinstance(getattr(plugins, name), type(plugins.Rest)) and not getattr(plugins, name).__doc__]
+    bare = [name for name in mooring.__all__ if not isinstance(getattr(mooring, name), type(mooring.Rest)) and not getattr(mooring, name).__doc__]
     assert bare == []
 
 

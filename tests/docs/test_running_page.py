@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from plugins._config import ChannelConfig, ChannelLimits, LogConfig, PluginEntry, ServiceConfig, parse_service
-from plugins._metrics import Metrics
-from service import ChannelService
+from mooring import ChannelService
+from mooring.channels.metrics import Metrics
+from mooring.config import ChannelConfig, ChannelLimits, LogConfig, PluginEntry, ServiceConfig, parse_service
 from tests.service_for_tests import json_dicts, running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text("utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plugins.testing import Crashed, MakeBot
+from mooring.testing import Crashed, MakeBot
 
 
 def test_it_counts_for_each_member(make_bot_on_every_engine: MakeBot) -> None:

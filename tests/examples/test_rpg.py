@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plugins.testing import Bot, MakeBot
+from mooring.testing import Bot, MakeBot
 
 
 @pytest.fixture

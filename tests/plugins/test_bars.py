@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plugins.testing import Bot, Crashed, MakeBot
+from mooring.testing import Bot, Crashed, MakeBot
 
 
 @pytest.fixture

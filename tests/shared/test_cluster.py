@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
-from plugins._events import MessageBody
-from service import ChannelService
-from storage.redis_database import redis_key
+from mooring import ChannelService
+from mooring.events import MessageBody
+from storage.redis.database import redis_key
 from tests.service_for_tests import Driver, running
 from tests.shared.cluster_for_tests import Cluster
 from tests.waiting_for_tests import eventually

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 import redis
 
-from plugins import CommandError
-from plugins._events import CanvasItem, MessageBody
-from service import ChannelService
+from mooring import ChannelService, CommandError
+from mooring.events import CanvasItem, MessageBody
 from tests.service_for_tests import Driver, running
 from tests.shared.ports_for_tests import free_ports, start_valkey
 from tests.waiting_for_tests import eventually, wait_for
@@ -207,7 +206,7 @@ async def test_what_is_scheduled_happens_in_one_process_only(tmp_path: Path, por
     folder = tmp_path / "plugins"
     folder.mkdir()
     (folder / "later.py").write_text(
-        "from plugins import Context, command\n"
+        "from mooring import Context, command\n"
         "async def ring(ctx: Context, what: str) -> None:\n"
         "    ctx.reply(f'ring {what}')\n"
         '@command(example="/plan")\n'

@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner, Result
 from websockets.exceptions import ConnectionClosed
 
-from plugins._cli import build_app
-from plugins.web.identity import Identities, TokenRefused
-from plugins.web.keeping import open_keeper
-from plugins.web.private_files import PrivateFiles
-from service import ChannelService
+from mooring import ChannelService
+from mooring.cli.main import build_app
+from mooring.plugins.web.identity import Identities, TokenRefused
+from mooring.plugins.web.token_files import PrivateFiles
+from mooring.plugins.web.token_store import open_keeper
 from storage import MoobiusStorage
 from tests.plugins.web.harness import Client, Gateway, gateway
 from tests.shared.ports_for_tests import start_valkey

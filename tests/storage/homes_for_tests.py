@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from storage.codec import Encoded
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
-from storage.json_database import JSONDatabase
+from storage.encoding.codec import Encoded
+from storage.json.database import JSONDatabase
 from tests.storage.engines_for_tests import FourMethods
 
 Home = Callable[..., DatabaseInterface]
@@ -25,7 +25,7 @@ def make_home(kind: str, folder: Path, port: int) -> Home:
     if kind == "json":
         return lambda name="bars": JSONDatabase(f"{place}.{name}", str(folder / "json"))
     if kind == "redis":
-        from storage.redis_database import RedisDatabase
+        from storage.redis.database import RedisDatabase
 
         return lambda name="bars": RedisDatabase(f"{place}.{name}", port=port)
     shelf: dict[str, dict[str, Any]] = {}

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from storage import codec
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
+from storage.encoding import codec
 from storage.errors import CommitFailed
-from storage.null_database import NullDatabase
+from storage.null.database import NullDatabase
 from tests.storage.engines_for_tests import FourMethods
 from tests.storage.values_for_tests import EXAMPLES, any_text, assert_same, values
 
@@ -118,11 +118,11 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 def _opener(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], DatabaseInterface]:
     if request.param == "json":
-        from storage.json_database import JSONDatabase
+        from storage.json.database import JSONDatabase
 
         return lambda domain: JSONDatabase(domain, root_dir=str(tmp_path / "root"))
     if request.param == "redis":
-        from storage.redis_database import RedisDatabase
+        from storage.redis.database import RedisDatabase
 
         # The suite's domains must keep their shape, so a run of its own is a database number of its own.
         port, db = request.getfixturevalue("redis_port"), 1
@@ -378,18 +378,18 @@ def test_settings_that_an_engine_has_no_use_for_are_logged_without_their_values(
 
 def _with_settings(kind: str, tmp_path: Path, unused: dict[str, Any]) -> DatabaseInterface:
     if kind == "json":
-        from storage.json_database import JSONDatabase
+        from storage.json.database import JSONDatabase
 
         return JSONDatabase(HEALTH, root_dir=str(tmp_path), **unused)
     if kind == "redis":
-        from storage.redis_database import RedisDatabase
+        from storage.redis.database import RedisDatabase
 
         return RedisDatabase(HEALTH, **unused)
     return NullDatabase(HEALTH, **unused)
 
 
 def test_the_documented_example_gives_a_root_dir_to_redis(caplog: pytest.LogCaptureFixture) -> None:
-    from storage.redis_database import RedisDatabase
+    from storage.redis.database import RedisDatabase
 
     with caplog.at_level(logging.INFO, logger="storage"):
         RedisDatabase(HEALTH, root_dir="json_db").close()

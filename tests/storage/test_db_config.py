@@ -13,7 +13,7 @@ from storage.db_config import _RedisSettings, read_config
 from storage.engines import find_engine
 from storage.errors import ConfigError, Fault
 from storage.moobius_storage import MoobiusStorage
-from storage.redis_address import SETTINGS
+from storage.redis.address import SETTINGS
 
 TAKEN = frozenset({"close", "commit"})
 GOOD = {"implementation": "json", "name": "bars"}
@@ -150,7 +150,7 @@ class TestFaults:
         assert hint in fault.remedy
 
     def test_no_class_can_be_named(self) -> None:
-        assert find_engine("storage.json_database:JSONDatabase") is None
+        assert find_engine("storage.json.database:JSONDatabase") is None
 
     @pytest.mark.parametrize(
         ("name", "part"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from storage.cached_dict import CachedDict
 from storage.database_interface import DatabaseInterface
+from storage.dicts.cached_dict import CachedDict
 from storage.errors import CommitFailed
 from storage.moobius_storage import MoobiusStorage
 

@@ -113,6 +113,6 @@ threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
 def test_only_the_engines_that_are_used_are_imported(tmp_path: Path) -> None:
     code = "import sys, json; print(json.dumps([name for name in sys.modules if name.startswith(('redis', 'storage.'))]))"
     modules = set(json.loads(run(opening(tmp_path) + code)))
-    assert "storage.json_database" in modules
-    assert not {"redis", "storage.redis_database", "storage.null_database"} & modules
-    assert "storage.json_database" not in json.loads(run("import storage\n" + code))
+    assert "storage.json.database" in modules
+    assert not {"redis", "storage.redis.database", "storage.null.database"} & modules
+    assert "storage.json.database" not in json.loads(run("import storage\n" + code))

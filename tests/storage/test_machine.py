@@ -15,12 +15,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from storage import codec
-from storage.cached_dict import CachedDict
+from storage.dicts.cached_dict import CachedDict
+from storage.dicts.transaction import Transaction
+from storage.encoding import codec
 from storage.errors import CommitFailed
 from storage.moobius_storage import MoobiusStorage
-from storage.null_database import NullDatabase
-from storage.transaction import Transaction
+from storage.null.database import NullDatabase
 from tests.storage.engines_for_tests import FourMethods
 from tests.storage.homes_for_tests import Home, make_home
 

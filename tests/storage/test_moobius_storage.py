@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from storage.cached_dict import CachedDict
+from storage.dicts.cached_dict import CachedDict
 from storage.errors import CommitFailed, ConfigError, StorageBusy, StorageError, StoreClosed
-from storage.json_database import JSONDatabase
+from storage.json.database import JSONDatabase
 from storage.moobius_storage import MoobiusStorage
-from storage.null_database import NullDatabase
+from storage.null.database import NullDatabase
 from tests.storage.engines_for_tests import FourMethods
 
 
@@ -158,7 +158,7 @@ class TestDurability:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, single: int, together: int
     ) -> None:
         synced: list[int] = []
-        monkeypatch.setattr("storage.files._sync_data", synced.append)
+        monkeypatch.setattr("storage.json.files._sync_data", synced.append)
         settings = {"root_dir": str(tmp_path), "durability": durability}
         with MoobiusStorage("1", "tavern", {"implementation": "json", "name": "bars", "settings": settings}) as storage:
 
@@ -240,7 +240,7 @@ class TestClear:
         engine = FourMethods("service_1.channel_tavern.bars")
         engine.set_value("ann", [1])
         (tmp_path / "cleared").write_text("in the way")
-        from storage.cleared import clear
+        from storage.cleared_backups import clear
 
         with pytest.raises(OSError, match="cleared"):
             clear(engine, tmp_path)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from storage import codec
+from storage.encoding import codec
 
 
 @codec.register

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from plugins.torbox.database_functions import closeAllDatabases, pool
-from plugins.torbox.pool import Pool, PoolSettings
-from plugins.torbox.redaction import KEY_VARIABLE
+from mooring.plugins.torbox.database_functions import closeAllDatabases, pool
+from mooring.plugins.torbox.pool import Pool, PoolSettings
+from mooring.plugins.torbox.redaction import KEY_VARIABLE
 from tests.plugins.torbox.torbox_server import KEY, TorBoxServer
 
 

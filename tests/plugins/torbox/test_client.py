@@ -11,10 +11,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from plugins.torbox.budget import RequestBudget
-from plugins.torbox.client import Limits, TorBoxClient
-from plugins.torbox.errors import LimitReached, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
-from plugins.torbox.redaction import KeyMissing, SecretFound, Secrets
+from mooring.plugins.torbox.budget import RequestBudget
+from mooring.plugins.torbox.client import Limits, TorBoxClient
+from mooring.plugins.torbox.errors import LimitReached, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
+from mooring.plugins.torbox.redaction import KeyMissing, SecretFound, Secrets
 from tests.plugins.torbox.torbox_server import KEY, TorBoxServer, Trouble, make_items
 
 QUICK = Limits(page_size=100, attempts=4, first_pause=0.01, longest_pause=2.0)
@@ -244,7 +244,7 @@ async def test_a_limit_closes_the_budget_for_everybody(key: str, server: TorBoxS
 
 
 async def test_no_log_line_holds_the_key(client: TorBoxClient, server: TorBoxServer, caplog: pytest.LogCaptureFixture) -> None:
-    from plugins.torbox.redaction import install_filter
+    from mooring.plugins.torbox.redaction import install_filter
 
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="httpx")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tinydb import TinyDB
 
-from plugins._events import PROGRESS, Down
-from plugins.testing import Bot, MakeBot
-from plugins.torbox.database_functions import closeAllDatabases, getAllData, getDatabase, insertData
+from mooring.events import PROGRESS, Down
+from mooring.plugins.torbox.database_functions import closeAllDatabases, getAllData, getDatabase, insertData
+from mooring.testing import Bot, MakeBot
 from tests.plugins.torbox.torbox_server import KEY, TorBoxServer, Trouble, make_item, make_items
 
 EVERYTHING = ("torrents", "usenet", "webdl")

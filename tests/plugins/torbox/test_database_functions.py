@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tinydb import TinyDB
 
-from plugins.torbox.database_functions import (
+from mooring.plugins.torbox.database_functions import (
     clearDatabase,
     closeAllDatabases,
     closeDatabase,
@@ -24,8 +24,8 @@ from plugins.torbox.database_functions import (
     refresh,
     search,
 )
-from plugins.torbox.pool import PoolSettings
-from plugins.torbox.records import collect
+from mooring.plugins.torbox.pool import PoolSettings
+from mooring.plugins.torbox.records import collect
 from tests.plugins.torbox.torbox_server import KEY, make_item, make_items
 
 RECORD = {"item_id": 12345, "file_name": "movie.mkv", "file_size": 1024000000, "metadata_title": "The Matrix", "metadata_years": 1999}

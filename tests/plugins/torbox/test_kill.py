@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from tinydb import TinyDB
 
-from plugins.torbox.database_functions import closeAllDatabases, getAllData, getDatabase, insertData
-from plugins.torbox.refresh import generation_of
-from plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.database_functions import closeAllDatabases, getAllData, getDatabase, insertData
+from mooring.plugins.torbox.refresh import generation_of
+from mooring.plugins.torbox.table import JournalDB
 
 ROOT = Path(__file__).parents[3]
 
 INSERTS = """
-from plugins.torbox.database_functions import insertData, pool
+from mooring.plugins.torbox.database_functions import insertData, pool
 pool()._store_settings["checkpoint_bytes"] = 3000
 import itertools, sys
 for number in itertools.count():
@@ -29,8 +29,8 @@ for number in itertools.count():
 """
 
 REFRESHES = """
-from plugins.torbox.database_functions import pool, refresh
-from plugins.torbox.records import collect
+from mooring.plugins.torbox.database_functions import pool, refresh
+from mooring.plugins.torbox.records import collect
 from tests.plugins.torbox.torbox_server import make_items
 pool()._store_settings["checkpoint_bytes"] = 20000
 import itertools

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from plugins.torbox.records import ListedFile, Record, collect
-from plugins.torbox.release_names import KnownNames, ReleaseName, read_release_name
+from mooring.plugins.torbox.records import ListedFile, Record, collect
+from mooring.plugins.torbox.release_names import KnownNames, ReleaseName, read_release_name
 from tests.plugins.torbox.torbox_server import make_item, make_items
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from plugins.torbox.redaction import REPLACEMENT, KeyMissing, SecretFound, Secrets, install_filter
+from mooring.plugins.torbox.redaction import REPLACEMENT, KeyMissing, SecretFound, Secrets, install_filter
 
 KEY = 'odd/"key"\\with+signs'
 

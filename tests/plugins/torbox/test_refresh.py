@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from plugins.torbox.account import Account
-from plugins.torbox.config import Config
-from plugins.torbox.database_functions import find, getAllData, insertData, pool, refresh, search
-from plugins.torbox.errors import ImplausibleAnswer, TorBoxError, TorBoxRefused
-from plugins.torbox.records import collect
+from mooring.plugins.torbox.account import Account
+from mooring.plugins.torbox.config import Config
+from mooring.plugins.torbox.database_functions import find, getAllData, insertData, pool, refresh, search
+from mooring.plugins.torbox.errors import ImplausibleAnswer, TorBoxError, TorBoxRefused
+from mooring.plugins.torbox.records import collect
 from tests.plugins.torbox.torbox_server import TorBoxServer, Trouble, make_items
 
 

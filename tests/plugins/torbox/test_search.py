@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plugins.torbox.prepared_texts import fold, searchable
-from plugins.torbox.search import by_title, find_file, search_records
-from plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.search import by_title, find_file, search_records
+from mooring.plugins.torbox.search_index import fold, searchable
+from mooring.plugins.torbox.table import JournalDB
 
 
 @pytest.fixture

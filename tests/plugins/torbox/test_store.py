@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from tinydb import TinyDB, where
 
-from plugins.torbox.records import collect
-from plugins.torbox.refresh import replace_generation
-from plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.records import collect
+from mooring.plugins.torbox.refresh import replace_generation
+from mooring.plugins.torbox.table import JournalDB
 from storage.errors import CommitFailed, StorageError
-from storage.files import Files
+from storage.json.files import Files
 from tests.crash.disks import CountingFiles, FailingFiles, PowerLossFiles, Stop, StoppingFiles
 from tests.plugins.torbox.torbox_server import make_items
 

@@ -16,8 +16,8 @@ from tinydb.middlewares import CachingMiddleware, Middleware
 from tinydb.storages import JSONStorage
 from tinydb.table import Document
 
-from plugins.torbox.table import JournalDB
-from plugins.torbox.tinydb_storage import JournalStorage
+from mooring.plugins.torbox.table import JournalDB
+from mooring.plugins.torbox.tinydb_storage import JournalStorage
 from storage.errors import StoreClosed, StoreLocked
 
 Operation = Callable[[TinyDB], Any]

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from service import ChannelService
+from mooring import ChannelService
 from tests.service_for_tests import running
 
 PLUGINS = str(Path(__file__).parent / "plugins")

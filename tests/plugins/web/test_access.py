@@ -13,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 
-from plugins._cli import build_app
-from plugins.web.identity import Identities, TokenRefused
-from plugins.web.names import NameIndex, NameRefused, clean, keys
-from plugins.web.private_files import PrivateFiles
-from service import ChannelService
+from mooring import ChannelService
+from mooring.cli.main import build_app
+from mooring.plugins.web.identity import Identities, TokenRefused
+from mooring.plugins.web.names import NameIndex, NameRefused, clean, keys
+from mooring.plugins.web.token_files import PrivateFiles
 from tests.plugins.web.harness import gateway
 from tests.process_for_tests import start, write_configs
 

@@ -19,8 +19,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from plugins.web import frames
-from plugins.web.bodies import UP
+from mooring.plugins.web import frames
+from mooring.plugins.web.schema import UP
 from tests.plugins.web.harness import Client, Gateway, gateway
 
 MANY = int(os.environ.get("MOORING_HOSTILE_FRAMES", "100000"))

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from plugins.web.site import PAGE
+from mooring.plugins.web.site import PAGE
 from tests.plugins.web.harness import Gateway, gateway
 
 

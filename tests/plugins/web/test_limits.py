@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from plugins.web.config import Config, OpenToAll
-from plugins.web.limits import ConnectionCount, TokenBucket
+from mooring.plugins.web.config import Config, OpenToAll
+from mooring.plugins.web.limits import ConnectionCount, TokenBucket
 from tests.plugins.web.harness import Client, gateway
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from plugins import Character, Context, table
-from service import ChannelService
+from mooring import ChannelService, Character, Context, table
 from tests.plugins.web.harness import gateway
 from tests.plugins.web.payloads import PAYLOADS
 from tests.plugins.web.visitor import visitor

@@ -12,14 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from plugins.web.bodies import DOWN
-from plugins.web.protocol_page import DOCS, render
+from mooring.plugins.web.protocol_page import DOCS, render
+from mooring.plugins.web.schema import DOWN
 from tests.plugins.web.conftest import missing
 from tests.plugins.web.harness import gateway
 
 
 def test_the_page_is_current() -> None:
-    assert (DOCS / "protocol.md").read_text() == render(), "run: python -m plugins.web.protocol_page docs/protocol.md"
+    assert (DOCS / "protocol.md").read_text() == render(), "run: python -m mooring.plugins.web.protocol_page docs/protocol.md"
 
 
 async def test_frames_that_come_fit_what_is_written(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugins import CommandError, Context, command
+from mooring import CommandError, Context, command
 
 
 @command(example="/add 1 op")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from plugins import Context, MessageBody, command
+from mooring import Context, MessageBody, command
 
 
 class Config(BaseModel):

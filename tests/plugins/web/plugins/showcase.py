@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from plugins import (
+from mooring import (
     BottomButton,
     Button,
     ButtonClick,
     CanvasItem,
+    ChannelService,
     Context,
     Dialog,
     InputComponent,
@@ -24,7 +25,6 @@ from plugins import (
     command,
     table,
 )
-from service import ChannelService
 
 FORM = Dialog(
     "Call for a round",

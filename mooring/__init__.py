@@ -1,0 +1,100 @@
+"""Mooring's public names: what the author of a bot, of a gateway or of a service imports.
+
+A plugin is a module: functions with `@command` are its commands, functions named like an event (`on_join`, ...) its hooks,
+`Config` its settings, `BARS` its bars. A gateway implements `Gateway`, hands in `UpEvent`s and gets `Down`s. A service is a
+subclass of `ChannelService`, which bots written for the Moobius SDK know as `Moobius`.
+"""
+
+from mooring import types
+from mooring.bars.bar import Bar, Change
+from mooring.bars.spec import BarSpec
+from mooring.bots.background import Background
+from mooring.bots.context import Context
+from mooring.bots.messages import card, table
+from mooring.bots.progress import Progress
+from mooring.bots.schedule import every
+from mooring.bots.schemas import Values
+from mooring.clock import now
+from mooring.commands.arguments import ChoicesFrom, Rest
+from mooring.commands.command import command
+from mooring.commands.people import Channel, Member
+from mooring.commands.rules import at_most, cooldown, requires
+from mooring.errors import CommandError, PluginError
+from mooring.events import (
+    Acknowledgement,
+    BottomButton,
+    Button,
+    ButtonClick,
+    CanvasItem,
+    ChannelInfo,
+    Character,
+    ClickArgument,
+    Dialog,
+    Down,
+    InputComponent,
+    MenuItem,
+    MenuItemClick,
+    MessageBody,
+    MessageContent,
+    SimpleAction,
+    StyleItem,
+    UpEvent,
+)
+from mooring.protocols import ChannelBusy, Gateway, Service, ServiceError, ServiceStopping, UnknownChannel
+from mooring.service.service import ChannelService
+from storage import MoobiusStorage
+
+Moobius = ChannelService
+"""The name that a bot written for the Moobius SDK imports, beside `MoobiusStorage` and `types`."""
+
+__all__ = [
+    "Acknowledgement",
+    "Background",
+    "Bar",
+    "BarSpec",
+    "BottomButton",
+    "Button",
+    "ButtonClick",
+    "CanvasItem",
+    "Change",
+    "Channel",
+    "ChannelBusy",
+    "ChannelInfo",
+    "ChannelService",
+    "Character",
+    "ChoicesFrom",
+    "ClickArgument",
+    "CommandError",
+    "Context",
+    "Dialog",
+    "Down",
+    "Gateway",
+    "InputComponent",
+    "Member",
+    "MenuItem",
+    "MenuItemClick",
+    "MessageBody",
+    "MessageContent",
+    "Moobius",
+    "MoobiusStorage",
+    "PluginError",
+    "Progress",
+    "Rest",
+    "Service",
+    "ServiceError",
+    "ServiceStopping",
+    "SimpleAction",
+    "StyleItem",
+    "UnknownChannel",
+    "UpEvent",
+    "Values",
+    "at_most",
+    "card",
+    "command",
+    "cooldown",
+    "every",
+    "now",
+    "requires",
+    "table",
+    "types",
+]

@@ -1,0 +1,76 @@
+"""From an event to the functions that handle it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import PurePath
+from typing import Any
+
+from mooring.bots.context import Context
+from mooring.bots.schemas import check_changed
+from mooring.clock import use_clock
+from mooring.commands.cooldowns import COOLDOWNS, Cooldowns
+from mooring.commands.parsing import parse
+from mooring.commands.rules import check_role
+from mooring.errors import PluginError
+from mooring.events import MessageBody
+
+
+async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = frozenset()) -> None:
+    """Run the command that `line` names, and reply with what it returns.
+
+    `confirmed` are the questions in it that were answered by yes. Raises CommandError for what the member did wrong, and
+    whatever the handler raises.
+    """
+    match = ctx.plugins.table.resolve(line)
+    command = match.command
+    own = ctx.for_plugin(ctx.plugins.loaded[command.plugin], line).confirmed(confirmed)
+    member = own.member
+    check_role(command.name, command.rules, member)
+    values = parse(match, own.channel)
+    if command.rules.cooldowns:
+        refusal = Cooldowns(own.storage.system(COOLDOWNS), own.clock()).begin(command.name, command.rules.cooldowns, member)
+        if refusal is not None:
+            own.refuse(refusal)
+            return
+    with ctx.plugins.desk.runs.one(command.name, command.rules.runs):
+        result = await run_function(own, f"/{command.name}", command.handler, *values)
+    if isinstance(result, str | MessageBody | PurePath) and result:
+        own.reply(result)
+
+
+async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
+    """Call the hook of that name in every plugin that has it, in the order of the config."""
+    if hook == "on_join":
+        # Made now, not when first used: what a bar regains counts from here on.
+        for spec in ctx.plugins.bars:
+            if spec.owner == "member":
+                with suppress(PluginError):  # what stands in its place is for whoever uses it; it keeps nobody out
+                    spec.of(ctx.storage, ctx.member.id)
+    for plugin, function in ctx.plugins.hooks(hook):
+        await run_function(ctx.for_plugin(plugin), hook, function, *body)
+
+
+async def run_function(ctx: Context, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a handler with its Context; `what` names it in the log."""
+    ctx.name_handler(what)
+    with use_clock(ctx.clock):
+        try:
+            result = await call(function, ctx, *arguments)
+            check_changed(ctx.plugins.values, ctx.storage)
+            ctx.plugins.desk.quota.check(ctx.storage)
+        except BaseException:
+            ctx.stop_progress()
+            raise
+        ctx.close_progress()
+        return result
+
+
+async def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Await an `async def`; run a `def` in a worker thread, where it may block."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*arguments)
+    return await asyncio.to_thread(function, *arguments)

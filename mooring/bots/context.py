@@ -1,0 +1,244 @@
+"""What a handler gets: the channel it stands in, who acts, and the ways to answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import nullcontext
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mooring.bots.background import Background, run_in_background
+from mooring.bots.messages import Message, compose
+from mooring.bots.progress import Progress
+from mooring.bots.schedule import SCHEDULES, Schedule, moment
+from mooring.channels.turn import Turn
+from mooring.commands.pending import Question
+from mooring.commands.people import Channel, Member
+from mooring.errors import CommandError, PluginError
+from mooring.events import Button, CanvasItem, MenuItem, StyleItem, UpEvent
+
+if TYPE_CHECKING:
+    from mooring.bars.bar import Bar
+    from mooring.bots.loading import Plugin, Plugins
+    from mooring.protocols import Service
+    from storage import MoobiusStorage
+
+
+class Context:
+    """One event in one channel, as a handler sees it.
+
+    The handler may be run again if another process committed first, so nothing that it sends leaves before the commit, and
+    what must not be repeated goes into `after_commit` or `background`.
+    """
+
+    def __init__(self, turn: Turn, plugins: Plugins, plugin: Plugin | None = None, line: str = "") -> None:
+        self._turn = turn
+        self._line = line
+        self._member_id = turn.member_id
+        self._member: Member | None = None
+        self._confirmed: frozenset[str] = frozenset()
+        self._progress: list[Progress] = []
+        self.plugins = plugins
+        """All loaded plugins; `plugins.table` is the table of commands."""
+        self.plugin = plugin
+        """The plugin whose handler runs."""
+
+    @property
+    def storage(self) -> MoobiusStorage:
+        """This channel's dicts."""
+        return self._turn.storage
+
+    @property
+    def service(self) -> Service:
+        """The running service, for what reaches beyond this channel."""
+        return self._turn.service
+
+    @property
+    def channel(self) -> Channel:
+        """The channel and its members."""
+        turn = self._turn
+        return Channel(turn.channel_id, turn.service.channel_info(turn.channel_id).channel_name, turn.members)
+
+    @property
+    def member(self) -> Member:
+        """Who acts. Raises CommandError when nobody does, as in a timer, or when the sender has not joined."""
+        if self._member is None:
+            character = self._turn.members.get(self._member_id)
+            if character is None:
+                raise CommandError("Join the channel first." if self.event else "Whoever this was for has left the channel.")
+            self._member = Member.of(character)
+        return self._member
+
+    @property
+    def event(self) -> UpEvent | None:
+        """The event as the gateway brought it; None in timers and other work of the service."""
+        return self._turn.event
+
+    @property
+    def line(self) -> str:
+        """The command line in hand, empty in hooks."""
+        return self._line
+
+    @property
+    def config(self) -> Any:
+        """The plugin's own validated `Config`; None if it declares none."""
+        return None if self.plugin is None else self.plugin.config
+
+    def clock(self) -> float:
+        """Seconds since 1970; in tests the time that the test sets."""
+        return self._turn.clock()
+
+    def reply(self, message: Message) -> None:
+        """Answer in the channel, for all of its members: a text, a `table`, a `card`, or the Path of a file."""
+        self._turn.outbox.message(compose(message), context=self._message_context())
+
+    def tell(self, member: Member | str, message: Message) -> None:
+        """Answer one member (or member id) alone."""
+        self._turn.outbox.message(compose(message), [member.id if isinstance(member, Member) else member], context=self._message_context())
+
+    def canvas(self, items: Sequence[CanvasItem], to: Iterable[Member] | None = None) -> None:
+        """Show `items` on the canvas beside the messages, in place of what was there."""
+        self._turn.outbox.update("canvas", list(items), _ids(to))
+
+    def buttons(self, items: Sequence[Button], to: Iterable[Member] | None = None) -> None:
+        """Show `items` above the composer, in place of what was there."""
+        self._turn.outbox.update("buttons", list(items), _ids(to))
+
+    def menu(self, items: Sequence[MenuItem], to: Iterable[Member] | None = None) -> None:
+        """Offer `items` in the menu of messages, in place of those that were offered before."""
+        self._turn.outbox.update("menu", list(items), _ids(to))
+
+    def style(self, items: Sequence[StyleItem], to: Iterable[Member] | None = None) -> None:
+        """Show, hide or highlight widgets of the page."""
+        self._turn.outbox.update("style", list(items), _ids(to))
+
+    def progress(self, label: str, total: int | None = None) -> Progress:
+        """One message that shows how far the work is; its steps leave at once, its end is a reply like any other."""
+        progress = Progress(
+            self._turn.service,
+            self._turn.channel_id,
+            self.clock,
+            label=label,
+            total=total,
+            context=self._message_context(),
+            message_id=self._repeatable_id(),
+        )
+        self._progress.append(progress)
+        return progress
+
+    def bar(self, name: str, owner: Member | str | None = None) -> Bar:
+        """The declared bar `name` of a member (the acting one if left out) or of the channel, new if there is none yet.
+
+        What is done to it is saved with the event.
+        """
+        spec = self.plugins.bar(name)
+        if spec.owner == "channel":
+            return spec.of(self.storage)
+        owner = self.member if owner is None else owner
+        return spec.of(self.storage, owner.id if isinstance(owner, Member) else owner)
+
+    def confirm(self, question: str) -> None:
+        """Go on only if the member has said yes to `question`.
+
+        Otherwise the event ends here and is undone, the member is asked, and `/yes` within a minute runs the line again.
+        """
+        if question in self._confirmed:
+            return
+        if not self._line:
+            raise PluginError("only commands can ask for a confirmation")
+        asked = Question(self._line, self._confirmed | {question}, self.clock())
+        self.plugins.desk.ask(self._turn.channel_id, self.member.id, asked)
+        raise CommandError(f"{question} Type /yes to go on.")
+
+    def schedule(self, when: str | timedelta | datetime, function: Callable[..., Any], *arguments: Any) -> str:
+        """Let `function(ctx, *arguments)` run at a time, or after a span like `"10m"`, in the name of this member.
+
+        It is a function at the top of the plugin's module. It runs in the channel's order, in a transaction, also when the
+        service was restarted in between. The result cancels it: `ctx.cancel(...)`.
+        """
+        if self.plugin is None:
+            raise PluginError("only plugins schedule")
+        if getattr(self.plugin.module, function.__name__, None) is not function:
+            raise PluginError(f"{function.__qualname__} would not be found after a restart; schedule a function that is in the plugin's module")
+        due = moment(when, self.clock())
+        self.after_commit(self._turn.service.wake_timers)
+        return Schedule(self.storage.system(SCHEDULES)).add(due, self.plugin.name, function.__name__, arguments, self._member_id)
+
+    def cancel(self, key: str) -> bool:
+        """Forget what `schedule` returned this key for; False if it has run already."""
+        return Schedule(self.storage.system(SCHEDULES)).cancel(key)
+
+    def after_commit(self, call: Callable[[], Awaitable[None] | None]) -> None:
+        """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""
+        self._turn.outbox.after_commit(call)
+
+    def background(self, work: Callable[[Background], Awaitable[None]]) -> None:
+        """Run `work` after the commit beside the channel, which goes on meanwhile: for long fetches."""
+        handle = Background(self._turn.service, self._turn.channel_id, self.clock, self._again, self._message_context())
+        table = self.plugins.table
+        match = table.find(self._line) if self._line else None
+        name = f"{self.plugin.name if self.plugin else 'work'}: {self._line or work.__qualname__}"
+        runs = self.plugins.desk.runs
+        limit = runs.one(match.command.name, match.command.rules.runs) if match else nullcontext()
+        self.after_commit(lambda: run_in_background(self._turn.service, handle, work, name, limit))
+
+    def for_plugin(self, plugin: Plugin | None, line: str = "", *, member_id: str | None = None) -> Context:
+        """The same event for a handler of another plugin, or in the name of another member."""
+        other = self._copy()
+        other.plugin = plugin
+        other._line = line
+        other._progress = []
+        if member_id is not None:
+            other._member_id, other._member = member_id, None
+        return other
+
+    def confirmed(self, questions: frozenset[str]) -> Context:
+        """The same event with these questions answered by yes."""
+        other = self._copy()
+        other._confirmed = questions
+        return other
+
+    def _copy(self) -> Context:
+        # What copy.copy comes to, at a tenth of its cost: each command has two copies.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def refuse(self, text: str) -> None:
+        """Tell the member why nothing was done, in an event that is kept all the same; nothing is sent for an empty text."""
+        if text:
+            self._turn.outbox.message(text, [self._member_id], context={**self._message_context(), "error": True})
+
+    def name_handler(self, what: str) -> None:
+        """Note who runs, for the log."""
+        self._turn.handler = f"{self.plugin.name}: {what}" if self.plugin else what
+
+    def close_progress(self) -> None:
+        """Turn what `progress` showed last into replies; called when the handler returned."""
+        for progress in self._progress:
+            if (final := progress.final()) is not None:
+                self._turn.outbox.message(final)
+
+    def stop_progress(self) -> None:
+        """Called when the handler raised."""
+        for progress in self._progress:
+            progress.stop()
+
+    def _repeatable_id(self) -> str:
+        """A message id that is the same when the handler runs again, so that its progress goes on in the same message."""
+        if self.event is None:
+            return ""
+        parts = [self.event.member_id, self.event.request_id, self.plugin.name if self.plugin else "", str(len(self._progress))]
+        return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def _again(self, context: Context) -> Context:
+        """A later turn (of background work) in the name of this one's member, plugin and line."""
+        return context.for_plugin(self.plugin, self._line, member_id=self._member_id)
+
+    def _message_context(self) -> dict[str, Any]:
+        return {"command": self._line} if self._line else {}
+
+
+def _ids(members: Iterable[Member] | None) -> list[str] | None:
+    return None if members is None else [member.id for member in members]

@@ -1,0 +1,108 @@
+"""One message out of the many forms that `send_message` takes, and messages that are more than a text: tables and cards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from mooring.channels.sent_files import LocalFile
+from mooring.events import AUDIO, CARD, FILE, IMAGE, TABLE, TEXT, Character, MessageBody, MessageContent
+
+Recipients = str | Character | Iterable[str | Character]
+Message = MessageBody | dict[str, Any] | str | PurePath
+
+IMAGE_EXTENSIONS = frozenset([".avif", ".bmp", ".gif", ".heic", ".ico", ".jpe", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp"])
+SOUND_EXTENSIONS = frozenset([".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"])
+_CONTENT_FIELDS = frozenset(field.name for field in fields(MessageContent))
+
+
+class Everyone(list[str]):
+    """All members of a channel, and whoever joins it: the recipients of a message that is for no one in particular.
+
+    A list of the same ids made by hand is for those members only, also when they were all that there were.
+    """
+
+
+def compose(message: Message, *, subtype: str | None = None, file_name: str | None = None, **content: str | None) -> MessageBody:
+    """The message that is meant. `content` overrides fields of its MessageContent, where not None.
+
+    A dict may hold the fields of a MessageBody, those of its content beside them. Text that is given as a text with a subtype
+    other than `text` is a path or URL; so is a Path. Only a path that comes this way, and not one in a MessageBody, which may be a
+    member's, makes a file of this machine one that members can fetch.
+    """
+    subtype = subtype or (FILE if file_name else None)
+    if isinstance(message, MessageBody):
+        body = replace(message, content=replace(message.content), subtype=subtype or message.subtype)
+    elif isinstance(message, dict):
+        body = _from_dict(message, subtype)
+    elif isinstance(message, PurePath) or (subtype not in {None, TEXT}):
+        path = os.fspath(message) if isinstance(message, PurePath) else str(message).strip()
+        body = MessageBody(subtype or _subtype_of(path), "", _file(path, file_name))
+    else:
+        body = MessageBody(TEXT, "", MessageContent(text=str(message)))
+    for name, value in content.items():
+        if value is not None:
+            setattr(body.content, name, _place(os.fspath(value)) if name == "path" else value)
+    return body
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> MessageBody:
+    """A table to reply with; the cells are shown as text. Clients that draw no tables show its text form."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    lines = [title] if title else []
+    lines += [" | ".join(row) for row in ([str(column) for column in columns], *cells)]
+    context = {"table": {"columns": [str(column) for column in columns], "rows": cells}}
+    return MessageBody(TABLE, "", MessageContent(text="\n".join(lines), title=title or None), context=context)
+
+
+def card(title: str, text: str, link: str | None = None, button: str | None = None) -> MessageBody:
+    """A card to reply with; `link` is where its button leads."""
+    return MessageBody(CARD, "", MessageContent(title=title, text=text, link=link, button=button))
+
+
+def ids_of(characters: Recipients) -> list[str]:
+    """The ids of characters that are given as ids or as Characters, one or many. Everyone stays Everyone."""
+    if isinstance(characters, Everyone):
+        return characters
+    if isinstance(characters, str | Character):
+        characters = [characters]
+    return [character if isinstance(character, str) else character.character_id for character in characters]
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text up to `limit` characters, and how many there were if there were more."""
+    return text if len(text) <= limit else f"{text[:limit]}... {len(text)} characters"
+
+
+def _from_dict(message: dict[str, Any], subtype: str | None) -> MessageBody:
+    parts = {name: value for name, value in message.items() if name in _CONTENT_FIELDS}
+    inner = message.get("content") or {}
+    content = replace(inner) if isinstance(inner, MessageContent) else MessageContent(**{**parts, **inner})
+    is_card = content.link is not None and content.button is not None
+    kind = subtype or message.get("subtype") or (CARD if is_card else TEXT if content.text is not None else _subtype_of(content.path or ""))
+    return MessageBody(
+        kind,
+        message.get("channel_id") or "",
+        content,
+        recipients=ids_of(message.get("recipients") or []),
+        sender=message.get("sender") or "",
+        context=message.get("context"),
+    )
+
+
+def _file(path: str, file_name: str | None) -> MessageContent:
+    place = _place(path)
+    name = file_name or path.replace("\\", "/").rsplit("/", 1)[-1]
+    return MessageContent(path=place, filename=name, size=Path(path).stat().st_size if isinstance(place, LocalFile) else None)
+
+
+def _place(path: str) -> str:
+    return LocalFile(path) if "://" not in path and Path(path).is_file() else path
+
+
+def _subtype_of(path: str) -> str:
+    suffix = os.path.splitext(path.lower())[1]  # noqa: PTH122 - it may be a URL
+    return IMAGE if suffix in IMAGE_EXTENSIONS else AUDIO if suffix in SOUND_EXTENSIONS else FILE

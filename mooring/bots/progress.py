@@ -1,0 +1,82 @@
+"""Progress: one message in the channel that follows a long piece of work."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mooring.events import PROGRESS, Down, MessageBody, MessageContent
+
+if TYPE_CHECKING:
+    from mooring.protocols import Service
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Awaiting it lets others run for a moment; a `def` handler, which cannot await, may drop it."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+class Progress:
+    """A bar that is updated in place. Made by `ctx.progress` and `background.progress`."""
+
+    def __init__(
+        self,
+        service: Service,
+        channel_id: str,
+        clock: Callable[[], float],
+        *,
+        label: str,
+        total: int | None,
+        context: dict[str, Any],
+        message_id: str = "",
+    ) -> None:
+        self.label = label
+        self.total = total
+        self.done = 0
+        self._service = service
+        self._channel_id = channel_id
+        self._clock = clock
+        self._context = context
+        self._message_id = message_id or secrets.token_hex(8)
+        self._begun = False
+
+    def update(self, done: int, label: str | None = None) -> Shown:
+        """Show that `done` of `total` is done, at once: what the members see of it is not yet committed."""
+        self.done = done
+        self.label = self.label if label is None else label
+        self._begun = True
+        self._service.show(Down("message_down", self._channel_id, self.message()))
+        return Shown()
+
+    def finish(self, label: str) -> None:
+        """Set the text that stays in the channel when the work is over."""
+        self.label = label
+        self._begun = True
+
+    def message(self) -> MessageBody:
+        """The message as it stands."""
+        count = f"{self.done}" if self.total is None else f"{self.done} of {self.total}"
+        facts = {"done": self.done, "total": self.total, "label": self.label}
+        return MessageBody(
+            PROGRESS,
+            self._channel_id,
+            MessageContent(text=f"{self.label}: {count}"),
+            timestamp=int(self._clock() * 1000),
+            message_id=self._message_id,
+            context={**self._context, "progress": facts},
+        )
+
+    def stop(self) -> None:
+        """Show that the work ended without a result, so that nobody waits for it; its event is undone."""
+        if self._begun:
+            self.label = f"{self.label} (stopped)"
+            self._service.show(Down("message_down", self._channel_id, self.message()))
+
+    def final(self) -> MessageBody | None:
+        """The message that stays, None if nothing was ever shown."""
+        return self.message() if self._begun else None

@@ -1,0 +1,37 @@
+"""Answers that do not come from a handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from mooring.channels.turn import Turn
+from mooring.events import Acknowledgement, UpEvent
+from storage.errors import CommitFailed, OutcomeUnknown, VersionConflict
+
+UNAVAILABLE = "Storage is unavailable at the moment; nothing was changed. Try again."
+NOT_A_MEMBER = "Join the channel first."
+BUSY = "Too much is going on in this channel at once; nothing was changed. Try again."
+UNKNOWN = "Storage went away before it answered. Look whether this was done before you try again."
+
+
+class Answered(Exception):
+    """The event has its answer without any handler."""
+
+    def __init__(self, answer: Acknowledgement) -> None:
+        self.answer = answer
+        super().__init__(answer.message)
+
+
+def told(error: CommitFailed) -> str:
+    """What a member is told about a commit that failed."""
+    return UNKNOWN if isinstance(error, OutcomeUnknown) else BUSY if isinstance(error, VersionConflict) else UNAVAILABLE
+
+
+def refusal(event: UpEvent, answer: Acknowledgement) -> Callable[[Turn], Awaitable[None]]:
+    """What runs in the turn in which a refusal is kept and told."""
+
+    async def say(turn: Turn) -> None:
+        if event.member_id in turn.members:
+            turn.outbox.message(answer.message, [event.member_id], context={"error": True})
+
+    return say

@@ -1,0 +1,71 @@
+"""All parts of one hosted channel, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mooring.bars.spec import BarSpec
+from mooring.bots.schedule import SCHEDULES
+from mooring.channels.member_updates import Roster
+from mooring.channels.queue import Channel
+from mooring.channels.runner import Runner, Wiring
+from mooring.channels.state import ChannelState
+from mooring.commands.cooldowns import COOLDOWNS
+from mooring.config import ChannelConfig, ChannelLimits
+from mooring.events import ChannelInfo, Down
+from mooring.service.presence_announcer import follow
+
+if TYPE_CHECKING:
+    from storage import CachedDict, Finding, MoobiusStorage
+
+
+@dataclass(frozen=True)
+class HostedChannel:
+    """One channel of a running service."""
+
+    config: ChannelConfig
+    storage: MoobiusStorage
+    state: ChannelState
+    roster: Roster
+    queue: Channel
+    findings: Sequence[Finding]
+    """What was set aside as unreadable when the storage was opened."""
+
+    @property
+    def info(self) -> ChannelInfo:
+        """What the channel is called and what it is for."""
+        return ChannelInfo(self.config.id, self.config.title, self.config.description)
+
+    def current(self, member_id: str) -> list[Down]:
+        """The updates that draw the whole state for one member."""
+        return [Down("channel_info", self.config.id, self.info), *self.roster.updates_for(member_id), *self.state.drawn(member_id)]
+
+
+async def host(
+    config: ChannelConfig, storage: MoobiusStorage, limits: ChannelLimits, bars: Callable[[], Sequence[BarSpec]], wiring: Wiring
+) -> HostedChannel:
+    """Put a channel together over its open storage; its queue does not run yet."""
+    await asyncio.to_thread(_load, storage)
+    state = await asyncio.to_thread(ChannelState, storage, limits)
+    for name in (SCHEDULES, COOLDOWNS):
+        # Made now, since a transaction can use a dict but not add one.
+        await asyncio.to_thread(storage.system, name)
+
+    roster = Roster(config.id, storage, state, bars, wiring.clock)
+    queue = Channel(Runner(config.id, storage, state, roster, wiring), queue_length=limits.queue_length)
+    if state.presence is not None:
+        state.members.elsewhere(state.presence.elsewhere(wiring.clock()))
+        await follow(storage, queue)
+    findings = [finding for finding in storage.report if finding.kind == "quarantined"]
+    return HostedChannel(config, storage, state, roster, queue, findings)
+
+
+def _load(storage: MoobiusStorage) -> None:
+    """Load what the config left for later: handlers run on the event loop, which a look into an engine would block."""
+    for name in storage.names():
+        kept: CachedDict = getattr(storage, name)
+        if not kept.is_loaded:
+            kept.load()

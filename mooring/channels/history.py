@@ -1,0 +1,108 @@
+"""The numbered messages of a channel: given their numbers and kept with the commit, found again for those who missed them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, MutableMapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mooring.events import Down, MessageBody, copy_with
+
+log = logging.getLogger(__name__)
+
+LAST = "last"
+"""The key of the newest number. All other keys are numbers in digits."""
+
+
+class History:
+    """The last `keep` messages of one channel, in a dict of its storage and, as the commits left them, in memory."""
+
+    def __init__(self, stored: MutableMapping[str, Any], *, keep: int) -> None:
+        self._stored = stored
+        self._keep = keep
+        numbers = sorted(int(key) for key in stored if key.isdecimal())
+        readable = (_from_record(number, stored[str(number)]) for number in numbers)
+        self._kept = deque((down for down in readable if down is not None), maxlen=keep)
+        self._oldest = numbers[0] if numbers else 1
+        # The counter may be lost to damage while messages are not; a number is never given twice.
+        self.last: int = max(stored.get(LAST, 0), numbers[-1] if numbers else 0)
+
+    def number(self, downs: Sequence[Down]) -> list[Down]:
+        """Number the messages among `downs` and write them, inside the event's transaction; `accept` them after the commit."""
+        last = self.last
+        numbered = []
+        for down in downs:
+            if down.type == "message_down":
+                last += 1
+                down = copy_with(down, number=last)
+                self._stored[str(last)] = _to_record(down)
+            numbered.append(down)
+        if last != self.last:
+            self._stored[LAST] = last
+            for number in range(self._oldest, self._first_after(last)):
+                self._stored.pop(str(number), None)
+        return numbered
+
+    def accept(self, downs: Sequence[Down]) -> None:
+        """Take over what a commit has made true."""
+        numbered = [down for down in downs if down.number]
+        if numbered:
+            self._kept.extend(numbered)
+            last = numbered[-1].number
+            self._oldest, self.last = self._first_after(last), last
+
+    def catch_up(self, keys: Iterable[str] | None) -> list[Down]:
+        """Take over what other processes committed under these keys (None: under any), and return the messages that are new.
+
+        Inside a transaction, as it reads the dict.
+        """
+        changed = [int(key) for key in (self._stored if keys is None else keys) if key.isdecimal()]
+        records = ((number, self._stored.get(str(number))) for number in sorted(changed) if number > self.last)
+        found = [_from_record(number, record) for number, record in records if record is not None]
+        downs = [down for down in found if down is not None]
+        gone = [number for number in changed if number <= self.last and str(number) not in self._stored]
+        self._kept.extend(downs)
+        self._oldest = max(self._oldest, max(gone, default=0) + 1)
+        # Never back: after a loss of data in the server, what members have seen keeps its number.
+        self.last = max([self.last, self._stored.get(LAST, 0), *(down.number for down in downs)])
+        return downs
+
+    def _first_after(self, last: int) -> int:
+        """The oldest number that stays when the newest is `last`.
+
+        It rises by a few more than come in, so that a memory made shorter shrinks, and not at once, so that no event pays for all.
+        """
+        return max(self._oldest, min(last - self._keep + 1, self._oldest + 2 * (last - self.last) + 2))
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest kept message, 0 if there is none."""
+        return self._kept[0].number if self._kept else 0
+
+    def find(self, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
+        """What this member may see, oldest first: all after the number `after`, else the last `limit` before `before`."""
+        visible = [
+            down
+            for down in self._kept
+            if down.number > after and (before is None or down.number < before) and (down.recipients is None or member_id in down.recipients)
+        ]
+        return visible if after else visible[len(visible) - min(limit, len(visible)) :]
+
+
+def _to_record(down: Down) -> dict[str, Any]:
+    body = {name: value for name, value in msgspec.to_builtins(down.body).items() if value is not None}
+    body["content"] = {name: value for name, value in body["content"].items() if value is not None}
+    return {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
+
+
+def _from_record(number: int, record: Any) -> Down | None:
+    try:
+        body = msgspec.convert(record["body"], MessageBody)
+        recipients = None if record["to"] is None else frozenset(record["to"])
+    except (TypeError, KeyError, msgspec.ValidationError) as error:
+        log.warning("message %d of the history is not readable and is left out: %s", number, error)
+        return None
+    return Down("message_down", body.channel_id, body, recipients, number)

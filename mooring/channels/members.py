@@ -1,0 +1,174 @@
+"""Who belongs to a channel, and who of them is here now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from mooring.events import Character
+from mooring.text import fold_name
+
+ROLES = ("owner", "moderator", "member")
+
+
+class NameTaken(Exception):
+    """Somebody else in the channel has this name, or one that looks the same. The text is fit for a member to read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The name {name} is taken in this channel; choose another.")
+
+
+class Members(Mapping[str, Character]):
+    """The members of one channel by id, in the order in which they joined, as the last commit left them.
+
+    They are kept in a dict of the channel's storage, and decoded here: who is in the channel is asked with every event, and
+    what a transaction reads out of a dict it has to look through at its end. Who is online is known only here: after a
+    restart nobody is, until connections come.
+    """
+
+    def __init__(self, stored: MutableMapping[str, Any]) -> None:
+        self.stored = stored
+        self._known: dict[str, dict[str, Any]] = {}
+        self._names: dict[str, str] = {}
+        self._online: set[str] = set()
+        self._elsewhere: set[str] = set()
+        self._seen = -1
+        self.refresh()
+
+    def __getitem__(self, member_id: str) -> Character:
+        return character_of(member_id, self._known[member_id], online=self.is_online(member_id))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, member_id: object) -> bool:
+        return member_id in self._known
+
+    def kept(self, member_id: str) -> dict[str, Any] | None:
+        """What is kept of a member; not to be changed."""
+        return self._known.get(member_id)
+
+    def owner(self, name: str) -> str | None:
+        """Who has this name or one that looks the same."""
+        return self._names.get(fold_name(name))
+
+    def is_online(self, member_id: str) -> bool:
+        """Whether a member has a connection."""
+        return member_id in self._online or member_id in self._elsewhere
+
+    def refresh(self) -> None:
+        """Take over what another storage of this process committed, if it did. Not while a transaction changes the members."""
+        version = _version(self.stored)
+        if version != self._seen:
+            self.catch_up(None)
+            self._seen = version
+
+    def catch_up(self, keys: Iterable[str] | None) -> None:
+        """Take over what others committed under these ids, or, with None, under any."""
+        if keys is None:
+            self._known = dict(self.stored.items())
+        for member_id in keys or ():
+            kept = self.stored.get(member_id)
+            if kept is None:
+                self._known.pop(member_id, None)
+            else:
+                self._known[member_id] = dict(kept)
+        self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
+        self._seen = _version(self.stored)
+
+    def elsewhere(self, online: set[str]) -> bool:
+        """Note who has a connection to another process; true if that is news."""
+        changed = online != self._elsewhere
+        self._elsewhere = online
+        return changed
+
+    def nobody_is_here(self) -> None:
+        """All connections to this process end."""
+        self._online.clear()
+
+    def here(self) -> set[str]:
+        """Who has a connection to this process."""
+        return set(self._online)
+
+    def accept(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
+        """Take over what a commit has made true: new records by id, None for those who left."""
+        for member_id, kept in changes.items():
+            before = self._known.pop(member_id, None) if kept is None else self._known.get(member_id)
+            if before is not None and self._names.get(fold_name(before["name"])) == member_id:
+                del self._names[fold_name(before["name"])]
+            if kept is None:
+                self._online.discard(member_id)
+            else:
+                self._known[member_id] = kept
+                self._names[fold_name(kept["name"])] = member_id
+                self._online.add(member_id)
+        if changes:
+            self._seen = _version(self.stored)
+
+    def connected(self, member_id: str, online: bool) -> bool:
+        """Note that a member's last connection came or went; true if that is news."""
+        if online == (member_id in self._online):
+            return False
+        (self._online.add if online else self._online.discard)(member_id)
+        return True
+
+
+class MembersInTurn(Mapping[str, Character]):
+    """The members as one event sees and changes them; nobody else sees that before `accept` is called with `changes`."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self.changes: dict[str, dict[str, Any] | None] = {}
+
+    def __getitem__(self, member_id: str) -> Character:
+        if member_id not in self.changes:
+            return self._members[member_id]
+        kept = self.changes[member_id]
+        if kept is None:
+            raise KeyError(member_id)
+        return character_of(member_id, kept, online=True)
+
+    def __iter__(self) -> Iterator[str]:
+        if not self.changes:
+            return iter(self._members)
+        stayed = [member_id for member_id in self._members if self.changes.get(member_id, ...) is not None]
+        return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in self._members)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self) if self.changes else len(self._members)
+
+    def __contains__(self, member_id: object) -> bool:
+        return self.changes[member_id] is not None if member_id in self.changes else member_id in self._members
+
+    def join(self, member_id: str, name: str, role: str | None, now: float) -> bool:
+        """Let a member in, or take over the new name and role of one who is in; true if the member was not in before.
+
+        Raises NameTaken.
+        """
+        if self._members.owner(name) not in {None, member_id}:
+            raise NameTaken(name)
+        before = self._members.kept(member_id)
+        kept = {"joined": now, **(before or {}), "name": name}
+        kept["role"] = role if role in ROLES else kept.get("role", "member")
+        if kept != before:
+            self._members.stored[member_id] = kept
+            self.changes[member_id] = kept
+        return before is None
+
+    def leave(self, member_id: str) -> None:
+        """Let a member out."""
+        del self._members.stored[member_id]
+        self.changes[member_id] = None
+
+
+def character_of(member_id: str, kept: Mapping[str, Any], *, online: bool) -> Character:
+    """A member as updates show it, without its bars."""
+    return Character(member_id, kept["name"], kept.get("avatar"), kept.get("description"), {"role": kept["role"], "online": online})
+
+
+def _version(stored: MutableMapping[str, Any]) -> int:
+    database = getattr(stored, "database", None)
+    return 0 if database is None else int(database.version)

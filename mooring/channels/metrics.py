@@ -1,0 +1,81 @@
+"""What the service measures of itself, for Prometheus. No name and no id of a member is ever a label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from mooring.channels.gauges import PluginGauges, Reading, Readings
+from mooring.channels.turn import Turn
+from mooring.events import Acknowledgement
+from storage import MoobiusStorage
+from storage.dicts.sizes import shared_sizes, size_of
+
+_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+
+
+class Metrics:
+    """The measures of one service, in a registry of their own, so that several services in one process do not meet."""
+
+    def __init__(self, storages: Callable[[], Mapping[str, MoobiusStorage]] = dict) -> None:
+        self._storages = storages
+        self.plugin_gauges = PluginGauges()
+        self.registry = CollectorRegistry()
+        self.registry.register(Readings(self._sizes))
+        self.registry.register(Readings(self.plugin_gauges.read))
+        # Cached: `labels` checks and joins its arguments anew each time, several times for every event.
+        self._turns = cache(self._counter("mooring_turns", "Events as the channels ended them, by type and result.", "type", "result").labels)
+        self._handled = cache(self._counter("mooring_handlers", "Runs of commands and hooks, by name and result.", "handler", "result").labels)
+        self._waiting = self._histogram("mooring_queue_wait_seconds", "From the queue's end to its head.")
+        self._handling = cache(self._histogram("mooring_handler_seconds", "What commands and hooks take, by name.", "handler").labels)
+        self._commit = self._histogram("mooring_commit_seconds", "From the end of the handler to the engines' word that all is kept.")
+        self._conflicts = self._counter("mooring_conflicts", "Events that were run again because another process committed first.")
+        self._blocked = self._counter("mooring_loop_blocked", "How often something blocked the event loop.")
+
+    def page(self) -> bytes:
+        """Everything in the text format of Prometheus. Engines and plugins are asked for their gauges, which blocks."""
+        return generate_latest(self.registry)
+
+    def waited(self, seconds: float) -> None:
+        """An event came to the head of its queue."""
+        self._waiting.observe(seconds)
+
+    def ran(self, turn: Turn, handling: float, commit: float | None) -> None:
+        """A turn is over; without a `commit` time it was undone."""
+        handler = turn.handler or _kind(turn)
+        self._handled(handler, "undone" if commit is None else "kept").inc()
+        self._handling(handler).observe(handling)
+        if commit is not None:
+            self._commit.observe(commit)
+
+    def ended(self, kind: str, answer: Acknowledgement, *, failed: bool) -> None:
+        """An event was answered; `failed` tells a fault of ours from a refusal."""
+        result = "repeated" if answer.repeated else "ok" if answer.ok else "failed" if failed else "refused"
+        self._turns(kind, result).inc()
+
+    def conflict(self) -> None:
+        """An event is run again."""
+        self._conflicts.inc()
+
+    def blocked(self) -> None:
+        """Something blocked the event loop."""
+        self._blocked.inc()
+
+    def _sizes(self) -> Iterator[Reading]:
+        storages = dict(self._storages())
+        own = [({"channel": channel_id}, size) for channel_id, storage in storages.items() if (size := size_of(storage)) is not None]
+        yield "mooring_storage_bytes", "What the dicts of a channel take where they are kept.", own
+        shared = [({"engine": engine}, size) for engine, size in shared_sizes(storages.values()).items()]
+        yield "mooring_storage_shared_bytes", "What engines keep for many dicts together: journals and streams.", shared
+
+    def _counter(self, name: str, explanation: str, *labels: str) -> Counter:
+        return Counter(name, explanation, labels, registry=self.registry)
+
+    def _histogram(self, name: str, explanation: str, *labels: str) -> Histogram:
+        return Histogram(name, explanation, labels, buckets=_SECONDS, registry=self.registry)
+
+
+def _kind(turn: Turn) -> str:
+    return turn.event.type if turn.event is not None else "work"

@@ -1,0 +1,274 @@
+"""The way of one event: once only, in a transaction, and nothing leaves before the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from mooring.channels.answers import NOT_A_MEMBER, Answered, refusal, told
+from mooring.channels.member_updates import Roster
+from mooring.channels.members import MembersInTurn
+from mooring.channels.metrics import Metrics
+from mooring.channels.outbox import AfterCommit, Outbox
+from mooring.channels.state import ChannelState
+from mooring.channels.turn import Turn, current_turn
+from mooring.clock import Clock, use_clock
+from mooring.errors import CommandError
+from mooring.events import Acknowledgement, Down, UpEvent
+from mooring.protocols import Service
+from storage.errors import CommitFailed, VersionConflict
+
+if TYPE_CHECKING:
+    from storage import MoobiusStorage
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+ATTEMPTS = 20
+"""How often an event is run when other processes keep committing first, before its member is asked to try again."""
+
+PICTURE_SECONDS = 0.1
+"""How often the characters are shown while events keep coming."""
+
+Body = Callable[[Turn], Awaitable[T]]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a runner needs of the service around it."""
+
+    service: Service
+    route: Body[None]
+    """Brings an event to its handlers."""
+    shows_bars: Callable[[frozenset[str]], bool]
+    """Whether a commit that changed these dicts changed what the characters look like."""
+    deliver: Callable[[str, Sequence[Down]], None]
+    metrics: Metrics
+    clock: Clock
+
+
+class Runner:
+    """Takes the events of one channel through their turns. The caller sees to it that they come one after the other."""
+
+    def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, roster: Roster, wiring: Wiring) -> None:
+        self.channel_id = channel_id
+        self.turn: Turn | None = None
+        """The turn in hand."""
+        self._storage = storage
+        self._state = state
+        self._roster = roster
+        self._wiring = wiring
+        self._are_characters_due = False
+        self._shown_at = 0.0
+
+    async def event(self, event: UpEvent) -> Acknowledgement:
+        """Handle an event and answer it; raises nothing but cancellation."""
+        try:
+            answer, failed = await self._handle(event)
+        except Answered as known:
+            answer, failed = known.answer, False
+        except CommitFailed as error:
+            answer, failed = self._unavailable(event, error), True
+        self._wiring.metrics.ended(event.type, answer, failed=failed)
+        return answer
+
+    async def _handle(self, event: UpEvent) -> tuple[Acknowledgement, bool]:
+        """The answer, and whether something failed that is not the member's to mend.
+
+        What a handler refuses, or fails at, because of what others have changed meanwhile is no answer: it is run again.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            answer = Acknowledgement(event.request_id)
+            failed = False
+            try:
+                try:
+                    await self._attempt(self._wiring.route, event.member_id, event, answer)
+                    return answer, False
+                except CommandError as error:
+                    answer = Acknowledgement(event.request_id, ok=False, message=str(error))
+                except (Answered, CommitFailed):
+                    raise
+                except asyncio.CancelledError:
+                    if (task := asyncio.current_task()) is not None and task.cancelling():
+                        raise
+                    # Not the channel was cancelled, but something that the handler waited for.
+                    answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
+                except Exception:  # noqa: BLE001 - handlers may raise anything, and it must end here
+                    answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
+                await self._attempt(refusal(event, answer), event.member_id, event, answer, on_same_state=True)
+                return answer, failed
+            except VersionConflict:
+                self._note_conflict(attempt)
+        raise AssertionError("unreachable")
+
+    async def follow(self) -> None:
+        """Take over what other processes committed, when there is no event to do it with."""
+        try:
+            async with self._storage.transaction():
+                self._take_news()
+        except CommitFailed as error:
+            log.debug("the news of channel %s have to wait: %s", self.channel_id, error)
+
+    @property
+    def is_presence_due(self) -> bool:
+        """Whether the other processes do not know yet who is connected here."""
+        presence = self._state.presence
+        return presence is not None and presence.is_due(self._state.members.here(), self._wiring.clock())
+
+    async def say_presence(self) -> None:
+        """Tell the other processes who is connected here."""
+        presence, clock = self._state.presence, self._wiring.clock
+        here = self._state.members.here()
+        if presence is None:
+            return
+
+        async def say(turn: Turn) -> None:
+            presence.say(here, clock())
+
+        try:
+            await self._transact(say, "")
+            presence.said(here, clock())
+        except CommitFailed as error:
+            log.warning("the other processes were not told who is connected to channel %s: %s", self.channel_id, error)
+
+    def waited(self, seconds: float) -> None:
+        """Note how long the next turn was in the queue."""
+        self._wiring.metrics.waited(seconds)
+
+    def show_characters(self, *, at_once: bool) -> None:
+        """Show the characters anew if they changed; in a rush of events not after each, for every picture takes the place of the last."""
+        now = time.monotonic()
+        if self._are_characters_due and (at_once or now - self._shown_at >= PICTURE_SECONDS):
+            self._are_characters_due, self._shown_at = False, now
+            self._wiring.deliver(self.channel_id, self._roster.updates())
+
+    async def work(self, body: Body[T], *, member_id: str = "") -> T:
+        """Run `body` in a turn of its own; what it raises is raised here, after the rollback."""
+        return await self._transact(body, member_id)
+
+    def _unavailable(self, event: UpEvent, error: CommitFailed) -> Acknowledgement:
+        # Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
+        log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
+        self._state.last_failure = str(error)
+        line = Outbox(self.channel_id, self._wiring.clock)
+        text = told(error)
+        line.message(text, [event.member_id], context={"error": True})
+        self._wiring.deliver(self.channel_id, line.downs)
+        return Acknowledgement(event.request_id, ok=False, message=text)
+
+    async def _transact(self, body: Body[T], member_id: str) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._attempt(body, member_id)
+            except VersionConflict:
+                self._note_conflict(attempt)
+        raise AssertionError("unreachable")
+
+    def _note_conflict(self, attempt: int) -> None:
+        """Called in the handling of a VersionConflict, which goes on after the last attempt."""
+        self._wiring.metrics.conflict()
+        if attempt == ATTEMPTS:
+            raise  # noqa: PLE0704 - the conflict in hand
+        log.debug("another process committed to channel %s first; attempt %d follows", self.channel_id, attempt + 1)
+
+    def _take_news(self) -> bool:
+        """Take over, inside a transaction, what other processes committed before it; true if there was something."""
+        news = self._storage.news() if self._state.is_shared else {}
+        if news:
+            self._wiring.deliver(self.channel_id, self._state.catch_up(self.channel_id, news))
+            presence = self._state.presence
+            is_elsewhere_new = presence is not None and self._state.members.elsewhere(presence.elsewhere(self._wiring.clock()))
+            self._are_characters_due |= is_elsewhere_new or "_members" in news or self._wiring.shows_bars(frozenset(news))
+            if "_schedules" in news:
+                self._wiring.service.wake_timers()
+        return bool(news)
+
+    def _check(self, event: UpEvent, turn: Turn) -> None:
+        """Raises Answered for an event that needs no handler, and CommandError for one of nobody known here.
+
+        The latter is like a refusal by a handler: its commit finds out whether the member joined through another process, of which
+        this one has not heard yet. Where no other process serves the channel, nothing is kept of it.
+        """
+        known = self._state.handled.find(event.member_id, event.request_id)
+        if known is not None:
+            raise Answered(known)
+        if event.type != "join" and event.member_id not in turn.members:
+            if self._state.is_shared:
+                raise CommandError(NOT_A_MEMBER)
+            raise Answered(Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER))
+
+    async def _attempt(
+        self, body: Body[T], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None, *, on_same_state: bool = False
+    ) -> T:
+        state, wiring = self._state, self._wiring
+        if not state.is_shared:
+            state.members.refresh()
+        turn = self.turn = self._new_turn(member_id, event)
+        token = current_turn.set(turn)
+        kept = None
+        began = handled = time.perf_counter()
+        commit: float | None = None
+        try:
+            with use_clock(wiring.clock):
+                async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
+                    if self._take_news() and on_same_state:
+                        raise VersionConflict("what was refused may be possible by now")
+                    if event is not None and not on_same_state:
+                        self._check(event, turn)
+                    try:
+                        result = await body(turn)
+                    finally:
+                        handled = time.perf_counter()
+                    overlays = list(transaction.overlays.values())
+                    downs = state.history.number(turn.outbox.downs)
+                    state.board.keep(downs)
+                    if event is not None and event.type == "leave":
+                        state.board.drop(member_id)
+                    if answer is not None:
+                        kept = state.handled.keep(member_id, answer, wiring.clock())
+            commit = time.perf_counter() - handled
+        finally:
+            current_turn.reset(token)
+            turn.open = False
+            wiring.metrics.ran(turn, handled - began, commit)
+        state.accept(downs, turn.members, kept, wiring.clock())
+        changed = frozenset(overlay.state.name for overlay in overlays if overlay.gathered)
+        self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
+        if event is not None and event.type == "leave":
+            state.board.forget(member_id)
+        wiring.deliver(self.channel_id, downs)
+        for call in turn.outbox.after:
+            self._call(call)
+        return result
+
+    def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
+        wiring = self._wiring
+        outbox = Outbox(self.channel_id, wiring.clock, self._state.shelf)
+        return Turn(wiring.service, self.channel_id, self._storage, MembersInTurn(self._state.members), outbox, wiring.clock, member_id, event)
+
+    def _call(self, call: AfterCommit) -> None:
+        """What is asked for after the commit can no longer undo anything, and must not hold up the channel."""
+        try:
+            pending = call()
+        except Exception:
+            log.exception("a call after a commit of channel %s failed", self.channel_id)
+            return
+        if inspect.isawaitable(pending):
+            self._wiring.service.spawn(_finish(pending), name=f"after a commit of {self.channel_id}")
+
+    def _report(self, event: UpEvent) -> str:
+        """Log the exception in hand under a reference, and return the line with which the member can ask about it."""
+        reference = secrets.token_hex(3)
+        culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
+        log.exception("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference)
+        return f"Something went wrong here (reference {reference}); nothing was changed."
+
+
+async def _finish(pending: Awaitable[None]) -> None:
+    await pending

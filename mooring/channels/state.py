@@ -1,0 +1,67 @@
+"""What the service itself keeps of a channel, beside the dicts of its plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mooring.channels.deduplication import Handled, Kept
+from mooring.channels.history import History
+from mooring.channels.latest_updates import Board
+from mooring.channels.members import Members, MembersInTurn
+from mooring.channels.presence import Presence
+from mooring.channels.sent_files import Shelf
+from mooring.config import ChannelLimits
+from mooring.events import Down, DownType
+
+if TYPE_CHECKING:
+    from storage import MoobiusStorage
+
+
+class ChannelState:
+    """Members, messages and handled events of one channel, in its storage, so that they commit with what an event changes.
+
+    Building it reads from the engines, which blocks.
+    """
+
+    def __init__(self, storage: MoobiusStorage, limits: ChannelLimits) -> None:
+        self.members = Members(storage.system("members"))
+        self.history = History(storage.system("history"), keep=limits.history_length)
+        self.handled = Handled(storage.system("handled"), window=limits.handled_hours * 3600, limit=limits.handled_length)
+        self.shelf = Shelf(storage.channel_id, storage.system("files"))
+        self.is_shared = storage.is_shared
+        """Whether other processes may serve the same channel."""
+        self.board = Board(storage.system("board") if self.is_shared else None)
+        self.board.catch_up(storage.channel_id, None)
+        self.presence = Presence(storage.system("presence")) if self.is_shared else None
+        self.last_commit: float | None = None
+        self.last_failure: str | None = None
+        """Why the newest commit failed, None if it did not."""
+
+    def accept(self, downs: Sequence[Down], members: MembersInTurn, kept: Kept | None, now: float) -> None:
+        """Take over what a commit has made true."""
+        self.members.accept(members.changes)
+        self.history.accept(downs)
+        self.board.accept(downs)
+        if kept is not None:
+            self.handled.accept(kept)
+        self.last_commit, self.last_failure = now, None
+
+    def catch_up(self, channel_id: str, news: Mapping[str, set[str] | None]) -> list[Down]:
+        """Take over what other processes committed, inside a transaction; returns what the members here have to be shown of it."""
+        downs: list[Down] = []
+        if "_members" in news:
+            self.members.catch_up(news["_members"])
+        if "_handled" in news:
+            self.handled.catch_up(news["_handled"])
+        if "_history" in news:
+            downs += self.history.catch_up(news["_history"])
+        if "_board" in news:
+            downs += self.board.catch_up(channel_id, news["_board"])
+        return downs
+
+    def drawn(self, member_id: str) -> list[Down]:
+        """What this member was shown last of each kind that the channel itself does not keep."""
+        kinds: tuple[DownType, ...] = ("style", "buttons", "menu", "canvas")
+        shown = [self.board.shown(kind, member_id) for kind in kinds]
+        return [down for down in shown if down is not None]

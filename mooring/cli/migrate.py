@@ -1,0 +1,116 @@
+"""`mooring migrate`: moving all channels from the engines of one config to those of another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mooring.bots.schedule import SCHEDULES
+from mooring.bots.schemas import VERSIONS
+from mooring.commands.cooldowns import COOLDOWNS
+from mooring.config import parse_service, read_json
+from mooring.plugins.web.token_store import KEPT_DICTS, STORAGE_NAME, shared_entry
+from storage import MoobiusStorage
+from storage.db_config import read_config
+from storage.errors import ConfigError, StorageError
+from storage.migrate import Step, carry_out, left_out, plan
+from storage.moobius_storage import TAKEN_NAMES
+
+SYSTEM = ("members", "history", "handled", "board", "files", SCHEDULES, COOLDOWNS, VERSIONS)
+"""The dicts that the service keeps for itself in each channel; who is connected is not worth a move."""
+
+_FAULTY, _FAILED = 2, 1
+
+
+def add_migrate(app: typer.Typer) -> None:
+    """Let the command line migrate."""
+
+    @app.command()
+    def migrate(  # noqa: PLR0917 - typer reads the options from the arguments
+        source: Annotated[Path, typer.Option("--from", help="The db config whose engines have the data.")],
+        target: Annotated[Path, typer.Option("--to", help="The db config whose engines shall have it.")],
+        config: Annotated[Path, typer.Option(envvar="MOORING_CONFIG", help="The service's config, which names the channels.")] = Path(
+            "config/service.json"
+        ),
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+        plan_only: Annotated[bool, typer.Option("--plan", help="Show the plan and stop.")] = False,
+        replace: Annotated[bool, typer.Option("--replace", help="Take the place of other data at the target, which is kept in dated files.")] = False,
+        switch: Annotated[bool, typer.Option("--switch", help="At the end put the target config in the place of the source config.")] = False,
+    ) -> None:
+        """Copy all dicts of all channels, compare, and say how to switch. The service must not run. The old data stays."""
+        try:
+            _migrate(source, target, config, yes=yes, plan_only=plan_only, replace=replace, switch=switch)
+        except ConfigError as error:
+            raise _end(str(error), _FAULTY) from error
+        except (StorageError, OSError) as error:
+            raise _end(f"The migration stopped: {error}\nThe old data is as it was, and still in use.", _FAILED) from error
+
+
+def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: bool, replace: bool, switch: bool) -> None:
+    service = parse_service(read_json(config), str(config))
+    channels = _channels(service.service_id, [channel.id for channel in service.channels], source)
+    if shared_entry(source) and shared_entry(target):
+        # Otherwise a key would come into files that others can read, or nobody would look for it.
+        channels = {**channels, STORAGE_NAME: (*channels.get(STORAGE_NAME, ()), *KEPT_DICTS)}
+    steps = plan(service.service_id, channels, source, target)
+    for step in steps:
+        typer.echo(_line(step))
+    for name in left_out(source, target):
+        typer.echo(f"  {name}: {target} keeps nothing under this name; it stays where it is and is not copied")
+    if not steps:
+        typer.echo("There is nothing to copy.")
+    in_the_way = [step for step in steps if step.is_in_the_way]
+    if in_the_way and not replace and not plan_only:
+        raise StorageError(f"{len(in_the_way)} dicts hold other data at the target already; look at them, and say --replace to take their place")
+    if plan_only or not (yes or typer.confirm("Copy?")):
+        return
+    for step in steps:
+        if not step.is_done:
+            carry_out(step)
+            typer.echo(f"  {step.source.domain}: {step.before.keys} keys copied and compared, checksum {step.before.checksum}")
+    if switch:
+        kept = _switch(source, target)
+        typer.echo(f"Done. {source} is what {target} says from now on; what it said before is in {kept}. The old data stays where it was.")
+    else:
+        typer.echo(f"Done. Start the service with --db-config {target} from now on. The old data stays where it was.")
+
+
+def _channels(service_id: str, channel_ids: Sequence[str], source: Path) -> Mapping[str, Sequence[str]]:
+    """The system dicts of each channel: those that all have, and what migrated values looked like before."""
+    entries = [{**entry.model_dump(), "load": False, "clear": False} for entry in read_config(source, TAKEN_NAMES)]
+    found: dict[str, Sequence[str]] = {}
+    for channel_id in channel_ids:
+        with MoobiusStorage(service_id, channel_id, entries) as storage:
+            versions = storage.system(VERSIONS).copy()
+        older = [f"{name}_before_version_{number}" for name, version in versions.items() for number in range(2, version + 1)]
+        found[channel_id] = (*SYSTEM, *older)
+    # The agents have a storage of their own, which is called like no channel.
+    return {**found, "agents": (*found.get("agents", ()), "agents")}
+
+
+def _line(step: Step) -> str:
+    state = "is there already" if step.is_done else f"takes the place of {step.there.keys} other keys" if step.is_in_the_way else "is copied"
+    lost = f"; {step.before.unreadable} keys cannot be read and stay behind" if step.before.unreadable else ""
+    return f"  {step.source.domain}: {step.before.keys} keys, {step.source} -> {step.target}, {state}{lost}"
+
+
+def _switch(source: Path, target: Path) -> Path:
+    kept = source.with_name(f"{source.name}.{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    kept.write_bytes(source.read_bytes())
+    draft = source.with_name(f"{source.name}.tmp")
+    with draft.open("wb") as file:
+        file.write(target.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(source)
+    return kept
+
+
+def _end(message: str, code: int) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(code)

@@ -1,0 +1,78 @@
+"""A channel and its members as plugins see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mooring.errors import CommandError
+from mooring.events import Character
+from mooring.text import clip, fold_name, suggestion
+
+MODERATOR = "moderator"
+MEMBER = "member"
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who has joined the channel. `id` never changes and is the key for what a plugin keeps about them."""
+
+    id: str
+    name: str
+    role: str = MEMBER
+    online: bool = True
+    agent: bool = False
+    """True for a character that no person plays."""
+
+    @classmethod
+    def of(cls, character: Character) -> Member:
+        """The member that a character update speaks of."""
+        facts = character.character_context or {}
+        return cls(
+            character.character_id,
+            character.name,
+            role=str(facts.get("role") or MEMBER),
+            online=bool(facts.get("online", True)),
+            agent=bool(facts.get("agent", False)),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The channel in which an event happens, as it is in this event."""
+
+    id: str
+    name: str
+    characters: Mapping[str, Character]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Everybody who has joined, here now or not."""
+        return tuple(Member.of(character) for character in self.characters.values())
+
+    def get(self, member_id: str) -> Member | None:
+        """The member with this id."""
+        character = self.characters.get(member_id)
+        return None if character is None else Member.of(character)
+
+    def named(self, name: str) -> Member | None:
+        """The member of exactly this name, whatever its case, with what cannot be seen left out."""
+        wanted = fold_name(name)
+        return next((Member.of(character) for character in self.characters.values() if fold_name(character.name) == wanted), None)
+
+    def find(self, name: str) -> Member:
+        """The member of this name, with or without `@`, in any case; an id does as well.
+
+        Raises CommandError, which names the nearest member.
+        """
+        bare = name.removeprefix("@")
+        found = self.named(bare) or self.named(name)
+        if found is not None:
+            return found
+        if bare in self.characters:
+            return Member.of(self.characters[bare])
+        hint = suggestion(bare, (character.name for character in self.characters.values()), "@")
+        raise CommandError(f"Nobody here is called {clip(bare)}.{hint}")

@@ -1,0 +1,261 @@
+"""The words that go up and down: events, their parts, and the items that a channel shows.
+
+Names and fields are those of the Moobius SDK (`moobius.types`, 1.8.0), so that a bot written for it finds them here. Ids are
+strings, times are milliseconds since 1970 (UTC), and `recipients` are member ids. Fields that are ours come last and have
+defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+TEXT = "text"
+IMAGE = "image"
+AUDIO = "audio"
+FILE = "file"
+CARD = "card"
+CUSTOM = "custom"
+TABLE = "table"
+PROGRESS = "progress"
+
+DROPDOWN = "dropdown"
+NUMBER = "number"
+PASSWORD = "password"  # noqa: S105 - a kind of input field
+TEXTBOX = "textbox"
+
+UpType = Literal["message_up", "join", "leave", "button_click", "menu_item_click", "refresh"]
+DownType = Literal["message_down", "characters", "canvas", "buttons", "menu", "style", "channel_info"]
+
+
+@dataclass
+class InputComponent:
+    """One field of a dialog. `type` is text, textbox, number, password or dropdown; `choices` serve a dropdown."""
+
+    label: str
+    type: str
+    required: bool | None = False
+    placeholder: str | None = None
+    choices: list[str] | None = None
+
+
+@dataclass
+class BottomButton:
+    """A button at the foot of a dialog; `submit` tells whether it sends the dialog or only closes it."""
+
+    id: str
+    text: str
+    submit: bool
+
+
+@dataclass
+class Dialog:
+    """What a button or a menu item opens before it is sent."""
+
+    title: str = "Dialog"
+    components: list[InputComponent] | None = None
+    bottom_buttons: list[BottomButton] | None = None
+
+
+@dataclass
+class Button:
+    """A shortcut above the composer."""
+
+    button_id: str
+    button_text: str
+    dialog: Dialog | None = None
+
+
+@dataclass
+class ClickArgument:
+    """What a member entered into the dialog field named `label`."""
+
+    label: str
+    value: str
+    filename: str | None = None
+
+
+@dataclass
+class ButtonClick:
+    """A member used a button."""
+
+    button_id: str
+    channel_id: str
+    sender: str
+    arguments: list[ClickArgument] | None = None
+    subtype: str | None = "button_click"
+    labels: list[str] | None = None
+    bottom_button_id: str | None = None
+    context: dict[str, Any] | None = None
+    button_type: str | None = None
+
+
+@dataclass
+class SimpleAction:
+    """A member joins, leaves or asks for a refresh, as `subtype` tells."""
+
+    subtype: str
+    channel_id: str
+    sender: str
+    context: dict[str, Any] | None = None
+
+
+@dataclass
+class MenuItem:
+    """An entry in the menu of messages; shown on messages of the named subtypes."""
+
+    menu_item_id: str
+    menu_item_text: str
+    message_subtypes: str | list[str]
+    dialog: Dialog | None = None
+
+
+@dataclass
+class MessageContent:
+    """The content of a message; which fields count depends on the message's subtype. `size` is in bytes."""
+
+    text: str | None = None
+    path: str | None = None
+    size: int | None = None
+    filename: str | None = None
+    link: str | None = None
+    title: str | None = None
+    button: str | None = None
+
+
+@dataclass
+class MenuItemClick:
+    """A member used a menu item on a message, of which the content comes along."""
+
+    menu_item_id: str
+    message_subtype: str
+    message_content: MessageContent
+    channel_id: str
+    sender: str
+    message_id: str | None = None
+    arguments: list[ClickArgument] | None = None
+    bottom_button_id: str | None = None
+    context: dict[str, Any] | None = None
+    subtype: str | None = "menu_item_click"
+
+
+@dataclass
+class CanvasItem:
+    """One element of the canvas. `bars` is ours: each has name, label, value, maximum, and optionally colour."""
+
+    text: str | None = None
+    path: str | None = None
+    bars: list[dict[str, Any]] | None = None
+
+
+@dataclass
+class MessageBody:
+    """A message, up or down.
+
+    `context` carries what the SDK has no field for: `error` (true for a line that says what went wrong), `command` (the line
+    that is answered), `table` (`columns`, `rows`) and `progress` (`done`, `total`, `label`). A message that goes down with
+    the `message_id` of an earlier one takes its place.
+    """
+
+    subtype: str
+    channel_id: str
+    content: MessageContent
+    timestamp: int = 0
+    recipients: list[str] = field(default_factory=list)
+    sender: str = ""
+    message_id: str | None = None
+    context: dict[str, Any] | None = None
+
+
+@dataclass
+class ChannelInfo:
+    """What a channel is called and what it is for."""
+
+    channel_id: str
+    channel_name: str
+    channel_description: str
+    channel_type: str = "ccs"
+
+
+@dataclass
+class Character:
+    """A member, or a character that no person plays.
+
+    `character_context` is where ours goes: `role`, `online` (bool), `bars` (as in CanvasItem), `agent` (bool).
+    """
+
+    character_id: str
+    name: str
+    avatar: str | None = None
+    description: str | None = None
+    character_context: dict[str, Any] | None = None
+
+
+@dataclass
+class StyleItem:
+    """Whether a widget is `invisible`, `visible` or `highlight`."""
+
+    widget: str
+    display: str
+    expand: bool | None = None
+    button_id: str | None = None
+    text: str | None = None
+
+
+UpBody = MessageBody | ButtonClick | MenuItemClick | SimpleAction
+
+
+@dataclass(frozen=True)
+class UpEvent:
+    """One thing that a member does, as a gateway hands it to the service.
+
+    `request_id` is made by the client and is unique for this member: the same id again is the same event.
+    """
+
+    type: UpType
+    request_id: str
+    channel_id: str
+    member_id: str
+    body: UpBody
+
+
+@dataclass(frozen=True)
+class Down:
+    """One thing that the channel shows, committed and on its way.
+
+    `number` counts a channel's down messages without a gap from 1; updates (all but `message_down`) show a state that the
+    next one replaces, are not numbered (0) and not kept. `recipients` None means all members of the channel.
+    """
+
+    type: DownType
+    channel_id: str
+    body: Any
+    recipients: frozenset[str] | None = None
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """The service's word on one up event, given after its commit.
+
+    `ok` false means that nothing was changed, and `message` says why in words for the member. `repeated` marks the answer to
+    an event that had been handled before.
+    """
+
+    request_id: str
+    ok: bool = True
+    message: str = ""
+    repeated: bool = False
+
+
+def copy_with(item: T, **changes: Any) -> T:
+    """`dataclasses.replace` for a dataclass without slots and `__post_init__`.
+
+    It copies the fields as they are instead of going through `__init__` by reflection, which takes ten times as long; every
+    event needs several such copies.
+    """
+    copy = object.__new__(type(item))
+    copy.__dict__.update(item.__dict__, **changes)
+    return copy

@@ -1,0 +1,64 @@
+"""Passing on what is committed to all who brought members in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+
+from mooring.events import Down
+from mooring.protocols import Gateway
+
+log = logging.getLogger(__name__)
+
+
+class Gateways:
+    """The attached gateways. One that fails keeps nothing from the others."""
+
+    def __init__(self) -> None:
+        self._attached: list[Gateway] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+
+    def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell on which loop, running in this thread, gateways are called."""
+        self._loop, self._thread = loop, threading.get_ident()
+
+    def attach(self, gateway: Gateway) -> None:
+        """Deliver to this one as well."""
+        self._attached.append(gateway)
+
+    def detach(self, gateway: Gateway) -> None:
+        """Deliver to this one no more."""
+        if gateway in self._attached:
+            self._attached.remove(gateway)
+
+    def addresses(self) -> list[str]:
+        """Where members find the gateways that have an address."""
+        return [gateway.address for gateway in self._attached if gateway.address]
+
+    def stop_accepting(self) -> None:
+        """Close all doors."""
+        for gateway in self._attached:
+            try:
+                gateway.stop_accepting()
+            except Exception:
+                log.exception("%r did not stop accepting", gateway)
+
+    def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
+        """Hand downs to every gateway. On the event loop."""
+        if not downs:
+            return
+        for gateway in tuple(self._attached):
+            try:
+                gateway.deliver(channel_id, downs)
+            except Exception:
+                log.exception("%r did not take %d downs of channel %s", gateway, len(downs), channel_id)
+
+    def show(self, down: Down) -> None:
+        """Hand over one down, from any thread."""
+        if threading.get_ident() == self._thread:
+            self.deliver(down.channel_id, [down])
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(self.deliver, down.channel_id, [down])

@@ -1,0 +1,80 @@
+"""Where log records go, and what never gets there."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mooring.config import LogConfig
+
+HIDDEN = "[secret]"
+_TELLING = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
+_SHORTEST = 6
+"""Shorter strings are not hidden: they would blot out words, and are no secrets to speak of."""
+
+
+class Secrets:
+    """Strings that must not be seen in any log: tokens, keys, passwords."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known: tuple[str, ...] = ()
+        for secret in known:
+            self.add(secret)
+
+    def add(self, secret: str) -> None:
+        """Hide this string from now on."""
+        if len(secret) >= _SHORTEST:
+            self._known = tuple(sorted({*self._known, secret}, key=len, reverse=True))
+
+    def hide(self, text: str) -> str:
+        """The text with every secret replaced."""
+        for secret in self._known:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+
+def secrets_in(config: Any, environment: Mapping[str, str]) -> Iterator[str]:
+    """Every string in a config whose field tells that it is one, and the variables that fields like `password_env` name."""
+    if isinstance(config, list):
+        for entry in config:
+            yield from secrets_in(entry, environment)
+    elif isinstance(config, Mapping):
+        for field, value in config.items():
+            if not isinstance(value, str):
+                yield from secrets_in(value, environment)
+            elif _TELLING.search(field):
+                yield environment.get(value, "") if field.endswith("_env") else value
+
+
+class _Formatter(logging.Formatter):
+    """Hides secrets in the finished text, so that arguments and tracebacks are covered as well."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._secrets.hide(super().format(record))
+
+
+def set_up_logging(config: LogConfig, secrets: Secrets) -> None:
+    """Send the log of the whole process to the terminal and to the files that the config names."""
+    handlers: list[logging.Handler] = [_levelled(logging.StreamHandler(sys.stderr), config.terminal_log_level)]
+    if config.log_file:
+        handlers.append(_levelled(logging.FileHandler(config.log_file, encoding="utf-8"), config.log_level))
+    if config.error_log_file:
+        handlers.append(_levelled(logging.FileHandler(config.error_log_file, encoding="utf-8"), config.error_log_level))
+    for handler in handlers:
+        handler.setFormatter(_Formatter(secrets))
+    logging.basicConfig(level=min(handler.level for handler in handlers), handlers=handlers, force=True)
+    for talkative in ("httpx", "httpcore", "websockets"):
+        # A record per request or connection, with URLs and addresses that are nobody's business.
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
+def _levelled(handler: logging.Handler, level: str) -> logging.Handler:
+    handler.setLevel(level)
+    return handler

@@ -1,0 +1,174 @@
+"""What the service offers to plugins that bring members in or work beside the channels.
+
+Protocols, so that plugins need not import the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from mooring.events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
+
+if TYPE_CHECKING:
+    from mooring.bots.context import Context
+    from mooring.commands.command import CommandTable
+    from storage import MoobiusStorage
+
+T = TypeVar("T")
+
+
+class ServiceError(Exception):
+    """The service did not take an event. Nothing was changed, and the text is fit for a member to read."""
+
+
+class UnknownChannel(ServiceError):
+    """There is no such channel here."""
+
+    def __init__(self, channel_id: str) -> None:
+        self.channel_id = channel_id
+        super().__init__(f"There is no channel {channel_id!r} here.")
+
+
+class ChannelBusy(ServiceError):
+    """The channel's queue is full; the same event may be sent again."""
+
+    def __init__(self, channel_id: str, waiting: int) -> None:
+        self.channel_id = channel_id
+        super().__init__(f"This channel is busy ({waiting} events are waiting). Try again.")
+
+
+class ServiceStopping(ServiceError):
+    """The service is on its way down, or not yet up; the same event may be sent again when it is."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is not up at the moment. Try again soon.")
+
+
+class Gateway(Protocol):
+    """A way in and out for members; `attach` makes it known to the service."""
+
+    @property
+    def address(self) -> str:
+        """Where members find it, as a URL for the operator; empty if it has none."""
+
+    def stop_accepting(self) -> None:
+        """From here on nobody comes in and nothing new is submitted; what was submitted is still answered.
+
+        The service calls it first when it stops, before the queues finish; `on_stop` closes the gateway after them.
+        """
+
+    def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
+        """Pass downs on, in order: committed ones, and those of `show`. Called on the event loop; must neither block nor raise."""
+
+
+class Service(Protocol):
+    """The running service as plugins see it."""
+
+    service_id: str
+    config: dict[str, Any]
+    """The configs, checked: `config["db_config"]` has an entry for each dict of a channel."""
+
+    @property
+    def channels(self) -> Mapping[str, MoobiusStorage]:
+        """The storage of each channel."""
+
+    @property
+    def commands(self) -> CommandTable:
+        """All commands of all loaded plugins."""
+
+    def channel_info(self, channel_id: str) -> ChannelInfo: ...
+
+    def attach(self, gateway: Gateway) -> None: ...
+
+    def detach(self, gateway: Gateway) -> None: ...
+
+    async def submit(self, event: UpEvent) -> Acknowledgement:
+        """Queue the event in its channel and wait until it is handled, committed and delivered.
+
+        Raises ChannelBusy if the channel's queue is full, UnknownChannel if there is no such channel, and ServiceStopping.
+        The context of a join's body carries the member's `name`, and `role` if it has one; the gateway answers for both and
+        lets no client set them. The same member may join again (another window, a new name).
+        """
+
+    def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
+        """The same without waiting: what a gateway with many members calls, which then needs no task for each event.
+
+        Events of one channel are handled in the order of these calls. To cancel the future stops nothing.
+        """
+
+    async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
+        """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit."""
+
+    def members(self, channel_id: str) -> Mapping[str, Character]:
+        """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
+
+    def agent(self, character_id: str) -> Character | None:
+        """The character with this id that no person plays, None if it is none."""
+
+    def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
+        """Numbered downs that this member may see, oldest first: those after `after`, or the last `limit` before `before`."""
+
+    def current(self, channel_id: str, member_id: str) -> list[Down]:
+        """The state to draw for a member who comes in: characters, canvas, buttons, menu, style, channel_info."""
+
+    def last_number(self, channel_id: str) -> int:
+        """The number of the newest kept down of the channel, 0 if there is none."""
+
+    def first_number(self, channel_id: str) -> int:
+        """The number of the oldest kept down of the channel, 0 if there is none; older ones are gone for good."""
+
+    def access(self, channel_id: str) -> Literal["open", "token"]:
+        """Whether whoever picks a name comes into the channel, or only who was given a token."""
+
+    def queue_depth(self, channel_id: str) -> int:
+        """How many events wait in the channel's queue."""
+
+    def last_commit(self, channel_id: str) -> float | None:
+        """When the channel's newest commit was acknowledged by its engines (seconds since 1970), None if there was none yet."""
+
+    def presence(self, channel_id: str, member_id: str, online: bool) -> None:
+        """Tell the channel that a member's last connection came or went (not a join or leave)."""
+
+    def show(self, down: Down) -> None:
+        """Deliver one down at once, uncommitted and unnumbered: progress, and nothing else. From any thread."""
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop."""
+
+    async def reload_plugin(self, name: str) -> None:
+        """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
+
+    def wake_timers(self) -> None:
+        """Look at the schedules again: something was added. On the event loop."""
+
+    def keep_secret(self, secret: str) -> None:
+        """Hide this string (a token, a key, a password) wherever it would appear in the log."""
+
+    def channel_ids(self) -> Sequence[str]:
+        """The channels of this service, in the order of the config."""
+
+    def file(self, channel_id: str, token: str) -> Path | None:
+        """A file that was sent in the channel, by the token in its address `/files/CHANNEL/TOKEN/NAME`; None if there is none."""
+
+    def health(self) -> dict[str, Any]:
+        """JSON-ready facts: `ready`, `problems` (in words), and per channel whether storage answers, its queue and its last commit.
+
+        It asks the engines, which blocks: call it in a thread.
+        """
+
+    def gauge(self, name: str, explanation: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Put a measure on the page of metrics, in place of one of the same name.
+
+        `read` is called in a thread whenever the page is asked for, and returns a number for each value of `label`, which is
+        never a member's name or id; if it raises, the gauge is left out and the log says why. Raises PluginError for a name
+        that is not of small letters, digits and `_`, or that begins with `mooring_`.
+        """
+
+    def metrics_page(self) -> bytes:
+        """What the service and its plugins measure, in the text format of Prometheus; a gateway adds it to its own.
+
+        It asks the engines and plugins, which blocks: call it in a thread.
+        """

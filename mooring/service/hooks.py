@@ -1,0 +1,102 @@
+"""The hooks of the service class, and what they do when nobody overrides them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from mooring.bots.calling import run_command, run_hooks
+from mooring.bots.context import Context
+from mooring.bots.loading import Plugins
+from mooring.channels.turn import current_turn
+from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction
+from mooring.service.senders import Senders
+from storage import MoobiusStorage
+
+log = logging.getLogger(__name__)
+
+
+class Hooks(Senders):
+    """Override what you need. The hooks for events run in the channel's order, in the event's transaction.
+
+    The defaults are the way to commands and plugins: a service that overrides `on_message_up` sees every message first, and
+    calls `super()` for what it does not handle itself. Members are let in and out beside the hooks, whatever these do.
+    """
+
+    service_id: str
+    config: dict[str, Any]
+    channels: dict[str, MoobiusStorage]
+    plugins: Plugins
+
+    async def before_channel_init(self) -> None:
+        """Called once, before the channels are set up."""
+
+    async def on_channel_init(self, channel_id: str) -> None:
+        """Set up one channel: opens its storage into `self.channels`. Called once per channel, before its first event."""
+        self.channels[channel_id] = await asyncio.to_thread(MoobiusStorage, self.service_id, channel_id, self.config["db_config"])
+        await self.on_channel_checkin(channel_id)
+
+    async def on_channel_checkin(self, channel_id: str) -> None:
+        """Called when a channel is set up, and every `checkin_interval` seconds after that."""
+
+    async def on_start(self) -> None:
+        """Called once, when all channels are set up and before members come in."""
+
+    async def on_stop(self) -> None:
+        """Called once, after the last event and before the storages close."""
+
+    async def on_message_up(self, message: MessageBody) -> None:
+        """A member sent a message: a line that starts with `/` is a command, `//` stands for a slash, the rest is for the channel."""
+        text = message.content.text or ""
+        if message.subtype == TEXT and text.startswith("/"):
+            if not text.startswith("//"):
+                await run_command(self.context(), text)
+                return
+            message.content.text = text[1:]
+        await run_hooks(self.context(), "on_message_up", message)
+        await self.send_message(message)
+
+    async def on_button_click(self, click: ButtonClick) -> None:
+        """A member used a button."""
+        await run_hooks(self.context(), "on_button_click", click)
+
+    async def on_menu_item_click(self, click: MenuItemClick) -> None:
+        """A member used a menu item on a message."""
+        await run_hooks(self.context(), "on_menu_item_click", click)
+
+    async def on_join(self, action: SimpleAction) -> None:
+        """A member came into the channel and is already among its members."""
+        name = self.members(action.channel_id)[action.sender].name
+        await self.send_message(f"{name} joined", action.channel_id, context={"notice": "join"})
+        await run_hooks(self.context(), "on_join", action)
+        await self.do_member_sync(action.channel_id, action.sender)
+
+    async def on_leave(self, action: SimpleAction) -> None:
+        """A member goes, and is still among the members."""
+        name = self.members(action.channel_id)[action.sender].name
+        await self.send_message(f"{name} left", action.channel_id, context={"notice": "leave"})
+        await run_hooks(self.context(), "on_leave", action)
+
+    async def on_refresh(self, action: SimpleAction) -> None:
+        """A member asks to be shown everything anew, or comes back after a break."""
+        await run_hooks(self.context(), "on_refresh", action)
+        await self.do_member_sync(action.channel_id, action.sender)
+
+    async def do_member_sync(self, channel_id: str, character: str | Character) -> None:
+        """Called when one member has to be shown the channel: the place to send buttons and canvas to that member."""
+
+    async def on_spell(self, obj: Any) -> None:
+        """Called with what `cast` was given, outside of every channel's order."""
+        log.debug("a spell of type %s came and nobody overrides on_spell", type(obj).__name__)
+
+    async def on_unknown_payload(self, payload: dict[str, Any]) -> None:
+        """A gateway got a well-formed frame of a type that nobody knows."""
+        log.warning("a frame of the unknown type %.80r came", payload.get("type"))
+
+    def context(self) -> Context:
+        """The Context of the event in hand, as commands get it. Raises RuntimeError where there is none."""
+        turn = current_turn.get()
+        if turn is None or not turn.open:
+            raise RuntimeError("there is no event in hand here; use service.in_channel(channel_id, work)")
+        return Context(turn, self.plugins)

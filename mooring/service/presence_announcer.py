@@ -1,0 +1,53 @@
+"""What a service does for the other processes that serve the same channels."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mooring.channels.channel import HostedChannel
+    from mooring.channels.queue import Channel
+    from storage import MoobiusStorage
+
+log = logging.getLogger(__name__)
+
+_PAUSE = 0.25
+"""Seconds between looks for members who came or went; so a crowd that comes at once is one commit."""
+
+
+async def follow(storage: MoobiusStorage, queue: Channel) -> None:
+    """Let the channel look whenever another process has committed to its storage."""
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is shown anything any more
+            loop.call_soon_threadsafe(queue.look)
+
+    await asyncio.to_thread(storage.follow, wake)
+
+
+class Sharing:
+    """Tells the others who is connected here. `hosted` is looked at anew each time."""
+
+    def __init__(self, hosted: Callable[[], Mapping[str, HostedChannel]]) -> None:
+        self._hosted = hosted
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_PAUSE)
+            await self._say()
+
+    async def end(self) -> None:
+        """Say that nobody is connected here any more."""
+        for channel in self._hosted().values():
+            channel.state.members.nobody_is_here()
+        await self._say()
+
+    async def _say(self) -> None:
+        shared = [channel.queue for channel in self._hosted().values() if channel.state.presence is not None]
+        await asyncio.gather(*(queue.say_presence() for queue in shared))

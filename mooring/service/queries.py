@@ -1,0 +1,136 @@
+"""What gateways and plugins ask a running service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from mooring.channels.channel import HostedChannel
+from mooring.channels.gauges import Read
+from mooring.channels.members import Members
+from mooring.channels.metrics import Metrics
+from mooring.channels.turn import current_turn
+from mooring.clock import Clock
+from mooring.commands.command import CommandTable
+from mooring.events import ChannelInfo, Character, Down
+from mooring.gateways.delivery import Gateways
+from mooring.protocols import Gateway, UnknownChannel
+from mooring.service.health import health
+from mooring.service.hooks import Hooks
+
+
+class Queries(Hooks):
+    """The part of the Service protocol that only looks, and the gateways' coming and going."""
+
+    _hosted: dict[str, HostedChannel]
+    _gateways: Gateways
+    _metrics: Metrics
+    _clock: Clock
+    _up: asyncio.Event
+
+    @property
+    def client_id(self) -> str:
+        """The `service_id`, by the name that the SDK gives it."""
+        return self.service_id
+
+    @property
+    def commands(self) -> CommandTable:
+        """All commands of all loaded plugins."""
+        return self.plugins.table
+
+    def attach(self, gateway: Gateway) -> None:
+        """Deliver to this gateway from now on."""
+        self._gateways.attach(gateway)
+
+    def detach(self, gateway: Gateway) -> None:
+        """Deliver to this gateway no more."""
+        self._gateways.detach(gateway)
+
+    def addresses(self) -> list[str]:
+        """Where members find the service, one address a gateway."""
+        return self._gateways.addresses()
+
+    def channel_ids(self) -> Sequence[str]:
+        """The channels of this service, in the order of the config."""
+        return tuple(self._hosted)
+
+    def channel_info(self, channel_id: str) -> ChannelInfo:
+        """What a channel is called and what it is for."""
+        return self._channel(channel_id).info
+
+    def access(self, channel_id: str) -> Literal["open", "token"]:
+        """Whether whoever picks a name comes into the channel, or only who was given a token."""
+        return self._channel(channel_id).config.access
+
+    def members(self, channel_id: str) -> Mapping[str, Character]:
+        """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
+        turn = current_turn.get()
+        if turn is not None and turn.open and turn.channel_id == channel_id:
+            return turn.members
+        if channel_id not in self._hosted and channel_id in self.channels:
+            # It is being set up; `on_channel_init` may want to know for whom.
+            return Members(self.channels[channel_id].system("members"))
+        return self._channel(channel_id).state.members
+
+    def agent(self, character_id: str) -> Character | None:
+        """The character with this id that no person plays, None if it is none."""
+        return self._agents.get(character_id)
+
+    def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
+        """Numbered downs that this member may see, oldest first: all after `after`, or the last `limit` before `before`."""
+        return self._channel(channel_id).state.history.find(member_id, after=after, before=before, limit=limit)
+
+    def current(self, channel_id: str, member_id: str) -> list[Down]:
+        """The updates that draw the whole state for one member."""
+        return self._channel(channel_id).current(member_id)
+
+    def first_number(self, channel_id: str) -> int:
+        """The number of the oldest kept message, 0 if there is none."""
+        return self._channel(channel_id).state.history.first
+
+    def last_number(self, channel_id: str) -> int:
+        """The number of the newest message, 0 if there was none yet."""
+        return self._channel(channel_id).state.history.last
+
+    def queue_depth(self, channel_id: str) -> int:
+        """How many events wait."""
+        return self._channel(channel_id).queue.depth
+
+    def last_commit(self, channel_id: str) -> float | None:
+        """When the channel's newest commit was acknowledged, by the service's clock; None if there was none since the start."""
+        return self._channel(channel_id).state.last_commit
+
+    def file(self, channel_id: str, token: str) -> Path | None:
+        """A file that was sent in the channel, by the token in its address; None if there is none, or no such channel."""
+        hosted = self._hosted.get(channel_id)
+        return None if hosted is None else hosted.state.shelf.find(token)
+
+    def presence(self, channel_id: str, member_id: str, online: bool) -> None:
+        """Tell the channel that a member's last connection came or went."""
+        channel = self._channel(channel_id)
+        if channel.state.members.connected(member_id, online) and member_id in channel.state.members:
+            self._gateways.deliver(channel_id, channel.roster.updates())
+
+    def show(self, down: Down) -> None:
+        """Deliver one down at once, uncommitted. From any thread."""
+        self._gateways.show(down)
+
+    def health(self) -> dict[str, Any]:
+        """JSON-ready facts: `ready`, `problems` in words, and per channel its storage, queue and last commit. Blocks: call it in a thread."""
+        return health(dict(self._hosted), self._clock(), is_up=self._up.is_set())
+
+    def gauge(self, name: str, explanation: str, label: str, read: Read) -> None:
+        """Put a gauge of a plugin on the page of metrics. Raises PluginError for a name that cannot be."""
+        self._metrics.plugin_gauges.add(name, explanation, label, read)
+
+    def metrics_page(self) -> bytes:
+        """What the service and its plugins measure, in the text format of Prometheus. Blocks: call it in a thread."""
+        return self._metrics.page()
+
+    def _channel(self, channel_id: str) -> HostedChannel:
+        try:
+            return self._hosted[channel_id]
+        except KeyError:
+            raise UnknownChannel(channel_id) from None

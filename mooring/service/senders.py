@@ -1,0 +1,154 @@
+"""The senders of the service class: the ways to say and show something that the Moobius SDK has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from mooring.bots.messages import Everyone, Message, Recipients, compose, ids_of, shorten
+from mooring.channels.agents import Agents
+from mooring.channels.outbox import Outbox
+from mooring.events import (
+    AUDIO,
+    IMAGE,
+    Button,
+    CanvasItem,
+    Character,
+    DownType,
+    MenuItem,
+    StyleItem,
+)
+
+Item = TypeVar("Item")
+
+
+class Senders(ABC):
+    """What is sent inside an event leaves after its commit, and never if it is undone.
+
+    Sent from elsewhere (on_start, a task), it is an event of its own: the call returns after the commit. `recipients` are ids
+    or Characters, one or many; None is everybody, an empty list nobody.
+    """
+
+    _agents: Agents
+
+    @abstractmethod
+    async def _post(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
+        """Let `act` fill the outbox of the event in hand, or of one made for it. Other senders are built on it."""
+
+    @abstractmethod
+    def members(self, channel_id: str) -> Mapping[str, Character]:
+        """Everybody who has joined the channel, by id."""
+
+    async def send_message(  # noqa: PLR0917 - the order of the SDK's arguments
+        self,
+        message: Message = "",
+        channel_id: str | None = None,
+        sender: str | Character | None = None,
+        recipients: Recipients | None = None,
+        subtype: str | None = None,
+        text: str | None = None,
+        path: str | None = None,
+        image: str | None = None,
+        audio: str | None = None,
+        link: str | None = None,
+        title: str | None = None,
+        button: str | None = None,
+        len_limit: int | None = None,
+        file_display_name: str | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> None:
+        """Send a message: a text, a MessageBody (as it came, or changed), a dict of its fields, or the path of a file.
+
+        What the other arguments give takes the place of what the message has. A text whose subtype is not `text` is a path or
+        URL; a dict with `link`, `title`, `text` and `button` is a card. `image` and `audio` are a path and a subtype in one.
+        """
+        kind = IMAGE if image else AUDIO if audio else subtype
+        place = image or audio or path
+        body = compose(message, subtype=kind, file_name=file_display_name, text=text, path=place, link=link, title=title, button=button)
+        if len_limit and body.content.text:
+            body.content.text = shorten(body.content.text, len_limit)
+        if sender is not None:
+            body.sender = ids_of(sender)[0]
+        target = channel_id or body.channel_id
+        if not target:
+            raise ValueError("send_message needs a channel_id, as an argument or in the message")
+        body = replace(body, message_id=None, context=context or body.context)
+        # A MessageBody without recipients is for everybody; only an empty list that was handed in means nobody.
+        to = ids_of(recipients) if recipients is not None else (body.recipients or Everyone())
+        await self._send_to(target, to, lambda outbox, only: outbox.message(body, only))
+
+    async def send_characters(self, characters: Recipients, channel_id: str, recipients: Recipients | None = None) -> None:
+        """Show these characters (ids of members and agents, or Characters) as the channel's list of members."""
+        named = [characters] if isinstance(characters, str | Character) else characters
+        known = self.members(channel_id)
+        listed = [self._profile(known, entry) for entry in named]
+        await self._show("characters", [character for character in listed if character is not None], channel_id, recipients)
+
+    async def send_buttons(self, buttons: Sequence[Button] | Button, channel_id: str, recipients: Recipients | None = None) -> None:
+        """Show these buttons above the composer, in place of those that were there."""
+        await self._show("buttons", _listed(buttons, Button), channel_id, recipients)
+
+    async def send_canvas(self, canvas_items: Sequence[CanvasItem] | CanvasItem, channel_id: str, recipients: Recipients | None = None) -> None:
+        """Show these items on the canvas, in place of those that were there."""
+        await self._show("canvas", _listed(canvas_items, CanvasItem), channel_id, recipients)
+
+    async def send_menu(self, menu_items: Sequence[MenuItem] | MenuItem, channel_id: str, recipients: Recipients | None = None) -> None:
+        """Offer these entries in the menu of messages, in place of those that were there."""
+        await self._show("menu", _listed(menu_items, MenuItem), channel_id, recipients)
+
+    async def send_style(self, style_items: Sequence[StyleItem] | StyleItem, channel_id: str, recipients: Recipients | None = None) -> None:
+        """Show, hide or highlight parts of the page, in place of what was said of them before."""
+        await self._show("style", _listed(style_items, StyleItem), channel_id, recipients)
+
+    async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> list[str]:
+        """The ids of all who have joined. As recipients they are everybody, those who join later included."""
+        ids = Everyone(self.members(channel_id))
+        if raise_empty_list_err and not ids:
+            raise ValueError(f"channel {channel_id!r} has no members")
+        return ids
+
+    async def fetch_character_profile(self, character: Recipients) -> Any:
+        """The Character of one id, or a list of them for a list of ids; ids that nobody has are left out."""
+        everywhere: dict[str, Character] = {}
+        for channel_id in self.channel_ids():
+            everywhere.update(self.members(channel_id))
+        if isinstance(character, str | Character):
+            return self._profile(everywhere, character)
+        return [found for one in character if (found := self._profile(everywhere, one)) is not None]
+
+    async def fetch_characters(self, channel_id: str) -> list[Character]:
+        """The channel's members and the service's agents."""
+        return [*self.members(channel_id).values(), *self._agents.all()]
+
+    async def create_agent(self, name: str, avatar: str | None = None, description: str = "No description") -> Character:
+        """Make a character that no person plays; its id can be the sender of messages in every channel."""
+        return await self._agents.create(name, avatar, description)
+
+    async def fetch_agents(self) -> list[Character]:
+        """All agents that `create_agent` made."""
+        return self._agents.all()
+
+    @abstractmethod
+    def channel_ids(self) -> Sequence[str]:
+        """The channels of this service."""
+
+    def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
+        return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
+
+    async def _show(self, kind: DownType, items: list[Any], channel_id: str, recipients: Recipients | None) -> None:
+        to = Everyone() if recipients is None else ids_of(recipients)
+        await self._send_to(channel_id, to, lambda outbox, only: outbox.update(kind, items, only))
+
+    async def _send_to(self, channel_id: str, to: list[str], act: Callable[[Outbox, list[str] | None], object]) -> None:
+        if isinstance(to, Everyone):
+            await self._post(channel_id, lambda outbox: act(outbox, None))
+        elif to:
+            await self._post(channel_id, lambda outbox: act(outbox, to))
+
+
+def _listed(items: Iterable[Item] | Item, kind: type[Item]) -> list[Any]:
+    if isinstance(items, kind):
+        return [items]
+    return [kind(**entry) if isinstance(entry, dict) else entry for entry in ([items] if isinstance(items, dict) else items)]  # type: ignore[union-attr]

@@ -1,0 +1,93 @@
+"""The five configs that the service class takes, each a dict or the name of a JSON file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mooring.bots.loading import Plugins, load_plugins
+from mooring.commands.quota import Quota
+from mooring.config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service, read_json
+from storage.db_config import read_config
+from storage.errors import ConfigError, Fault
+from storage.moobius_storage import TAKEN_NAMES
+
+T = TypeVar("T")
+Source = str | os.PathLike[str] | dict[str, Any] | list[Any] | None
+
+PARTS = ("account_config", "service_config", "db_config", "log_config")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked configs, the plugins that they name, and `raw`, the dict that the service shows as its `config`."""
+
+    service: ServiceConfig
+    log: LogConfig
+    plugins: Plugins
+    raw: dict[str, Any]
+
+
+def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Read and check the configs, and load the plugins; `parts` take the place of what `config` has for them.
+
+    `plugin_config` goes over the configs of plugins, by their names. Raises ConfigError with every fault.
+    """
+    faults: list[Fault] = []
+    whole = _read("config", config, faults)
+    if not isinstance(whole, dict):
+        faults.append(Fault("config", "", "", "is no JSON object", f"expected one with {', '.join(PARTS)}"))
+        whole = {}
+    raw: dict[str, Any] = dict(whole)
+    names: dict[str, str] = {}
+    for part in PARTS:
+        source = parts.get(part) if parts.get(part) is not None else whole.get(part)
+        names[part] = os.fspath(source) if isinstance(source, str | os.PathLike) else part
+        # A db config has its own loader, which reads the file and names it in its faults.
+        raw[part] = (source if source is not None else []) if part == "db_config" else _read(part, source, faults)
+    log = _collect(faults, lambda: parse_log(_object(raw["log_config"], names["log_config"]), names["log_config"])) or LogConfig()
+    service_raw = _collect(faults, lambda: _object(raw["service_config"], names["service_config"])) or {}
+    service = _collect(faults, lambda: parse_service(service_raw, names["service_config"]))
+    # Other faults of the file are no reason to leave the plugins unchecked.
+    lists = service or _collect([], lambda: parse_service({"plugins": service_raw.get("plugins", [])}, "")) or ServiceConfig()
+    entries = _with(lists.plugins, plugin_config)
+    plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"])) or Plugins()
+    dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
+    if faults:
+        raise ConfigError(faults)
+    plugins.desk.quota = Quota(lists.limits.keys, lists.limits.bytes)
+    # From here on nobody reads the files again, so that all channels have the same config.
+    raw["db_config"] = [entry.model_dump() for entry in dicts]
+    return Settings(lists, log, plugins, raw)
+
+
+def _collect(faults: list[Fault], check: Callable[[], T]) -> T | None:
+    try:
+        return check()
+    except ConfigError as error:
+        faults += error.faults
+        return None
+
+
+def _with(entries: Sequence[PluginEntry], plugin_config: Mapping[str, Mapping[str, Any]]) -> list[PluginEntry]:
+    return [entry.model_copy(update={"config": {**entry.config, **plugin_config.get(entry.name, {})}}) for entry in entries]
+
+
+def _read(part: str, source: Source, faults: list[Fault]) -> Any:
+    if source is None:
+        return {}
+    if isinstance(source, dict | list):
+        return source
+    try:
+        return read_json(source)
+    except ConfigError as error:
+        faults += error.faults
+        return {}
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise ConfigError([Fault(name, "", "", f"is a {type(value).__name__}", "expected a JSON object")])

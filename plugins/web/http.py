@@ -1,0 +1,168 @@
+"""What the port says to HTTP: the page's files, the probes, and whether a connection may become a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from mooring.plugins.web.config import Config, is_loopback
+from mooring.plugins.web.hub import Hub
+from mooring.plugins.web.limits import ConnectionCount
+from mooring.plugins.web.site import SAFETY, Site
+from mooring.protocols import Service
+
+WEBSOCKET_PATH = "/ws"
+SENT_FILES = "/files/"
+_LARGEST_SENT = 64 * 1024 * 1024
+"""Bytes; an answer is in memory as a whole."""
+_SHOWN = {
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".wav": "audio/wav",
+}
+"""What a browser may show in place. SVG is not among them, since it can hold scripts."""
+_REASONS = {
+    200: "OK",
+    304: "Not Modified",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    421: "Misdirected Request",
+    429: "Too Many Requests",
+}
+_REASONS |= {426: "Upgrade Required", 503: "Service Unavailable"}
+
+
+class Front:
+    """Answers requests before anybody is known."""
+
+    def __init__(self, service: Service, config: Config, hub: Hub, count: ConnectionCount) -> None:
+        self._service = service
+        self._config = config
+        self._hub = hub
+        self._count = count
+        self._site = Site()
+        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in config.trusted_proxies]
+
+    async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """The answer to a request; None lets the connection become a WebSocket."""
+        path = urlsplit(request.path).path
+        if request.method != "GET":
+            return _response(405, b"Only GET is of use here.\n")
+        if not self._is_host_ours(request):
+            return _response(421, b"This service does not answer to this host name. Name it in allowed_hosts.\n")
+        if path == WEBSOCKET_PATH:
+            return self._refuse_socket(connection, request)
+        if path.startswith(SENT_FILES):
+            return await self._sent_file(path)
+        return await self._probe(path) or self._file(path, request)
+
+    def _refuse_socket(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return _response(426, b"This is the address of the WebSocket.\n")
+        if self._hub.stopping:
+            return _response(503, b"The service is going down for a moment.\n", Retry_After="2")
+        if not self._is_origin_ours(request):
+            self._hub.metrics.refused("origin").inc()
+            return _response(403, b"Pages of other sites may not connect. Name the site in allowed_origins.\n")
+        refusal = self._count.refusal(self.address_of(connection, request))
+        if refusal:
+            self._hub.metrics.refused("too_many_connections").inc()
+            return _response(429, refusal.encode() + b"\n", Retry_After="10")
+        return None
+
+    async def _probe(self, path: str) -> Response | None:
+        if path == "/healthz":
+            return _response(200, b"alive\n")
+        if path == "/readyz":
+            health = await asyncio.to_thread(self._service.health)
+            return _response(200 if health["ready"] else 503, msgspec.json.encode(health) + b"\n", "application/json")
+        if path == "/metrics":
+            page = self._hub.metrics.page() + await asyncio.to_thread(self._service.metrics_page)
+            return _response(200, page, "text/plain; version=0.0.4; charset=utf-8")
+        return None
+
+    async def _sent_file(self, path: str) -> Response:
+        """A file that a handler sent. Whatever is in it, the browser shows pictures and sounds at most, and runs nothing."""
+        channel_id, _, rest = path.removeprefix(SENT_FILES).partition("/")
+        place = self._service.file(unquote(channel_id), rest.partition("/")[0])
+        content = None if place is None else await asyncio.to_thread(_read_sent, place)
+        if place is None or content is None:
+            return _response(404, b"This file is no longer here.\n")
+        kind = _SHOWN.get(place.suffix.lower())
+        policy = "default-src 'none'; sandbox"
+        disposition = f"{'inline' if kind else 'attachment'}; filename*=UTF-8''{quote(place.name, safe='')}"
+        return _response(200, content, kind or "application/octet-stream", Content_Disposition=disposition, Content_Security_Policy=policy)
+
+    def _file(self, path: str, request: Request) -> Response:
+        file = self._site.find(path)
+        if file is None:
+            return _response(404, b"There is nothing here. The page is at /.\n")
+        if request.headers.get("If-None-Match") == file.etag:
+            return _response(304, b"", file.content_type, ETag=file.etag, Cache_Control="no-cache")
+        return _response(200, file.content, file.content_type, ETag=file.etag, Cache_Control="no-cache")
+
+    def _is_host_ours(self, request: Request) -> bool:
+        # A name that somebody else points at a loopback address must not make their page one of ours.
+        name = _host_name(f"//{request.headers.get('Host', '')}")
+        allowed = self._config.allowed_hosts
+        if allowed:
+            return name in allowed or is_loopback(name)
+        return is_loopback(name) if is_loopback(self._config.host) else True
+
+    def _is_origin_ours(self, request: Request) -> bool:
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return True  # Not a browser; nothing rides on somebody's cookies here anyway.
+        own = request.headers.get("Host")
+        return origin in {f"http://{own}", f"https://{own}", *self._config.allowed_origins}
+
+    def address_of(self, connection: ServerConnection, request: Request | None) -> str:
+        """The client's address: the peer, or what trusted proxies say of it, the last word first."""
+        peer = str(connection.remote_address[0])
+        forwarded = request.headers.get_all("X-Forwarded-For") if request is not None else []
+        hops = [hop.strip() for line in forwarded for hop in line.split(",")]
+        while hops and self._is_proxy(peer):
+            peer = hops.pop()
+        return peer
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._proxies)
+
+
+def _read_sent(place: Path) -> bytes | None:
+    try:
+        return place.read_bytes() if place.stat().st_size <= _LARGEST_SENT else None
+    except OSError:
+        return None
+
+
+def _host_name(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _response(status: int, content: bytes, content_type: str = "text/plain; charset=utf-8", **headers: str) -> Response:
+    fields: dict[str, Any] = {"Content-Type": content_type, "Content-Length": str(len(content)), "Connection": "close", "Cache-Control": "no-store"}
+    fields |= SAFETY
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, _REASONS[status], Headers(fields), content)

@@ -1,0 +1,258 @@
+"""The bodies of frames, up and down.
+
+Clients are not trusted: what comes up has classes of its own, which lack everything that a client has no say in (who the
+sender is, above all), and every string and list has a limit. What goes down lacks what is nobody's business (who else got a
+private message). `docs/protocol.md` is generated from this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from mooring.events import Button, CanvasItem, Character, MenuItem, MessageContent, StyleItem
+
+RequestId = Annotated[
+    str, Meta(min_length=1, max_length=64, description="Made by the client, unique for this member; the same id again is the same event.")
+]
+ChannelId = Annotated[str, Meta(min_length=1, max_length=200)]
+Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=16_000)]
+Number = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Hello(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """The first frame. A first visit gives a `name` and gets a token; a later one gives that `token`."""
+
+    name: Annotated[str, Meta(max_length=200)] | None = None
+    token: Annotated[str, Meta(max_length=4_000)] | None = None
+
+
+class Join(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Come into a channel, or come back to it: `after` is the number of the last message seen."""
+
+    channel_id: ChannelId
+    after: Number | None = None
+
+
+class Leave(Struct, forbid_unknown_fields=True):
+    """Give up the membership of a channel."""
+
+    channel_id: ChannelId
+
+
+class Refresh(Struct, forbid_unknown_fields=True):
+    """Ask for the channel's state to be drawn again."""
+
+    channel_id: ChannelId
+
+
+class ContentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """What a member can put into a message."""
+
+    text: Text | None = None
+    link: Annotated[str, Meta(max_length=2_000)] | None = None
+    title: Annotated[str, Meta(max_length=500)] | None = None
+    path: Annotated[str, Meta(max_length=2_000)] | None = None
+    filename: Annotated[str, Meta(max_length=500)] | None = None
+    size: Number | None = None
+    button: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class MessageUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Say something, or give a command: a text that begins with `/`."""
+
+    channel_id: ChannelId
+    content: ContentUp
+    subtype: Literal["text"] = "text"
+    recipients: Annotated[list[Identifier], Meta(max_length=100)] = []
+
+
+class Argument(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """What was entered into the dialog field named `label`."""
+
+    label: Annotated[str, Meta(max_length=500)]
+    value: Text
+
+
+class ButtonUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Use a button."""
+
+    channel_id: ChannelId
+    button_id: Identifier
+    arguments: Annotated[list[Argument], Meta(max_length=50)] = []
+    bottom_button_id: Identifier | None = None
+
+
+class MenuUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Use a menu item on a message."""
+
+    channel_id: ChannelId
+    menu_item_id: Identifier
+    message_id: Identifier
+    message_subtype: Identifier
+    message_content: ContentUp
+    arguments: Annotated[list[Argument], Meta(max_length=50)] = []
+    bottom_button_id: Identifier | None = None
+
+
+class HistoryUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Ask for the messages before a number."""
+
+    channel_id: ChannelId
+    before: Number
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class Ping(Struct, forbid_unknown_fields=True):
+    """Show that somebody is here; answered by `pong`."""
+
+
+EventBody = Join | Leave | Refresh | MessageUp | ButtonUp | MenuUp
+UpFrameBody = Hello | EventBody | HistoryUp | Ping
+
+UP: Mapping[str, type[Any]] = {
+    "hello": Hello,
+    "join": Join,
+    "leave": Leave,
+    "refresh": Refresh,
+    "message_up": MessageUp,
+    "button_click": ButtonUp,
+    "menu_item_click": MenuUp,
+    "history": HistoryUp,
+    "ping": Ping,
+}
+
+
+class ChannelEntry(Struct):
+    """A channel that the service has."""
+
+    channel_id: str
+    channel_name: str
+    channel_description: str
+    joined: bool
+    open: bool
+
+
+class Welcome(Struct):
+    """Answers `hello`: who you are, what is there, and the commands for completion. Keep `token`; it is the proof of who you are."""
+
+    member_id: str
+    name: str
+    token: str
+    channels: list[ChannelEntry]
+    commands: list[dict[str, Any]]
+
+
+class Ack(Struct):
+    """Answers an event frame after the commit. If not `ok`, nothing was changed and `message` says why."""
+
+    ok: bool
+    message: str = ""
+    repeated: bool = False
+
+
+class Problem(Struct):
+    """A frame was not taken. With `retry`, sending it again later, with the same id, may succeed."""
+
+    code: str
+    message: str
+    retry: bool = False
+
+
+class Pong(Struct):
+    """Answers `ping`."""
+
+
+class Message(Struct, omit_defaults=True):
+    """A message. `number` counts up within the channel; 0 marks one that is not kept, such as progress on its way.
+
+    A message with the `message_id` of an earlier one takes its place. `private` means that it is for you alone.
+    """
+
+    channel_id: str
+    number: int
+    message_id: str
+    subtype: str
+    sender: str
+    timestamp: int
+    content: MessageContent
+    sender_name: str = ""
+    private: bool = False
+    context: dict[str, Any] | None = None
+
+
+class History(Struct):
+    """Numbered messages, oldest first.
+
+    `mode` is `latest` (forget what you have: these are the newest), `missed` (those since `after`) or `older`. `more` tells
+    whether there are older ones than the first.
+    """
+
+    channel_id: str
+    mode: Literal["latest", "missed", "older"]
+    messages: list[Message]
+    more: bool
+    last: int
+
+
+class Characters(Struct):
+    """Everybody in the channel, with their bars in `character_context`."""
+
+    channel_id: str
+    items: list[Character]
+
+
+class Canvas(Struct):
+    """What the panel beside the messages shows."""
+
+    channel_id: str
+    items: list[CanvasItem]
+
+
+class Buttons(Struct):
+    """The shortcuts above the composer."""
+
+    channel_id: str
+    items: list[Button]
+
+
+class Menu(Struct):
+    """What the menu of a message offers."""
+
+    channel_id: str
+    items: list[MenuItem]
+
+
+class Style(Struct):
+    """Which widgets are shown, hidden or highlighted."""
+
+    channel_id: str
+    items: list[StyleItem]
+
+
+class Info(Struct):
+    """What the channel is called and what it is for."""
+
+    channel_id: str
+    channel_name: str
+    channel_description: str
+    channel_type: str = "ccs"
+
+
+DOWN: Mapping[str, type[Any]] = {
+    "welcome": Welcome,
+    "ack": Ack,
+    "error": Problem,
+    "pong": Pong,
+    "history": History,
+    "message_down": Message,
+    "characters": Characters,
+    "canvas": Canvas,
+    "buttons": Buttons,
+    "menu": Menu,
+    "style": Style,
+    "channel_info": Info,
+}

@@ -1,0 +1,166 @@
+"""Where the signing key and the list of given tokens are kept.
+
+Processes that serve the same channels have to agree on both. What they share is the storage of the dicts; so if that is in an
+engine which several processes can use, key and list are there too. Otherwise there is one process, and its files are the safer
+place: they are readable by their owner only, and `mooring token` can use them while the service holds the lock of its storage.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from mooring.plugins.web.token_files import KEY_BYTES, Given, PrivateFiles, checked_key, key_text
+from storage import MoobiusStorage
+from storage.db_config import DbConfig, read_config
+from storage.engines import engine_class
+from storage.errors import StorageError, VersionConflict
+from storage.moobius_storage import TAKEN_NAMES
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+STORAGE_NAME = "gateway"
+KEPT_DICTS = ("signing", "tokens")
+"""The system dicts of the storage of this name."""
+
+_KEY, _CHANGES = "key", "changes"
+_ATTEMPTS = 20
+
+
+class Keeper(Protocol):
+    """Keeps one key and one list."""
+
+    def key(self) -> bytes:
+        """The key, which is made when it is first asked for."""
+
+    def news(self) -> dict[str, Given] | None:
+        """The list by token id; None if it is as it was when this was asked last."""
+
+    def change(self, work: Callable[[dict[str, Given]], T]) -> T:
+        """Let `work` change the newest list, and keep what it made of it. It may run more than once."""
+
+    def close(self) -> None: ...
+
+
+class SharedDicts:
+    """Key and list in two dicts that other processes use as well."""
+
+    def __init__(self, storage: MoobiusStorage, place: str) -> None:
+        self._storage = storage
+        self._place = place
+        self._signing, self._tokens = (storage.system(name) for name in KEPT_DICTS)
+        self._is_stale = True
+
+    def __str__(self) -> str:
+        return self._place
+
+    def follow(self) -> None:
+        """From here on `news` has what others change, without asking the server."""
+        self._storage.follow(lambda: None)
+
+    def take_over(self, files: PrivateFiles) -> None:
+        """Keep what a process alone kept in files, unless there is a key already."""
+        found = None if _KEY in self._signing else files.leave()
+        if found is None:
+            return
+        key, given = found
+
+        def fill() -> bool:
+            if _KEY in self._signing:
+                return False
+            self._signing[_KEY] = key
+            self._tokens.update({token_id: msgspec.to_builtins(line) for token_id, line in given.items()})
+            return True
+
+        if self._commit(fill):
+            log.warning("signing key and %d tokens of %s are in %s from now on; the files are kept under names with .moved", len(given), files, self)
+            files.left()
+
+    def key(self) -> bytes:
+        """The key. Raises ValueError if something else is kept in its place."""
+        kept = self._signing.get(_KEY)
+        if kept is None:
+            made = key_text(secrets.token_bytes(KEY_BYTES))
+            kept = self._commit(lambda: self._signing.setdefault(_KEY, made))
+        return checked_key(base64.b64decode(kept), f"dict _{KEPT_DICTS[0]} in {self}")
+
+    def news(self) -> dict[str, Given] | None:
+        """The list if somebody changed it. Asks the server only if the news are that there is no telling what changed."""
+        self._is_stale = f"_{KEPT_DICTS[1]}" in self._storage.news() or self._is_stale
+        if not self._is_stale:
+            return None
+        try:
+            given = self._read()
+        except StorageError as error:
+            log.warning("the list of tokens cannot be read, so the older one holds: %s", error)
+            return None
+        self._is_stale = False
+        return given
+
+    def change(self, work: Callable[[dict[str, Given]], T]) -> T:
+        """Commit the lines that differ. Raises StorageError, and then nothing was changed."""
+
+        def body() -> T:
+            # Counted, for only a commit finds out whether the list is the newest: "no such token" must not rest on an old one.
+            self._signing[_CHANGES] = self._signing.get(_CHANGES, 0) + 1
+            given = self._read()
+            result = work(given)
+            for token_id, line in given.items():
+                changed = msgspec.to_builtins(line)
+                if self._tokens.get(token_id) != changed:
+                    self._tokens[token_id] = changed
+            return result
+
+        self._is_stale = True  # of its own changes a storage has no news
+        return self._commit(body)
+
+    def close(self) -> None:
+        """Close the storage."""
+        self._storage.close()
+
+    def _read(self) -> dict[str, Given]:
+        return {token_id: msgspec.convert(line, Given) for token_id, line in self._tokens.items()}
+
+    def _commit(self, body: Callable[[], T]) -> T:
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                with self._storage.transaction(event="tokens"):
+                    return body()
+            except VersionConflict:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+
+def open_keeper(data_dir: Path, service_id: str, db_config: DbConfig, *, follow: bool = False) -> PrivateFiles | SharedDicts:
+    """The place for a service with this db config, opened. `follow` is for who stays. Blocks; raises ConfigError and StorageError."""
+    entry = shared_entry(db_config)
+    if entry is None:
+        return PrivateFiles(data_dir)
+    storage = MoobiusStorage(service_id, STORAGE_NAME, [entry])
+    try:
+        keeper = SharedDicts(storage, f"the {entry['implementation']} that has {entry['name']}")
+        if data_dir.is_dir():
+            keeper.take_over(PrivateFiles(data_dir))
+        if follow:
+            keeper.follow()
+    except BaseException:
+        storage.close()
+        raise
+    return keeper
+
+
+def shared_entry(db_config: DbConfig) -> dict[str, Any] | None:
+    """The entry beside which a service keeps its own dicts, if other processes can use that engine; None if not."""
+    for entry in read_config(db_config, TAKEN_NAMES):
+        engine = engine_class(entry.implementation)
+        if engine.persistent:
+            return {**entry.model_dump(), "load": False, "clear": False} if engine.announces else None
+    return None

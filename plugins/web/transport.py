@@ -1,0 +1,116 @@
+"""Frames onto sockets, without waiting for anybody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from websockets.asyncio.server import ServerConnection
+from websockets.protocol import State
+
+from mooring.plugins.web.sessions import Session, Wire
+
+_MOST_HELD = 64 * 1024
+"""Bytes that one connection holds back at most, so that many frames in a row meet the limit for slow readers."""
+
+
+class Outgoing:
+    """The wires of one gateway that hold frames back, until the event loop has done what it can do now.
+
+    A reply leaves in one step of the loop and its acknowledgement in the next; two writes are two calls into the system for
+    the service, and two wake-ups for the client. Made on the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wires: list[SocketWire] = []
+
+    def add(self, wire: SocketWire) -> None:
+        """Have this wire flushed soon."""
+        if not self._wires:
+            # Not call_soon: timers come after all that the next step has to do already, the acknowledgements among it.
+            self._loop.call_later(0, self.flush)
+        self._wires.append(wire)
+
+    def flush(self) -> None:
+        """Write everything that is held back."""
+        wires, self._wires = self._wires, []
+        for wire in wires:
+            wire.flush()
+
+
+class SocketWire(Wire):
+    """The way to a client over its WebSocket.
+
+    Frames are written without waiting: what the network does not take yet waits in the transport's buffer, and a reader who
+    lets that grow beyond `most` is dropped, so that it costs neither memory nor anybody else's time. Frames that come right
+    after each other, as a reply and its acknowledgement do, go out in one write.
+    """
+
+    __slots__ = ("_connection", "_held", "_held_size", "_most", "_outgoing", "session")
+
+    def __init__(self, connection: ServerConnection, most: int, outgoing: Outgoing) -> None:
+        self._connection = connection
+        self._most = most
+        self._outgoing = outgoing
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self.session: Session | None = None
+
+    def send(self, frame: bytes) -> None:
+        self.write(serialize(frame))
+
+    def write(self, wire_bytes: bytes) -> None:
+        """Write a serialized frame, soon. Without extensions and masks a frame is the same bytes for everybody."""
+        if not self._held:
+            self._outgoing.add(self)
+        self._held.append(wire_bytes)
+        self._held_size += len(wire_bytes)
+        if self._held_size > _MOST_HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        held, connection = self._held, self._connection
+        self._held, self._held_size = [], 0
+        if not held or connection.protocol.state is not State.OPEN:
+            return
+        transport = connection.transport
+        if transport.get_write_buffer_size() > self._most:
+            if self.session is not None:
+                self.session.end(1013, "you read too slowly; come back and resume", "slow_reader")
+            return
+        transport.write(b"".join(held))
+
+    def waiting(self) -> int:
+        return int(self._connection.transport.get_write_buffer_size()) + self._held_size
+
+    def close(self, code: int, reason: str) -> None:
+        self.flush()
+        task = asyncio.ensure_future(self._connection.close(code, reason))
+        # The connection's own handler waits for the end of the connection and so keeps this task alive.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def serialize(frame: bytes) -> bytes:
+    """The bytes of a text message: RFC 6455, section 5.2, unmasked and in one piece.
+
+    websockets' own Frame makes the same; in its general way it would take a good part of what a reply costs.
+    """
+    length = len(frame)
+    if length < 126:
+        return b"\x81%c%b" % (length, frame)
+    if length < 1 << 16:
+        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), frame)
+    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), frame)
+
+
+def send_to_all(wires: Iterable[Wire], frame: bytes) -> None:
+    """Send one frame to many, serialized once."""
+    wire_bytes = serialize(frame)
+    # A list, for a slow reader who is dropped meanwhile leaves the set that is walked here.
+    for wire in list(wires):
+        if isinstance(wire, SocketWire):
+            wire.write(wire_bytes)
+        else:
+            wire.send(frame)

@@ -1,0 +1,86 @@
+"""Waiting for the locks of engines, on threads and on event loops.
+
+Whoever waits while holding others takes them in one order that all share, and an event loop holds none while it waits; so
+no two can wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from storage.dicts.scope import enclosing
+from storage.errors import StorageBusy
+
+_FIRST_PAUSE = 0.0005
+_LONGEST_PAUSE = 0.01
+_FOREVER = -1.0
+
+
+def in_order(locks: Iterable[Lock]) -> tuple[Lock, ...]:
+    """Each lock once, in the order in which everybody takes them."""
+    return tuple(sorted(set(locks), key=id))
+
+
+def take_all(locks: Sequence[Lock], patience: float = _FOREVER) -> None:
+    """Wait until all are taken, each for `patience` seconds.
+
+    Raises StorageBusy then, and where waiting would block an event loop or would never end.
+    """
+    if try_all(locks):
+        return
+    refuse_own(locks)
+    if asyncio._get_running_loop() is not None:
+        raise StorageBusy("another transaction is open, and waiting for it here would block the event loop; use `async with`, or a worker thread")
+    for lock in locks:
+        if not lock.acquire(timeout=patience):
+            release_all(locks[: locks.index(lock)])
+            raise StorageBusy(f"another transaction did not end within {patience} seconds")
+
+
+async def take_all_async(locks: Sequence[Lock]) -> None:
+    """The same, where the event loop goes on meanwhile.
+
+    It asks again and again instead of waiting in worker threads: those could all be taken by waiters while the one
+    transaction that they wait for needs a worker to commit.
+    """
+    pause = _FIRST_PAUSE
+    while not try_all(locks):
+        refuse_own(locks)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def try_all(locks: Sequence[Lock]) -> bool:
+    """Take all or none, without waiting."""
+    for lock in locks:
+        if not lock.acquire(False):
+            release_all(locks[: locks.index(lock)])
+            return False
+    return True
+
+
+def release_all(locks: Sequence[Lock]) -> None:
+    for lock in locks:
+        lock.release()
+
+
+@contextmanager
+def held(locks: Sequence[Lock], patience: float = _FOREVER) -> Iterator[None]:
+    """Hold all of them for a block; raises as `take_all` does."""
+    take_all(locks, patience)
+    try:
+        yield
+    finally:
+        release_all(locks)
+
+
+def refuse_own(locks: Sequence[Lock]) -> None:
+    """Raise StorageBusy if the running code waits for a transaction of its own, which could never end."""
+    scope = enclosing()
+    while scope is not None:
+        if scope.is_open and not set(locks).isdisjoint(scope.locks):
+            raise StorageBusy("this code is inside a transaction over the same data, opened through another storage object; use that one here")
+        scope = scope.parent

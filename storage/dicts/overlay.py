@@ -1,0 +1,174 @@
+"""What one transaction changes in one dict, laid over the committed content, which stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from storage.encoding.codec import Encoded
+from storage.encoding.texts import encode_item, is_scalar, same_text
+
+if TYPE_CHECKING:
+    from storage.dicts.dict_state import DictState
+
+_MISSING: Final = object()
+
+
+class Overlay:
+    """The view that the code inside the transaction has.
+
+    A dict keeps its order: overwriting leaves a key where it is, and a key that was removed and set again goes to the end.
+    That is why `changed` (keys that keep their place) and `added` (keys at the end) are apart, and why a key can be both in
+    `removed` and in `added`.
+    """
+
+    __slots__ = ("_handed", "_tail", "added", "base", "before", "changed", "gathered", "removed", "state", "values", "version")
+
+    def __init__(self, state: DictState) -> None:
+        self.state = state
+        self.removed: dict[str, None] = {}
+        self.changed: dict[str, Encoded] = {}
+        self.added: dict[str, Encoded] = {}
+        self.before: dict[str, Encoded] = {}
+        """The committed text of each key that was changed, removed or handed out."""
+        self.gathered: list[tuple[str, Encoded | None]] = []
+        """What the engine has to do, once `gather` was called."""
+        self.version = 0
+        """The version of the engine that this builds on."""
+        self.base: int | None = None
+        """What the engine said at the beginning of the transaction."""
+        self.values: dict[str, Any] = {}
+        """Decoded: what was read or set here and is good until the end, or until it is set again."""
+        self._handed: set[str] = set()
+        self._tail: Iterator[str] | None = None
+
+    def read(self, key: str) -> Any:
+        """The value, live until the end of the transaction. Raises KeyError, UnreadableValue."""
+        value = self.values.get(key, _MISSING)
+        if value is not _MISSING:
+            return value
+        text = self.added.get(key) or self.changed.get(key)
+        if text is None:
+            if key in self.removed:
+                raise KeyError(key)
+            state = self.state
+            value = state.live.get(key, _MISSING)
+            if value is not _MISSING and is_scalar(value):
+                self.values[key] = value
+                return value
+            committed = state.text(key)
+            if committed is None:
+                raise KeyError(key)
+            self.before[key] = committed
+            text = state.pending_text(key) or committed
+        value = self.state.decode(key, text)
+        if not is_scalar(value):
+            self._handed.add(key)
+        # Two threads inside may get here at once, and both must go away with the same object.
+        return self.values.setdefault(key, value)
+
+    def current_text(self, key: str) -> Encoded | None:
+        """The text of the value as it is now, without handing the value out."""
+        if key in self._handed:
+            return encode_item(self.state.name, key, self.values[key])
+        text = self.added.get(key) or self.changed.get(key)
+        return None if text is None and key in self.removed else text or self.state.current_text(key)
+
+    def write(self, key: str, text: bytes, value: Any) -> None:
+        if key in self.changed:
+            self.changed[key] = text
+        elif key in self.added or key in self.removed or (before := self._before(key)) is None:
+            self.added[key] = text
+        else:
+            self.before[key] = before
+            self.changed[key] = text
+        self._handed.discard(key)
+        if is_scalar(value):
+            self.values[key] = value
+        else:
+            self.values.pop(key, None)
+
+    def delete(self, key: str) -> None:
+        """Raises KeyError if the key is not there."""
+        if key in self.added:
+            del self.added[key]
+        else:
+            before = None if key in self.removed else self._before(key)
+            if before is None:
+                raise KeyError(key)
+            self.before[key] = before
+            self.changed.pop(key, None)
+            self.removed[key] = None
+        self.values.pop(key, None)
+        self._handed.discard(key)
+
+    def has(self, key: str) -> bool:
+        return key in self.added or key in self.changed or (key not in self.removed and self.state.has(key))
+
+    def count(self) -> int:
+        return self.state.count() - len(self.removed) + len(self.added)
+
+    def key_list(self) -> list[str]:
+        keys = self.state.key_list()
+        if self.removed:
+            keys = [key for key in keys if key not in self.removed]
+        keys.extend(self.added)
+        return keys
+
+    def last_key(self) -> str | None:
+        """The key that `popitem` takes."""
+        if self.added:
+            return next(reversed(self.added))
+        if self._tail is None:
+            # Kept from call to call: committed keys do not change meanwhile, and a removed one never comes back to its place.
+            self._tail = reversed(self.state.key_list())
+        return next((key for key in self._tail if key not in self.removed), None)
+
+    def gather(self) -> bool:
+        """Look for changes in place, find out what the engine has to do, and say whether anything was done to the dict.
+
+        Raises ValueRefused for a value that was changed in place into one that cannot be kept.
+        """
+        for key in tuple(self._handed):
+            text = encode_item(self.state.name, key, self.values[key])
+            if key in self.added:
+                self.added[key] = text
+            elif not same_text(text, self.changed.get(key) or self.before[key]):
+                self.changed[key] = text
+        if not (self.removed or self.changed or self.added):
+            return False
+        gathered: list[tuple[str, Encoded | None]] = []
+        if self.removed:
+            gathered += [(key, None) for key in self.removed]
+        for item in self.changed.items():
+            # Setting what is there already is no work for the engine, but it overrules unsaved changes in place.
+            if item[1] != bytes(self.before[item[0]]):
+                gathered.append(item)
+        if self.added:
+            gathered += self.added.items()
+        self.gathered = gathered
+        self.base = self.state.base
+        self.version = self.state.engine.version
+        return True
+
+    def undo(self) -> list[tuple[str, Encoded | None]]:
+        """What brings an engine that did what was gathered back to the committed content.
+
+        Where all keys are known, their order comes back too: what stood after the first removed key is set anew.
+        """
+        changes: list[tuple[str, Encoded | None]] = [(key, None) for key in self.added]
+        changes += [(key, self.before[key]) for key in self.changed]
+        if not self.removed or not self.state.loaded:
+            return changes + [(key, self.before[key]) for key in self.removed]
+        keys = self.state.key_list()
+        first = next(place for place, key in enumerate(keys) if key in self.removed)
+        for key in keys[first:]:
+            text = self._before(key)
+            if key not in self.removed:
+                changes.append((key, None))
+            if text is not None:
+                changes.append((key, text))
+        return changes
+
+    def _before(self, key: str) -> Encoded | None:
+        return self.before.get(key) or self.state.text(key)

@@ -1,0 +1,198 @@
+"""Commits that span several engines, such as a folder and a Redis server, so that a crash leaves none of them half done.
+
+No engine can commit for another. So one of them decides: an engine that others write to, because it is the one that may
+still refuse, else the last of the config. The others first take a note of what is to be done. Then the decider commits its
+part, together with a mark; that is the moment at which the commit is made. Then the others do what they noted. After a
+crash in between the notes name what was left, and the mark tells whether it is finished or dropped.
+
+Notes and marks are in a dict of each engine, beside the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from typing import Any
+
+from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
+from storage.db_config import Entry
+from storage.encoding import codec
+from storage.encoding.codec import Encoded
+from storage.errors import OutcomeUnknown, StorageError
+
+_log = logging.getLogger(__name__)
+
+DICT = "_spanning"
+"""The last part of the domain of the dict with the notes and marks."""
+
+_NOTE, _MARK = "note ", "mark "
+
+Batch = Sequence[DomainChanges]
+
+
+Make = Callable[[Entry, str], DatabaseInterface]
+
+
+class Spanning:
+    """The notes and marks of one storage. `make` opens a further engine beside the dicts of an entry, by the end of its domain.
+
+    The caller holds the locks of all dicts. At most one group may be open to other processes, because two processes must not
+    finish the same commit.
+    """
+
+    def __init__(self, make: Make) -> None:
+        self.is_unsettled = False
+        """A commit may be half done; `settle` has to come before the next."""
+        self._make = make
+        self._names: dict[str, DatabaseInterface] = {}
+        self._entries: dict[Hashable, Entry] = {}
+        self._shared: set[Hashable] = set()
+        self._beside: dict[Hashable, DatabaseInterface] = {}
+        self._helpers: dict[str, DatabaseInterface] = {}
+        self._old_marks: dict[Hashable, list[str]] = {}
+
+    def know(self, name: str, engine: DatabaseInterface, entry: Entry) -> None:
+        """A dict, and the entry that its engine was made for."""
+        if engine.persistent:
+            self._names[name] = engine
+            self._entries.setdefault(engine.group(), entry)
+            if engine.announces:
+                self._shared.add(engine.group())
+
+    def is_for(self, groups: Collection[Hashable]) -> bool:
+        """Whether a commit to these groups is to go this way."""
+        return len(groups) > 1 and len(self._shared) < 2 and all(group in self._entries for group in groups)
+
+    def close(self) -> None:
+        for helper in (*self._beside.values(), *self._helpers.values()):
+            helper.close()
+
+    def commit(self, batches: Sequence[Batch], undo: Mapping[Hashable, Batch], origin: Origin) -> None:
+        """All batches, or none and CommitFailed. Each is for one group; `undo` brings a group back."""
+        self._open()
+        if self.is_unsettled:
+            self.settle()
+        *others, deciding = sorted(batches, key=lambda batch: batch[0].engine.announces)
+        number = uuid.uuid4().hex
+        note = self._note(deciding, others, origin)
+        noted: list[Batch] = []
+        try:
+            for batch in others:
+                noted.append(batch)
+                self._commit([], batch[0].engine.group(), {_NOTE + number: note[batch[0].engine.group()]}, origin)
+            self._decide(deciding, number, origin)
+        except OutcomeUnknown:
+            self.is_unsettled = True
+            raise
+        except BaseException:
+            self._drop(noted, number, origin)
+            raise
+        self._finish(others, deciding, number, undo, origin)
+
+    def settle(self) -> list[Finding]:
+        """Finish or drop what was left half done. Raises StorageError, and then it stays as it was."""
+        if not self.is_for(self._entries):
+            return []
+        self._open()
+        findings = []
+        for group, beside in self._beside.items():
+            notes = {key: text for key, text in beside.load_all().items() if key.startswith(_NOTE)}
+            findings += [self._settle_one(group, beside, key, codec.decode(text)) for key, text in notes.items()]
+        if all(finding.kind != "note" for finding in findings):
+            for group, beside in self._beside.items():
+                marks: dict[str, Encoded | None] = {key: None for key in beside.load_all() if key.startswith(_MARK)}
+                if marks:
+                    self._commit([], group, marks, Origin(event="recovery"))
+            self._old_marks.clear()
+        self.is_unsettled = False
+        return findings
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        for group, entry in self._entries.items():
+            if group not in self._beside:
+                self._beside[group] = self._make(entry, DICT)
+
+    def _note(self, deciding: Batch, others: Sequence[Batch], origin: Origin) -> dict[Hashable, bytes]:
+        decider = next(name for name, engine in self._names.items() if engine.group() == deciding[0].engine.group())
+        names = {engine.domain: name for name, engine in self._names.items()}
+        notes = {}
+        for batch in others:
+            changes = [[names[part.engine.domain], key, _text(text)] for part in batch for key, text in part.changes]
+            note = {"at": time.time(), "by": origin.member, "event": origin.event, "decider": decider, "changes": changes}
+            notes[batch[0].engine.group()] = codec.encode(note)
+        return notes
+
+    def _decide(self, deciding: Batch, number: str, origin: Origin) -> None:
+        group = deciding[0].engine.group()
+        marks: dict[str, Encoded | None] = dict.fromkeys(self._old_marks.get(group, ()))
+        self._commit(deciding, group, {**marks, _MARK + number: b"true"}, origin)
+        self._old_marks[group] = [_MARK + number]
+
+    def _finish(self, others: Sequence[Batch], deciding: Batch, number: str, undo: Mapping[Hashable, Batch], origin: Origin) -> None:
+        done: list[Batch] = []
+        try:
+            for batch in others:
+                self._commit(batch, batch[0].engine.group(), {_NOTE + number: None}, origin)
+                done.append(batch)
+        except StorageError as failure:
+            # Decided, but this engine cannot follow now. Nobody was told yet, so the decision is taken back.
+            self.is_unsettled = True
+            for batch in [deciding, *reversed(done)]:
+                group = batch[0].engine.group()
+                try:
+                    self._commit(undo[group], group, {_MARK + number: None} if batch is deciding else {}, origin)
+                except StorageError as error:
+                    told = f"a commit over several engines failed halfway ({failure}), and could not be taken back ({error})"
+                    raise OutcomeUnknown(f"{told}; it is finished as soon as the engines answer") from failure
+            self._drop(others, number, origin)
+            raise
+
+    def _drop(self, noted: Sequence[Batch], number: str, origin: Origin) -> None:
+        """Nothing was decided; a note that cannot be taken out now says nothing without a mark."""
+        for batch in noted:
+            try:
+                self._commit([], batch[0].engine.group(), {_NOTE + number: None}, origin)
+            except StorageError as error:
+                self.is_unsettled = True
+                _log.warning("a note of a commit that was dropped stays for now: %s", error)
+        # What failed here is looked at again by `settle`.
+
+    def _settle_one(self, group: Hashable, beside: DatabaseInterface, key: str, note: dict[str, Any]) -> Finding:
+        where = f"{beside!r}: {key}"
+        who = f"a commit of {note['by'] or 'nobody'} ({note['event'] or 'no event'}) over several engines was left half done"
+        decider = self._names.get(note["decider"])
+        engines = {name: self._engine(name) for name, _, _ in note["changes"]}
+        unknown = sorted({name for name, engine in engines.items() if engine is None} | ({note["decider"]} if decider is None else set()))
+        if decider is None or unknown:
+            reason = f"{who}, and the config no longer has {', '.join(unknown)}; it stays as it is until the config has"
+            _log.error("%s: %s", where, reason)
+            return Finding("note", beside.domain, key, where, reason)
+        is_made = self._beside[decider.group()].load_one(_MARK + key.removeprefix(_NOTE)) is not None
+        by_name: dict[str, list[tuple[str, Encoded | None]]] = {}
+        for name, changed, text in note["changes"] if is_made else ():
+            by_name.setdefault(name, []).append((changed, None if text is None else text.encode("utf-8")))
+        batch = [DomainChanges(engine, by_name[name]) for name, engine in engines.items() if engine is not None and name in by_name]
+        self._commit(batch, group, {key: None}, Origin(note["by"], note["event"]))
+        kind, done = ("finished", "was finished") if is_made else ("undone", "had not been decided, and was dropped")
+        _log.warning("%s: %s; it %s", where, who, done)
+        return Finding(kind, beside.domain, key, where, f"{who}; it {done}")
+
+    def _engine(self, name: str) -> DatabaseInterface | None:
+        """Dicts of the service itself may not be open yet when a storage is; they are beside the first entry that keeps its data."""
+        engine = self._names.get(name) or self._helpers.get(name)
+        if engine is None and name.startswith("_"):
+            engine = self._helpers[name] = self._make(next(iter(self._entries.values())), name)
+        return engine
+
+    def _commit(self, batch: Batch, group: Hashable, beside: Mapping[str, Encoded | None], origin: Origin) -> None:
+        parts = [*batch, *([DomainChanges(self._beside[group], list(beside.items()))] if beside else [])]
+        if parts:
+            parts[0].engine.commit_batch(parts, origin, sync=True)
+
+
+def _text(text: Encoded | None) -> str | None:
+    return None if text is None else bytes(text).decode("utf-8")

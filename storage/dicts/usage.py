@@ -1,0 +1,59 @@
+"""How much the dicts of a storage hold, and how much the open transaction would add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from storage.dicts.scope import enclosing_of
+from storage.moobius_storage import MoobiusStorage
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Keys, and bytes of values in their stored form. Growth is negative where more was removed than added."""
+
+    keys: int = 0
+    size: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.keys + other.keys, self.size + other.size)
+
+
+def usage_of(storage: MoobiusStorage) -> Usage:
+    """What the committed content of the dicts of the config holds. Dicts that are not loaded count with their keys only."""
+    total = Usage()
+    for name in storage.names():
+        state = getattr(storage, name)._state
+        total += Usage(state.count(), sum(len(bytes(text)) for text in state._stored.values()))
+    return total
+
+
+def growth_of(storage: MoobiusStorage) -> Usage:
+    """What the transaction around the running code has added to these dicts so far; nothing outside of one.
+
+    Raises ValueRefused for a value that was changed in place into one that cannot be kept.
+    """
+    scope = enclosing_of(storage)
+    total = Usage()
+    if scope is None:
+        return total
+    states = {getattr(storage, name)._state for name in storage.names()}
+    for state, overlay in list(scope.overlays.items()):
+        if state in states and overlay.gather():
+            total += Usage(keys=overlay.count() - state.count())
+            for key, text in overlay.gathered:
+                before = overlay.before.get(key)
+                total += Usage(size=(0 if text is None else len(bytes(text))) - (0 if before is None else len(bytes(before))))
+    return total
+
+
+def changed_in(storage: MoobiusStorage, name: str) -> list[str]:
+    """The keys of one dict that the transaction around the running code has set or changed in place so far.
+
+    Raises ValueRefused for a value that was changed in place into one that cannot be kept.
+    """
+    scope = enclosing_of(storage)
+    overlay = None if scope is None else scope.overlays.get(getattr(storage, name)._state)
+    if overlay is None or not overlay.gather():
+        return []
+    return [key for key, text in overlay.gathered if text is not None]

@@ -1,0 +1,105 @@
+"""Values as JSON text, exactly, or not at all.
+
+Every encoded text is one line of valid UTF-8 and strict JSON, whatever the value holds, so that it can be embedded as it is
+in journals, snapshots and messages. What JSON has no form for is a tag: an object whose only key starts with `$`, as in
+`{"$set":[1,2]}`. A plain dict that looks like a tag is written with one more `$`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from storage.encoding.reader import ValueReader
+from storage.encoding.registry import Registry
+from storage.encoding.writer import MAX_DEPTH, PLAIN_INT, ValueWriter, has_surrogates, quote_surrogates, unquote_surrogates
+from storage.errors import UnreadableValue, ValueRefused
+
+Encoded = bytes | msgspec.Raw
+"""JSON text as `encode` writes it. `bytes(encoded)` gives the text of either form."""
+
+_DEFAULT_REGISTRY = Registry()
+_to_json = msgspec.json.Encoder().encode
+_from_json = msgspec.json.Decoder().decode
+_LEAST_INT = -PLAIN_INT
+_PLAIN_TYPES = frozenset({str, bool, type(None)})
+_PLAIN_CONTAINERS = frozenset({dict, list})
+
+register = _DEFAULT_REGISTRY.register
+redefining = _DEFAULT_REGISTRY.redefining
+
+
+def encode(value: Any, *, name: str = "value", registry: Registry = _DEFAULT_REGISTRY) -> bytes:
+    """The JSON text of the value; equal text means an equal value of the same types.
+
+    Raises ValueRefused for what `decode` could not restore exactly; its path starts with `name`.
+    """
+    try:
+        if _is_plain(value, MAX_DEPTH - 1):
+            return _to_json(value)
+    except (UnicodeEncodeError, RecursionError):
+        pass  # surrogates are for the writer to keep, and the writer tells where the nesting is too deep
+    try:
+        return _to_json(ValueWriter(registry, name).write(value))
+    except RecursionError as error:
+        raise ValueRefused(name, "the value nests too deep for the stack that is left here") from error
+
+
+def decode(encoded: Encoded, *, registry: Registry = _DEFAULT_REGISTRY) -> Any:
+    """A new value, equal to the one that was encoded. Raises UnreadableValue and nothing else."""
+    try:
+        tree = _from_json(encoded)
+        # Most values hold no tag, and then the text has no such pair of characters: no need to walk through them.
+        return ValueReader(registry).read(tree) if b'"$' in bytes(encoded) else tree
+    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
+        raise UnreadableValue(f"the stored text cannot be decoded: {type(error).__name__}: {error}") from error
+
+
+def escape_key(key: str) -> str:
+    """A form of the key that fits into JSON objects beside names of our own, which start with one `$`. Different keys stay different."""
+    if has_surrogates(key):
+        return "$%" + quote_surrogates(key)
+    return "$" + key if key.startswith("$") else key
+
+
+def unescape_key(text: str) -> str:
+    """The key that `escape_key` was given; raises UnreadableValue for what it cannot have returned."""
+    if not text.startswith("$"):
+        return text
+    try:
+        key = unquote_surrogates(text[2:]) if text.startswith("$%") else text[1:]
+    except ValueError as error:
+        raise UnreadableValue(f"the key {text!r} cannot be decoded: {error}") from error
+    if escape_key(key) != text:
+        raise UnreadableValue(f"{text!r} is no escaped key")
+    return key
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether msgspec writes the value exactly as the writer would. A yes has to come fast, a no may be too careful."""
+    kind = type(value)
+    if kind is dict:
+        if len(value) == 1 and str(next(iter(value))).startswith("$"):
+            return False
+        for key in value:
+            if type(key) is not str:
+                return False
+        value = value.values()
+    elif kind is not list:
+        value = (value,)
+    for item in value:
+        kind = type(item)
+        if kind in _PLAIN_TYPES:
+            continue
+        # Scalars are judged here and not one call deeper, because calls are most of the cost.
+        plain: bool
+        if kind is int:
+            plain = _LEAST_INT < item < PLAIN_INT
+        elif kind is float:
+            plain = item - item == 0
+        else:
+            plain = depth > 0 and kind in _PLAIN_CONTAINERS and _is_plain(item, depth - 1)
+        if not plain:
+            return False
+    return True

@@ -1,0 +1,64 @@
+"""Damaged files are kept, byte for byte, before anything replaces them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from storage.json.files import Files, replace_file
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One damaged place: the offset in the file, whose it was as far as that can be read, and what is wrong with it."""
+
+    offset: int
+    domain: str
+    key: str | None
+    reason: str
+
+
+class Quarantine:
+    """Keeps each state of a damaged file once. What cannot be kept right now is tried again by `settle`."""
+
+    def __init__(self, root: Path, folder: Path, files: Files) -> None:
+        self._root = root
+        self._folder = folder
+        self._files = files
+        self._waiting: dict[Path, tuple[bytes, str]] = {}
+
+    def keep(self, path: Path, data: bytes, faults: Sequence[Fault]) -> Path:
+        """Returns the path of the copy. Does not raise if the disk refuses: the damaged file is still there then."""
+        label = re.sub(r"[^a-z0-9_~.-]", "-", str(path.relative_to(self._root)).lower())[-100:]
+        ending = f"-{sha256(data).hexdigest()[:12]}-{label}"
+        for name in self._files.names(self._folder):
+            if name.endswith(ending):
+                return self._folder / name
+        copy = self._folder / f"{datetime.now(UTC):%Y-%m-%d}{ending}"
+        self._waiting[copy] = (data, _note(path.relative_to(self._root), faults))
+        try:
+            self.settle()
+        except OSError as error:
+            _log.warning("could not keep a copy of the damaged file %s yet (%s)", path, error)
+        return copy
+
+    def settle(self) -> None:
+        """Call it before a damaged file is replaced or removed. Raises OSError if its copy cannot be written even now."""
+        for copy, (data, note) in list(self._waiting.items()):
+            # The note first: a copy that is there has its note.
+            replace_file(self._files, copy.with_name(copy.name + ".note.json"), [note.encode()])
+            replace_file(self._files, copy, [data])
+            del self._waiting[copy]
+
+
+def _note(path: Path, faults: Sequence[Fault]) -> str:
+    places = [{"offset": fault.offset, "domain": fault.domain, "key": fault.key, "reason": fault.reason} for fault in faults]
+    return json.dumps({"file": path.as_posix(), "found": datetime.now(UTC).isoformat(timespec="seconds"), "damaged": places}, indent=1) + "\n"

@@ -1,0 +1,248 @@
+"""A folder of dicts: their tables in memory, the journal that has every commit, and the snapshots that replace it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+
+from storage.database_interface import Finding, Origin
+from storage.encoding.codec import Encoded
+from storage.errors import StorageError, StorageUnavailable, StoreClosed
+from storage.json.checkpoints import Checkpoints
+from storage.json.committer import Committer
+from storage.json.entry import Entry
+from storage.json.files import Files, make_folders, replace_file
+from storage.json.journal import Journal
+from storage.json.journal_records import NOBODY, History, record_text, report, single_text, sort_history
+from storage.json.lockfile import Ownership
+from storage.json.paths import CLEARED, JOURNAL, OWNER, QUARANTINE
+from storage.json.quarantine import Quarantine
+from storage.json.snapshots import render
+from storage.json.table import Change, Table, Watcher, read_snapshot
+
+_log = logging.getLogger(__name__)
+
+CHECKPOINT_BYTES = 4 << 20
+_SNAPSHOT_FACTOR = 2
+_PAUSE = 0.0005
+_Parts = Sequence[tuple[Table, Sequence[Change]]]
+
+
+class Store:
+    """Owns the folder from construction to `close`. Thread-safe. Raises StoreLocked if another process owns it.
+
+    A checkpoint comes when the journal has grown by `checkpoint_bytes` or by twice the size of the snapshots to be written,
+    whichever is more: so the cost per commit stays the same however large the store is.
+    """
+
+    def __init__(self, root: Path, *, files: Files | None = None, checkpoint_bytes: int = CHECKPOINT_BYTES) -> None:
+        self.root = root
+        self.pid = os.getpid()
+        self._files = Files() if files is None else files
+        self._least = self._limit = checkpoint_bytes
+        self._tables: dict[str, Table] = {}
+        self._dirty: list[Table] = []
+        self._dirty_size = 0
+        self._history: History = {}
+        self._tables_lock = Lock()
+        self._load_lock = Lock()
+        self._apply_lock = Lock()
+        self._checkpoint_lock = Lock()
+        self._quarantine = Quarantine(root, root / QUARANTINE, self._files)
+        self._journal = Journal(root / JOURNAL, on_commit=self._apply, files=self._files)
+        self._committer = Committer(self._journal, self._after_commit)
+        self._checkpoints = Checkpoints(self._checkpoint_in_background)
+        make_folders(self._files, root)
+        self._ownership = Ownership(root / OWNER)
+        try:
+            self.findings: list[Finding] = self._open()
+        except BaseException:
+            self._ownership.release()
+            raise
+
+    def table(self, domain: str) -> Table:
+        """The one table of the domain, perhaps not loaded yet."""
+        with self._tables_lock:
+            table = self._tables.get(domain)
+            if table is None:
+                table = self._tables[domain] = Table(self.root, domain)
+            return table
+
+    def watch(self, table: Table, watcher: Watcher) -> None:
+        """From now on the watcher's `version` is the table's."""
+        with self._apply_lock:
+            table.watch(watcher)
+
+    def load(self, table: Table) -> None:
+        """Makes sure that `table.values` is there. Raises StorageUnavailable if the disk does not answer."""
+        if not table.loaded:
+            self._check_process()
+            self._load_once(table)
+
+    def copy(self, table: Table) -> dict[str, Encoded]:
+        """The values between two commits, never in the middle of one."""
+        self.load(table)
+        with self._apply_lock:
+            return table.values.copy()
+
+    def commit(self, parts: _Parts, origin: Origin = NOBODY, *, sync: bool) -> None:
+        """All of it, or CommitFailed and nothing."""
+        entry = self._entry(parts, origin, sync)
+        try:
+            self._journal.commit(entry)
+        finally:
+            self._after_commit()
+
+    async def commit_async(self, parts: _Parts, origin: Origin = NOBODY, *, sync: bool) -> None:
+        """The same, without blocking the loop, and sharing one sync with all that commit at the same time."""
+        await self._committer.commit(self._entry(parts, origin, sync))
+
+    def commit_one(self, table: Table, key: str, value: Encoded | None, sync: bool) -> None:
+        """`commit` of one change in half the time."""
+        if not table.loaded or os.getpid() != self.pid:
+            self.load(table)
+            self._check_process()
+        journal = self._journal
+        try:
+            journal.commit(Entry(single_text(table.name, key, value), sync, ((table, ((key, value),)),)))
+        finally:
+            if journal.size > self._limit or journal.unsettled:
+                self._checkpoints.wake()
+
+    def checkpoint(self, *, pause: float = 0.0) -> None:
+        """Writes snapshots of what has changed, and drops the journal that they cover. Raises OSError, and then nothing is lost."""
+        with self._checkpoint_lock:
+            self._quarantine.settle()
+            for table in list(self._dirty):
+                self.load(table)
+            with self._journal.lock:
+                last = self._journal.rotate()
+                self._journal.unsettled = False
+                dirty, self._dirty = self._dirty, []
+                self._limit, self._dirty_size = self._least, 0
+                for table in dirty:
+                    table.dirty = False
+                sequence = self._journal.sequence
+                copies = [(table, table.values.copy()) for table in dirty]
+            try:
+                self._write_snapshots(copies, sequence, pause)
+                self._journal.drop(last)
+            except BaseException:
+                with self._journal.lock:
+                    self._journal.unsettled = True
+                    for table in dirty:
+                        self._mark(table)
+                raise
+
+    def close(self) -> None:
+        """A last checkpoint; only snapshots stay. If the disk refuses, the journal stays, and the next opening replays it."""
+        if os.getpid() != self.pid:
+            return
+        self._committer.close()
+        self._checkpoints.close()
+        self._journal.close()
+        try:
+            with self._checkpoint_lock:
+                self._quarantine.settle()
+                for table in self._dirty:
+                    self._load_once(table)  # nobody may have asked for it since the journal was replayed
+                self._write_snapshots([(table, table.values) for table in self._dirty], self._journal.sequence, 0.0)
+                self._journal.remove()
+                self._remove_cleared()
+        except (OSError, StorageError) as error:
+            _log.warning("%s: the last checkpoint failed (%s); nothing is lost, the next opening replays the journal", self.root, error)
+        finally:
+            self._ownership.release()
+
+    def abandon(self) -> None:
+        """Closes the files and does nothing else: for a forked child, whose parent goes on using the folder."""
+        self._journal.abandon()
+        self._ownership.abandon()
+
+    def _open(self) -> list[Finding]:
+        replay = self._journal.open()
+        self._history = sort_history(replay)
+        for domain in self._history:
+            self._mark(self.table(domain))
+        findings = report(replay, self._quarantine, self._files)
+        for finding in findings:
+            _log.log(logging.INFO if finding.kind == "replayed" else logging.WARNING, "%s: %s", finding.where, finding.reason)
+        if any(damage.kind != "torn" for damage in replay.damages):
+            self._checkpoints.wake()
+        return findings
+
+    def _load_once(self, table: Table) -> None:
+        with self._load_lock:
+            if not table.loaded:
+                try:
+                    self._load(table)
+                except OSError as error:
+                    raise StorageUnavailable(f"cannot read {table.path}: {error}") from error
+
+    def _load(self, table: Table) -> None:
+        snapshot = read_snapshot(table, self.root, self._files, self._quarantine)
+        for finding in table.findings:
+            _log.warning("%s: %s; kept in %s", finding.where, finding.reason, finding.kept)
+        table.values = snapshot.values
+        table.size = snapshot.size
+        for sequence, change in self._history.pop(table.domain, ()):
+            if sequence > snapshot.sequence:
+                table.replay(*change)
+        with self._journal.lock:
+            # A record counts for a table only if it is newer than the table's snapshot.
+            self._journal.sequence = max(self._journal.sequence, snapshot.sequence)
+            if snapshot.faults:
+                self._mark(table)
+        table.loaded = True
+
+    def _entry(self, parts: _Parts, origin: Origin, sync: bool) -> Entry:
+        self._check_process()
+        for table, _ in parts:
+            self.load(table)
+        return Entry(record_text(parts, origin), sync=sync, token=parts)
+
+    def _apply(self, entries: list[Entry]) -> None:
+        with self._apply_lock:
+            for entry in entries:
+                for table, changes in entry.token:
+                    table.apply(changes)
+                    if not table.dirty:
+                        self._mark(table)
+
+    def _mark(self, table: Table) -> None:
+        if not table.dirty:
+            table.dirty = True
+            self._dirty.append(table)
+            self._dirty_size += table.size
+            self._limit = max(self._least, _SNAPSHOT_FACTOR * self._dirty_size)
+
+    def _after_commit(self) -> None:
+        if self._journal.size > self._limit or self._journal.unsettled:
+            self._checkpoints.wake()
+
+    def _checkpoint_in_background(self) -> None:
+        self.checkpoint(pause=_PAUSE)
+
+    def _write_snapshots(self, copies: list[tuple[Table, dict[str, Encoded]]], sequence: int, pause: float) -> None:
+        for table, values in copies:
+            chunks = list(render(table.domain, sequence, values, pause=pause))
+            replace_file(self._files, table.path, chunks)
+            table.size = sum(map(len, chunks))
+
+    def _remove_cleared(self) -> None:
+        """A clean close is the end of the way back that clearing a dict left."""
+        folder = self.root / CLEARED
+        for name in self._files.names(folder):
+            self._files.unlink(folder / name)
+        with suppress(FileNotFoundError):
+            self._files.remove_folder(folder)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self.pid:
+            raise StorageError(f"{self.root} belongs to process {self.pid}, and a forked child cannot use it; open another root_dir there")
+        if self._journal.closed:
+            raise StoreClosed("the store is closed")

@@ -1,0 +1,253 @@
+"""RedisDatabase: each domain is one Redis hash, and all hashes of a channel live in one cluster slot."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from storage.database_interface import DatabaseInterface, DomainChanges, Finding, News, Origin
+from storage.encoding import codec
+from storage.encoding.codec import Encoded
+from storage.engine_messages import key_refusal, missing, report_unused
+from storage.errors import CommitFailed, StorageError, StoreClosed, UnreadableValue
+from storage.redis.address import SETTINGS, read_settings
+from storage.redis.channel import ANY_VERSION
+from storage.redis.client import ClientRegistry
+from storage.redis.commit import Commit, refuse_too_many
+from storage.redis.committer import commit_now
+
+_CLIENTS = ClientRegistry()
+_CHANNEL_DOMAIN = re.compile(r"(service_[^.]*\.channel_[^.]*)\.([^.]*)", re.DOTALL)
+_CLASHING = {"~": "~~", "{": "~(", "}": "~)", "$": "~$"}
+"""Characters that mean something in our Redis keys: braces mark the part that decides the slot, `$` our own bookkeeping."""
+
+_check_json = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class RedisDatabase(DatabaseInterface):
+    """Keeps a domain in Redis or Valkey, with one commit per script and one request per load.
+
+    The constructor does not connect. While the server is away, the methods that answer say so, and those that cannot
+    (`all_keys`, `load_all`, `commit_batch`) raise StorageUnavailable; all work again as soon as it is back. How safe a commit
+    is against power loss is the server's configuration.
+
+    The settings beside host and port: `url` (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://`), `tls`
+    with `tls_ca_file`, `tls_cert_file` and `tls_key_file`, `connect_timeout` and `timeout` in seconds, and `stream_length`. Url, username
+    and password may be given by the name of an environment variable (`url_env`, `username_env`, `password_env`). Raises
+    StorageError for settings that cannot work.
+    """
+
+    announces: ClassVar[bool] = True
+
+    def __init__(  # noqa: PLR0917  the published order of arguments
+        self,
+        domain: str = "",
+        host: str = "localhost",
+        port: int = 6379,
+        db: int = 0,
+        username: str | None = None,
+        password: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(domain)
+        address = read_settings({"host": host, "port": port, "db": db, "username": username, "password": password, **settings})
+        self._client, release = _CLIENTS.acquire(address)
+        self._release = weakref.finalize(self, release)
+        prefix, self._name = redis_key(domain)
+        self._hash = prefix + self._name
+        self._channel = self._client.channel(prefix)
+        self._group = ("redis", address.name, address.db, address.username, prefix)
+        self._shared = self._channel.domain(self._name)
+        self._shared.join(self)
+        report_unused(self, {name: value for name, value in settings.items() if name not in SETTINGS})
+
+    def get_value(self, key: str) -> tuple[bool, Any]:
+        refusal = key_refusal(key)
+        if refusal is not None:
+            return False, refusal
+        try:
+            encoded = self._read("HGET", _field(key))
+            return (False, missing(key)) if encoded is None else (True, codec.decode(encoded))
+        except StorageError as error:
+            return False, str(error)
+
+    def set_value(self, key: str, value: Any) -> tuple[bool, str]:
+        refusal = key_refusal(key)
+        if refusal is not None:
+            return False, refusal
+        try:
+            self._commit_one(key, codec.encode(value))
+        except StorageError as error:
+            return False, str(error)
+        return True, key
+
+    def delete_key(self, key: str) -> tuple[bool, str]:
+        refusal = key_refusal(key)
+        if refusal is not None:
+            return False, refusal
+        try:
+            removed = self._commit_one(key, None)
+        except StorageError as error:
+            return False, str(error)
+        return (True, key) if removed else (False, missing(key))
+
+    def all_keys(self) -> Iterable[str]:
+        return [key for key in map(self._key, self._read("HKEYS")) if key is not None]
+
+    def group(self) -> Hashable:
+        return self._group
+
+    def load_one(self, key: str) -> Encoded | None:
+        encoded: bytes | None = self._read("HGET", _field(key))
+        if encoded is not None:
+            _check_text(encoded)
+        return encoded
+
+    def load_all(self) -> dict[str, Encoded]:
+        self._check_open()
+        self._channel.settle()
+        # The version first: what is committed between the two answers is then taken for news and applied again, which does no harm.
+        version, flat = self._client.call_all([("GET", self._channel.prefix + b":$version"), ("HGETALL", self._hash)])
+        self._shared.wanted = True
+        self._channel.loaded(int(version or 0))
+        loaded: dict[str, Encoded] = {}
+        for field, encoded in zip(flat[::2], flat[1::2], strict=True):
+            key = self._key(field)
+            if key is None:
+                continue
+            try:
+                _check_text(encoded)
+            except UnreadableValue as error:
+                self._set_aside(key, str(error))
+            else:
+                loaded[key] = encoded
+        return loaded
+
+    def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
+        commit_now(self._client, self._prepared(batch))
+
+    async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
+        await self._client.committer.commit(self._prepared(batch))
+
+    # -- other processes -----------------------------------------------------------------------------------------------
+
+    @property
+    def waits(self) -> bool:  # type: ignore[override]
+        return self._channel.waits
+
+    @property
+    def followed(self) -> bool:  # type: ignore[override]
+        return self._channel.followed
+
+    @property
+    def problem(self) -> str | None:  # type: ignore[override]
+        return self._client.problem
+
+    def begin(self) -> int | None:
+        self._check_open()
+        return self._channel.begin()
+
+    def has_news(self, seen: int) -> bool:
+        return self._shared.has_news(seen)
+
+    def news(self, seen: int) -> News | None:
+        if self._channel.waits and not self._channel.followed:
+            self._channel.catch_up()
+        return self._shared.news(seen)
+
+    def follow(self, listener: Callable[[], None]) -> Callable[[], None] | None:
+        self._check_open()
+        deaf = self._channel.listen(listener)
+        let_go = self._client.follower.follow(self._channel)
+
+        def end() -> None:
+            deaf()
+            let_go()
+
+        return end
+
+    def size(self) -> int | None:
+        self._check_open()
+        return self._memory(self._hash)
+
+    def shared_size(self) -> int | None:
+        self._check_open()
+        return self._memory(self._channel.stream)
+
+    def conflicts(self) -> int:
+        """How often other processes committed to the channel first."""
+        return self._channel.conflicts
+
+    def close(self) -> None:
+        self._release()
+
+    def _read(self, command: str, *arguments: bytes) -> Any:
+        self._check_open()
+        self._channel.settle()
+        return self._client.call(command, self._hash, *arguments)
+
+    def _memory(self, key: bytes) -> int:
+        # In one word, since in a cluster the second one is the key by which the node is found.
+        return self._client.call("MEMORY USAGE", key) or 0
+
+    def _prepared(self, batch: Sequence[DomainChanges]) -> Commit:
+        self._check_open()
+        changes: dict[bytes, dict[bytes, Encoded | None]] = {}
+        bases = []
+        for part in batch:
+            if not isinstance(part.engine, RedisDatabase):
+                raise CommitFailed(f"{part.engine!r} is no Redis engine; nothing was changed")
+            # Only the last change of a key counts: within one script nobody sees the others.
+            changes.setdefault(part.engine._name, {}).update((_field(key), encoded) for key, encoded in part.changes)
+            bases += [] if part.base is None else [part.base]
+        refuse_too_many(changes)
+        return Commit(self._channel, changes, min(bases, default=ANY_VERSION), patience=self._client.address.timeout)
+
+    def _commit_one(self, key: str, encoded: Encoded | None) -> int:
+        """How many keys it removed."""
+        return commit_now(self._client, self._prepared([DomainChanges(self, [(key, encoded)])])).removed
+
+    def _check_open(self) -> None:
+        if not self._release.alive:
+            raise StoreClosed(f"{self!r} is closed")
+
+    def _key(self, field: bytes) -> str | None:
+        try:
+            return field.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as error:
+            self._set_aside(None, f"the field {field!r} is no key: {error}")
+            return None
+
+    def _set_aside(self, key: str | None, reason: str) -> None:
+        # What cannot be read stays where it is: Redis is the operator's to repair, and the other keys do not depend on it.
+        where = f"Redis key {self._hash.decode(errors='backslashreplace')}"
+        finding = Finding("quarantined", self.domain, key, where, reason)
+        if finding not in self.report:
+            self.report.append(finding)
+
+
+def redis_key(domain: str) -> tuple[bytes, bytes]:
+    """The two parts of the Redis key of a domain; all domains of a channel share the first, and with it the cluster slot."""
+    shaped = _CHANNEL_DOMAIN.fullmatch(domain)
+    slot, name = (shaped[1], ":" + _escaped(shaped[2])) if shaped else (domain, "")
+    prefix = f"mooring:{{{_escaped(slot) or '~'}}}"  # Redis ignores empty braces
+    return prefix.encode("utf-8", "surrogatepass"), name.encode("utf-8", "surrogatepass")
+
+
+def _escaped(text: str) -> str:
+    return "".join(_CLASHING.get(character, character) for character in text)
+
+
+def _field(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
+
+
+def _check_text(encoded: bytes) -> None:
+    try:
+        _check_json(encoded)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UnreadableValue(f"the value is no JSON: {error}") from error

@@ -1,0 +1,129 @@
+"""Following what other processes commit: one thread per server, for all channels that are served here."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from storage.errors import StorageError
+from storage.redis.address import RedisAddress
+from storage.redis.channel import RedisChannel
+
+_log = logging.getLogger(__name__)
+
+_BLOCK_MILLISECONDS = 300
+"""How long the server holds a question to which there is no answer yet. It is also how soon a new channel is followed."""
+
+_LOOK_AGAIN_SECONDS = 5.0
+"""Streams do not tell that their server has lost something; the version does, so it is asked for now and then."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_MOST_AT_ONCE = 500
+_OWN_PAUSE = 0.003
+
+
+class Asker(Protocol):
+    """What sends commands."""
+
+    address: RedisAddress
+
+    def call(self, *command: Any) -> Any: ...
+
+    def call_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]: ...
+
+
+class RedisFollower:
+    """Feeds the streams of followed channels to them. Its thread starts with the first channel and needs no event loop."""
+
+    def __init__(self, client: Asker) -> None:
+        self._client = client
+        self._channels: dict[RedisChannel, int] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    def follow(self, channel: RedisChannel) -> Callable[[], None]:
+        """Follow a channel until the result is called as often as this."""
+        with self._lock:
+            self._channels[channel] = self._channels.get(channel, 0) + 1
+            channel.followed = True
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="mooring-redis-follower", daemon=True)
+                self._thread.start()
+        return lambda: self._let_go(channel)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _let_go(self, channel: RedisChannel) -> None:
+        with self._lock:
+            left = self._channels.pop(channel, 1) - 1
+            if left:
+                self._channels[channel] = left
+            channel.followed = bool(left)
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        known: set[RedisChannel] = set()
+        looked = 0.0
+        while not self._stopping.is_set():
+            with self._lock:
+                channels = list(self._channels)
+            try:
+                if time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
+                    known.clear()
+                    looked = time.monotonic()
+                for channel in channels:
+                    if channel not in known or channel.waits:
+                        channel.catch_up()
+                known = set(channels)
+                self._wait(channels)
+                pause = _FIRST_PAUSE
+            except StorageError as error:
+                _log.warning("following stops for a moment: %s", error)
+                known.clear()
+                for channel in channels:
+                    channel.lost()
+                self._stopping.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _wait(self, channels: Sequence[RedisChannel]) -> None:
+        """Until something happens in one of the channels, or nothing for a while."""
+        if not channels:
+            self._stopping.wait(_BLOCK_MILLISECONDS / 1000)
+        elif self._client.address.kind == "cluster":
+            self._poll(channels)
+        else:
+            block = min(_BLOCK_MILLISECONDS, int(self._client.address.timeout * 500))
+            streams = [channel.stream for channel in channels]
+            after = [f"{channel.version}-0" for channel in channels]
+            answer = self._client.call("XREAD", "COUNT", _MOST_AT_ONCE, "BLOCK", block, "STREAMS", *streams, *after)
+            by_stream = dict(answer or ())
+            found = [_feed(channel, by_stream.get(channel.stream, ())) for channel in channels]
+            if answer and not any(found):
+                # Our own commits come back here, too. Where nobody else commits, once in a while is often enough.
+                self._stopping.wait(_OWN_PAUSE)
+
+    def _poll(self, channels: Sequence[RedisChannel]) -> None:
+        # One request cannot wait for streams of several slots, and a connection for each channel would be one too many.
+        answers = self._client.call_all([("XRANGE", channel.stream, f"({channel.version}-0", "+", "COUNT", _MOST_AT_ONCE) for channel in channels])
+        for channel, entries in zip(channels, answers, strict=True):
+            _feed(channel, entries)
+        if not any(answers):
+            self._stopping.wait(_FIRST_PAUSE)
+
+
+def _feed(channel: RedisChannel, entries: Sequence[Any]) -> bool:
+    """Whether there was something of others."""
+    if not entries:
+        return False
+    if not channel.feed(entries):
+        channel.behind = True
+        return True
+    return channel.notify()

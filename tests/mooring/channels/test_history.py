@@ -1,0 +1,101 @@
+"""Messages get numbers without a gap, come back as they went, and only to those whom they were for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mooring.channels.history import History
+from mooring.events import CanvasItem, Down, MessageBody, MessageContent
+
+
+def message(text: str, to: Sequence[str] | None = None, **context: Any) -> Down:
+    body = MessageBody("text", "tavern", MessageContent(text=text), 5, sorted(to or []), "ann", "id-" + text, context or None)
+    return Down("message_down", "tavern", body, None if to is None else frozenset(to))
+
+
+def say(history: History, *downs: Down) -> list[Down]:
+    numbered = history.number(downs)
+    history.accept(numbered)
+    return numbered
+
+
+def texts(downs: Sequence[Down]) -> list[str]:
+    return [down.body.content.text for down in downs]
+
+
+def test_messages_are_counted_and_updates_are_not() -> None:
+    history = History({}, keep=10)
+    numbered = say(history, message("a"), Down("canvas", "tavern", [CanvasItem("x")]), message("b"))
+    assert [down.number for down in numbered] == [1, 0, 2]
+    assert history.last == 2
+
+
+def test_messages_come_back_as_they_went_after_a_restart() -> None:
+    stored: dict[str, Any] = {}
+    sent = say(History(stored, keep=10), message("a", command="/x"), message("b", to=["ann", "bob"]))
+    assert History(stored, keep=10).find("bob") == sent
+
+
+def test_private_messages_come_back_only_to_those_whom_they_were_for() -> None:
+    history = History({}, keep=10)
+    say(history, message("all"), message("bob only", to=["bob"]))
+    assert texts(history.find("ann")) == ["all"]
+    assert texts(history.find("bob")) == ["all", "bob only"]
+
+
+def test_only_the_last_are_kept_and_numbers_go_on() -> None:
+    stored: dict[str, Any] = {}
+    history = History(stored, keep=3)
+    for letter in "abcde":
+        say(history, message(letter))
+    assert texts(history.find("ann")) == ["c", "d", "e"]
+    assert set(stored) == {"3", "4", "5", "last"}
+    assert (history.first, history.last) == (3, 5)
+    again = History(stored, keep=3)
+    assert [down.number for down in say(again, message("f"))] == [6]
+
+
+def test_a_shorter_memory_in_the_config_drops_what_is_too_much() -> None:
+    stored: dict[str, Any] = {}
+    history = History(stored, keep=50)
+    for number in range(20):
+        say(history, message(str(number)))
+    short = History(stored, keep=5)
+    for number in range(20, 30):
+        say(short, message(str(number)))
+    assert len(stored) == 6
+    assert len(short.find("ann")) == 5
+
+
+def test_pages_are_found_by_number() -> None:
+    history = History({}, keep=100)
+    for number in range(1, 31):
+        say(history, message(str(number)))
+    assert texts(history.find("ann", limit=2)) == ["29", "30"]
+    assert texts(history.find("ann", before=10, limit=3)) == ["7", "8", "9"]
+    assert texts(history.find("ann", after=27, limit=1)) == ["28", "29", "30"]
+
+
+def test_a_rolled_back_message_leaves_no_gap() -> None:
+    stored: dict[str, Any] = {}
+    history = History(stored, keep=10)
+    history.number([message("never said")])
+    stored.clear()  # the rollback; `accept` is not called
+    assert [down.number for down in say(history, message("said"))] == [1]
+    assert texts(history.find("ann")) == ["said"]
+
+
+def test_one_unreadable_message_costs_one_message() -> None:
+    stored: dict[str, Any] = {}
+    say(History(stored, keep=10), message("a"), message("b"), message("c"))
+    stored["2"] = {"body": "nonsense"}
+    stored["what"] = 1
+    history = History(stored, keep=10)
+    assert texts(history.find("ann")) == ["a", "c"]
+    assert history.last == 3
+
+
+def test_a_lost_counter_gives_no_number_twice() -> None:
+    stored: dict[str, Any] = {}
+    say(History(stored, keep=10), message("a"), message("b"))
+    del stored["last"]
+    assert [down.number for down in say(History(stored, keep=10), message("c"))] == [3]

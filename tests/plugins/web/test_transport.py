@@ -1,0 +1,58 @@
+"""Frames on their way to a socket: the bytes that RFC 6455 asks for, in the order in which they were sent, and all before the close."""
+
+from __future__ import annotations
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Frame, Opcode
+
+from mooring.plugins.web.transport import Outgoing, SocketWire, send_to_all, serialize
+
+
+def address(server: Server) -> str:
+    return f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 200_000])
+def test_a_frame_is_what_websockets_would_make_of_it(length: int) -> None:
+    assert serialize(b"x" * length) == Frame(Opcode.TEXT, b"x" * length).serialize(mask=False)
+
+
+@pytest.mark.parametrize("size", [3, 40_000])
+async def test_what_was_sent_before_a_close_arrives_in_order_and_then_the_close(size: int) -> None:
+    outgoing = Outgoing()
+
+    async def greet(connection: ServerConnection) -> None:
+        wire = SocketWire(connection, 10**7, outgoing)
+        for number in range(10):
+            wire.send(f"{number} {'x' * size}".encode())
+            send_to_all([wire], f"{number} to all".encode())
+        wire.close(4000, "enough")
+        wire.send(b"too late")
+        await connection.wait_closed()
+
+    async with serve(greet, "127.0.0.1", 0, compression=None) as server, connect(address(server), max_size=None) as client:
+        found = [str(await client.recv())[:8] for _ in range(20)]
+        with pytest.raises(ConnectionClosedError) as closed:
+            await client.recv()
+    assert found == [text[:8] for number in range(10) for text in (f"{number} {'x' * size}", f"{number} to all")]
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4000
+
+
+async def test_what_is_held_counts_as_waiting_until_it_is_written() -> None:
+    outgoing = Outgoing()
+    waiting = []
+
+    async def greet(connection: ServerConnection) -> None:
+        wire = SocketWire(connection, 10**7, outgoing)
+        wire.send(b"x" * 100)
+        waiting.append(wire.waiting())
+        outgoing.flush()
+        waiting.append(wire.waiting())
+
+    async with serve(greet, "127.0.0.1", 0, compression=None) as server, connect(address(server)) as client:
+        assert await client.recv() == "x" * 100
+    assert waiting == [102, 0]

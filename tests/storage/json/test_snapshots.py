@@ -1,0 +1,100 @@
+"""Snapshot files: written, read, edited by hand, and damaged. Every byte of them is tried in tests/crash."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from storage.errors import StorageError
+from storage.json.salvage import salvage
+from storage.json.snapshots import Snapshot, read, render
+
+DOMAIN = "service_1.channel_x.bars"
+VALUES = {"ann": b"80", "$x": b'"$"', "": b"{}", 'quote " and \\': b'{"a b":[1,2.5,null]}', "\ud800": b"1", "line\nbreak": b'"\\n"', "é🎲": b"true"}
+
+
+def text_of(values: dict[str, bytes], sequence: int = 17, domain: str = DOMAIN) -> bytes:
+    return b"".join(render(domain, sequence, values))
+
+
+def plain(snapshot: Snapshot | None) -> dict[str, bytes]:
+    assert snapshot is not None
+    return {key: bytes(value) for key, value in snapshot.values.items()}
+
+
+@pytest.mark.parametrize("values", [{}, VALUES, {f"key{number}": b"%d" % number for number in range(2000)}])
+def test_what_is_written_is_read_in_the_same_order(values: dict[str, bytes]) -> None:
+    snapshot = read(text_of(values), DOMAIN)
+    assert snapshot is not None
+    assert list(plain(snapshot).items()) == list(values.items())
+    assert (snapshot.sequence, snapshot.faults) == (17, [])
+
+
+def test_the_file_is_json_with_one_line_for_each_key() -> None:
+    text = text_of(VALUES)
+    document = json.loads(text)
+    assert document["$mooring"]["keys"] == len(VALUES)
+    assert document["ann"] == 80
+    assert text.count(b"\n") == len(VALUES) + 4
+
+
+def test_a_file_of_another_domain_gives_nothing_and_says_whose_it_is() -> None:
+    for text in (text_of(VALUES), text_of(VALUES)[:-1]):
+        snapshot = read(text, "service_1.channel_y.bars") or salvage(text, "service_1.channel_y.bars")
+        assert snapshot.values == {}
+        assert DOMAIN in snapshot.faults[0].reason
+
+
+def edited(text: bytes) -> bytes:
+    lines = text.split(b"\n")
+    lines[1] = lines[1][: lines[1].index(b',"crc"')] + b"},"
+    return b"\n".join(lines)
+
+
+def test_a_person_may_edit_a_file_after_taking_the_checksum_out() -> None:
+    text = edited(text_of({"ann": b"80", "bob": b"1"})).replace(b'"ann": 80', b'"ann": { "hp" : [81,\n 82] },\r\n"new": 1e400')
+    snapshot = read(text, DOMAIN)
+    assert plain(snapshot) == {"ann": b'{"hp":[81,82]}', "new": b"1e400", "bob": b"1"}
+    assert snapshot is not None
+    assert snapshot.sequence == 17
+
+
+def test_a_person_may_take_the_checksums_of_the_lines_out_and_lay_out_the_rest_anew() -> None:
+    document = json.loads(edited(text_of(VALUES)))
+    del document["$checks"]
+    text = b"\xef\xbb\xbf" + json.dumps(document, indent=4).encode()
+    assert json.loads(b"[" + b",".join(plain(read(text, DOMAIN)).values()) + b"]") == [json.loads(value) for value in VALUES.values()]
+
+
+def test_a_file_of_a_later_format_is_refused() -> None:
+    text = edited(text_of(VALUES)).replace(b'{"format":1', b'{"format":2')
+    with pytest.raises(StorageError, match="format 2"):
+        read(text, DOMAIN)
+
+
+def test_damage_is_noticed() -> None:
+    text = text_of(VALUES)
+    for at in range(len(text)):
+        assert read(text[:at] + bytes([text[at] ^ 4]) + text[at + 1 :], DOMAIN) is None
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\n\n\n", b"\0" * 5000, b"[1,2]", b'{"ann": 80}', b'"' * 3000, b"{\n" * 3000])
+def test_files_that_are_nothing_of_ours_give_a_fault(data: bytes) -> None:
+    assert read(data, DOMAIN) is None
+    assert salvage(data, DOMAIN).faults
+
+
+def test_lost_keys_are_named_and_counted() -> None:
+    text = text_of({"ann": b"80", "bob": b'{"hp":3}', "cid": b"1"})
+    snapshot = salvage(text.replace(b'"hp":3', b'"hp":4').replace(b"cid", b"cxd"), DOMAIN)
+    assert plain(snapshot) == {"ann": b"80"}
+    assert [fault.key for fault in snapshot.faults] == ["bob", "cxd", None]
+    assert text.index(b'"bob"') == snapshot.faults[0].offset
+    assert snapshot.faults[2].reason.startswith("2 keys are missing or damaged")
+
+
+def test_two_damages_cost_two_keys_and_keep_the_line_between_them() -> None:
+    text = text_of({"ann": b"80", "bob": b"1", "cid": b"2"})
+    damaged = text.replace(b"80,\n", b"8??").replace(b'"cid": 2', b'"cid": 3')
+    assert plain(salvage(damaged, DOMAIN)) == {"bob": b"1"}

