@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -129,19 +126,6 @@ def parse_log(raw: Mapping[str, Any], file: str) -> LogConfig:
         return LogConfig.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(list(faults_of(error, file, LogConfig))) from error
-
-
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a JSON config file. Raises ConfigError that says what is wrong with it, and where."""
-    file = os.fspath(path)
-    try:
-        return json.loads(Path(file).read_text("utf-8"))
-    except json.JSONDecodeError as error:
-        problem, remedy = f"is not JSON: {error.msg}", f"mend line {error.lineno}, column {error.colno}"
-        raise ConfigError([Fault(file, "", "", problem, remedy)]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise ConfigError([Fault(file, "", "", f"cannot be read: {reason}", "name a file that can")]) from error
 
 
 def faults_of(error: ValidationError, file: str, model: type[BaseModel]) -> Iterator[Fault]:

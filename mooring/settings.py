@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from mooring.bots.loading import Plugins, load_plugins
 from mooring.commands.quota import Quota
-from mooring.config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service, read_json
+from mooring.config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service
 from storage.db_config import read_config
 from storage.errors import ConfigError, Fault
+from storage.json_config import read_json
 from storage.moobius_storage import TAKEN_NAMES
 
 T = TypeVar("T")

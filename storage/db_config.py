@@ -8,7 +8,6 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from storage.engines import find_engine, nearest_engine, suggestion
 from storage.errors import ConfigError, Fault, StorageError
+from storage.json_config import read_json
 
 DbConfig = Sequence[Mapping[str, Any]] | Mapping[str, Any] | str | os.PathLike[str]
 """A list of entries, one entry, or the name of a JSON file that holds either."""
@@ -93,7 +93,7 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[Entry]:
     file = ""
     if isinstance(config, str | os.PathLike):
         file = os.fspath(config)
-        config = _read_file(file)
+        config = read_json(file, _EXAMPLE)
     if isinstance(config, Mapping):
         config = [config] if config else []  # the SDK's own template for no dicts is an empty object
     if not isinstance(config, list | tuple):
@@ -128,27 +128,6 @@ def name_problem(name: str, taken: Collection[str]) -> tuple[str, str] | None:
     if name in taken:
         return f"{_quote(name)} is taken by the storage itself", f'choose another name, like "{name}_dict"'
     return None
-
-
-def _read_file(file: str) -> Any:
-    try:
-        return json.loads(Path(file).read_text("utf-8-sig"), object_pairs_hook=_no_key_twice)
-    except json.JSONDecodeError as error:
-        problem, remedy = f"is no JSON: {error.msg}", f"mend it at line {error.lineno}, column {error.colno}"
-        raise ConfigError([Fault(file, "", "", problem, remedy)]) from error
-    except FileNotFoundError as error:
-        remedy = f"write it, like {_EXAMPLE}; relative names start in {Path.cwd()}"
-        raise ConfigError([Fault(file, "", "", "there is no such file", remedy)]) from error
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError([Fault(file, "", "", f"cannot be read: {reason}", "give a file of UTF-8 text in JSON that this user may read")]) from error
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for key, count in Counter(key for key, _ in pairs).items():
-        if count > 1:
-            raise ValueError(f"the field {key!r} stands {count} times in one object")
-    return dict(pairs)
 
 
 def _label(place: int, raw: object) -> str:

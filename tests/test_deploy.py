@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mooring.config import parse_service, read_json
+from mooring.config import parse_service
 from mooring.plugins.web.config import Config
 from storage.db_config import read_config
+from storage.json_config import read_json
 from storage.moobius_storage import TAKEN_NAMES
 
 DEPLOY = Path(__file__).parents[1] / "deploy"

@@ -13,11 +13,12 @@ import typer
 from mooring.bots.schedule import SCHEDULES
 from mooring.bots.schemas import VERSIONS
 from mooring.commands.cooldowns import COOLDOWNS
-from mooring.config import parse_service, read_json
+from mooring.config import parse_service
 from mooring.plugins.web.token_store import KEPT_DICTS, STORAGE_NAME, shared_entry
 from storage import MoobiusStorage
 from storage.db_config import read_config
 from storage.errors import ConfigError, StorageError
+from storage.json_config import read_json
 from storage.migrate import Step, carry_out, left_out, plan
 from storage.moobius_storage import TAKEN_NAMES
 
