@@ -8,17 +8,18 @@ subclass of `ChannelService`, which bots written for the Moobius SDK know as `Mo
 from mooring import types
 from mooring.bars.bar import Bar, Change
 from mooring.bars.spec import BarSpec
-from mooring.bots.background import Background
-from mooring.bots.context import Context
+from mooring.bots.calling import run_confirmed
+from mooring.bots.context import Background, Context, Service
 from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import every
 from mooring.bots.schemas import Values
 from mooring.clock import now
 from mooring.commands.arguments import ChoicesFrom, Rest
-from mooring.commands.command import command
+from mooring.commands.command import Command, command
 from mooring.commands.people import Channel, Member
-from mooring.commands.rules import at_most, cooldown, requires
+from mooring.commands.rules import ROLES, at_most, cooldown, requires
+from mooring.durations import format_duration, parse_duration
 from mooring.errors import CommandError, PluginError
 from mooring.events import (
     Acknowledgement,
@@ -40,14 +41,16 @@ from mooring.events import (
     StyleItem,
     UpEvent,
 )
-from mooring.protocols import ChannelBusy, Gateway, Service, ServiceError, ServiceStopping, UnknownChannel
+from mooring.protocols import ChannelBusy, Gateway, ServiceError, ServiceStopping, UnknownChannel
 from mooring.service.service import ChannelService
+from mooring.text import clip, suggestion
 from storage import MoobiusStorage
 
 Moobius = ChannelService
 """The name that a bot written for the Moobius SDK imports, beside `MoobiusStorage` and `types`."""
 
 __all__ = [
+    "ROLES",
     "Acknowledgement",
     "Background",
     "Bar",
@@ -64,6 +67,7 @@ __all__ = [
     "Character",
     "ChoicesFrom",
     "ClickArgument",
+    "Command",
     "CommandError",
     "Context",
     "Dialog",
@@ -90,11 +94,16 @@ __all__ = [
     "Values",
     "at_most",
     "card",
+    "clip",
     "command",
     "cooldown",
     "every",
+    "format_duration",
     "now",
+    "parse_duration",
     "requires",
+    "run_confirmed",
+    "suggestion",
     "table",
     "types",
 ]

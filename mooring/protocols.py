@@ -1,6 +1,7 @@
-"""What the service offers to plugins that bring members in or work beside the channels.
+"""What the framework offers to gateways and plugins, and what it asks of them.
 
-Protocols, so that plugins need not import the service.
+Protocols, so that whoever uses the service, or is used by it, need not import it. They import nothing of the rooms above: what
+work gets that runs in a channel is a type parameter, which `mooring.bots.context` fills in.
 """
 
 from __future__ import annotations
@@ -8,16 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
+
+from typing_extensions import TypeVar
 
 from mooring.events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
-
-if TYPE_CHECKING:
-    from mooring.bots.context import Context
-    from mooring.commands.command import CommandTable
-    from storage import MoobiusStorage
+from storage import MoobiusStorage
 
 T = TypeVar("T")
+ContextT_co = TypeVar("ContextT_co", covariant=True, default=Any)
 
 
 class ServiceError(Exception):
@@ -64,7 +64,17 @@ class Gateway(Protocol):
         """Pass downs on, in order: committed ones, and those of `show`. Called on the event loop; must neither block nor raise."""
 
 
-class Service(Protocol):
+class Commands(Protocol):
+    """The commands of all loaded plugins, as far as those need to know who do not run them."""
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What a client needs for completion, JSON-ready, by name."""
+
+    def name_of(self, line: str) -> str | None:
+        """The command that a line runs, None if it is none."""
+
+
+class Service(Protocol[ContextT_co]):
     """The running service as plugins see it."""
 
     service_id: str
@@ -76,7 +86,7 @@ class Service(Protocol):
         """The storage of each channel."""
 
     @property
-    def commands(self) -> CommandTable:
+    def commands(self) -> Commands:
         """All commands of all loaded plugins."""
 
     def channel_info(self, channel_id: str) -> ChannelInfo: ...
@@ -99,7 +109,7 @@ class Service(Protocol):
         Events of one channel are handled in the order of these calls. To cancel the future stops nothing.
         """
 
-    async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
+    async def in_channel(self, channel_id: str, work: Callable[[ContextT_co], Awaitable[T]], *, name: str = "work") -> T:
         """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit."""
 
     def members(self, channel_id: str) -> Mapping[str, Character]:

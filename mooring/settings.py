@@ -58,7 +58,7 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
     if faults:
         raise ConfigError(faults)
-    plugins.desk.quota = Quota(lists.limits.keys, lists.limits.bytes)
+    plugins.runtime.quota = Quota(lists.limits.keys, lists.limits.bytes)
     # From here on nobody reads the files again, so that all channels have the same config.
     raw["db_config"] = [entry.model_dump() for entry in dicts]
     return Settings(lists, log, plugins, raw)

@@ -1,10 +1,6 @@
 """Help: what commands there are, and how each is used."""
 
-from mooring import Background, CommandError, Context, PluginError, Rest, command, requires
-from mooring.bots.calling import run_command
-from mooring.commands.command import Command
-from mooring.commands.rules import allows
-from mooring.text import clip, suggestion
+from mooring import Background, Command, CommandError, Context, PluginError, Rest, clip, command, requires, run_confirmed, suggestion
 from storage import ConfigError
 
 
@@ -22,7 +18,7 @@ def _list(ctx: Context) -> str:
 
 def _allowed(ctx: Context) -> list[Command]:
     member = ctx.member
-    return [entry for _, entry in sorted(ctx.plugins.table.commands.items()) if allows(entry.rules, member)]
+    return [entry for _, entry in sorted(ctx.plugins.table.commands.items()) if entry.allows(member)]
 
 
 def _explain(ctx: Context, name: str) -> str:
@@ -77,9 +73,4 @@ async def reload(ctx: Context, name: str) -> None:
 @command(example="/yes")
 async def yes(ctx: Context) -> None:
     """Go on with the command that asked for a confirmation."""
-    desk, channel_id, member_id = ctx.plugins.desk, ctx.channel.id, ctx.member.id
-    question = desk.waiting(channel_id, member_id, ctx.clock())
-    if question is None:
-        raise CommandError("Nothing is waiting for your yes.")
-    ctx.after_commit(lambda: desk.forget(channel_id, member_id))
-    await run_command(ctx, question.line, question.answered)
+    await run_confirmed(ctx)

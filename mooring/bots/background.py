@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from mooring.bots.messages import Message
 from mooring.bots.progress import Progress
 from mooring.clock import use_clock
 from mooring.errors import CommandError
-
-if TYPE_CHECKING:
-    from mooring.bots.context import Context
-    from mooring.protocols import Service
+from mooring.protocols import Service
 
 T = TypeVar("T")
 
 
-class Background:
-    """The way back into the channel for work that runs beside it."""
+class Replies(Protocol):
+    """As much of a Context as is used here; the whole of it is what `in_channel` hands on."""
+
+    def reply(self, message: Message) -> None: ...
+
+
+ContextT = TypeVar("ContextT", bound=Replies)
+
+
+class Background(Generic[ContextT]):
+    """The way back into the channel for work that runs beside it. `mooring.Background` is this with the Context of commands."""
 
     def __init__(
         self,
-        service: Service,
+        service: Service[ContextT],
         channel_id: str,
         clock: Callable[[], float],
-        take_over: Callable[[Context], Context],
+        take_over: Callable[[ContextT], ContextT],
         context: dict[str, Any],
     ) -> None:
         self._service = service
@@ -37,7 +43,7 @@ class Background:
         self._context = context
         self._progress: list[Progress] = []
 
-    async def in_channel(self, work: Callable[[Context], Awaitable[T]]) -> T:
+    async def in_channel(self, work: Callable[[ContextT], Awaitable[T]]) -> T:
         """Run `work(ctx)` in the channel's order and in a transaction, in the name of the member who began this."""
         return await self._service.in_channel(self._channel_id, lambda ctx: work(self._take_over(ctx)), name="background")
 
@@ -58,15 +64,15 @@ class Background:
             await self.in_channel(lambda ctx: _send(ctx, finals))
 
 
-async def _send(ctx: Context, messages: Sequence[Message]) -> None:
+async def _send(ctx: Replies, messages: Sequence[Message]) -> None:
     for message in messages:
         ctx.reply(message)
 
 
 def run_in_background(
-    service: Service,
-    handle: Background,
-    work: Callable[[Background], Awaitable[None]],
+    service: Service[ContextT],
+    handle: Background[ContextT],
+    work: Callable[[Background[ContextT]], Awaitable[None]],
     name: str,
     limit: AbstractContextManager[None],
 ) -> None:

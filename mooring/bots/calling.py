@@ -11,11 +11,10 @@ from typing import Any
 
 from mooring.bots.context import Context
 from mooring.bots.schemas import check_changed
-from mooring.clock import use_clock
 from mooring.commands.cooldowns import COOLDOWNS, Cooldowns
 from mooring.commands.parsing import parse
 from mooring.commands.rules import check_role
-from mooring.errors import PluginError
+from mooring.errors import CommandError, PluginError
 from mooring.events import MessageBody
 
 
@@ -36,10 +35,20 @@ async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = froze
         if refusal is not None:
             own.refuse(refusal)
             return
-    with ctx.plugins.desk.runs.one(command.name, command.rules.runs):
+    with ctx.plugins.runtime.runs.one(command.name, command.rules.runs):
         result = await run_function(own, f"/{command.name}", command.handler, *values)
     if isinstance(result, str | MessageBody | PurePath) and result:
         own.reply(result)
+
+
+async def run_confirmed(ctx: Context) -> None:
+    """Go on with the command that asked this member for a yes. Raises CommandError if none did, or it was too long ago."""
+    pending, channel_id, member_id = ctx.plugins.runtime.pending, ctx.channel.id, ctx.member.id
+    question = pending.waiting(channel_id, member_id, ctx.clock())
+    if question is None:
+        raise CommandError("Nothing is waiting for your yes.")
+    ctx.after_commit(lambda: pending.forget(channel_id, member_id))
+    await run_command(ctx, question.line, question.answered)
 
 
 async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
@@ -57,16 +66,15 @@ async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
 async def run_function(ctx: Context, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a handler with its Context; `what` names it in the log."""
     ctx.name_handler(what)
-    with use_clock(ctx.clock):
-        try:
-            result = await call(function, ctx, *arguments)
-            check_changed(ctx.plugins.values, ctx.storage)
-            ctx.plugins.desk.quota.check(ctx.storage)
-        except BaseException:
-            ctx.stop_progress()
-            raise
-        ctx.close_progress()
-        return result
+    try:
+        result = await call(function, ctx, *arguments)
+        check_changed(ctx.plugins.values, ctx.storage)
+        ctx.plugins.runtime.quota.check(ctx.storage)
+    except BaseException:
+        ctx.stop_progress()
+        raise
+    ctx.close_progress()
+    return result
 
 
 async def call(function: Callable[..., Any], *arguments: Any) -> Any:

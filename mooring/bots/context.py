@@ -6,9 +6,14 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeAlias, cast
 
-from mooring.bots.background import Background, run_in_background
+from typing_extensions import TypeVar
+
+from mooring import protocols
+from mooring.bars.bar import Bar
+from mooring.bots import background as beside
+from mooring.bots.loading import Plugin, Plugins
 from mooring.bots.messages import Message, compose
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import SCHEDULES, Schedule, moment
@@ -17,16 +22,13 @@ from mooring.commands.pending import Question
 from mooring.commands.people import Channel, Member
 from mooring.errors import CommandError, PluginError
 from mooring.events import Button, CanvasItem, MenuItem, StyleItem, UpEvent
+from storage import MoobiusStorage
 
-if TYPE_CHECKING:
-    from mooring.bars.bar import Bar
-    from mooring.bots.loading import Plugin, Plugins
-    from mooring.protocols import Service
-    from storage import MoobiusStorage
+StateT = TypeVar("StateT", default=Any)
 
 
-class Context:
-    """One event in one channel, as a handler sees it.
+class Context(Generic[StateT]):
+    """One event in one channel, as a handler sees it. `Context[Account]` says what the plugin's `lifespan` yields.
 
     The handler may be run again if another process committed first, so nothing that it sends leaves before the commit, and
     what must not be repeated goes into `after_commit` or `background`.
@@ -50,7 +52,7 @@ class Context:
         return self._turn.storage
 
     @property
-    def service(self) -> Service:
+    def service(self) -> protocols.Service[Context]:
         """The running service, for what reaches beyond this channel."""
         return self._turn.service
 
@@ -84,6 +86,11 @@ class Context:
     def config(self) -> Any:
         """The plugin's own validated `Config`; None if it declares none."""
         return None if self.plugin is None else self.plugin.config
+
+    @property
+    def state(self) -> StateT:
+        """What the plugin's `lifespan` yielded; None if it has none."""
+        return cast(StateT, self.plugins.runtime.states.get(self.plugin.name) if self.plugin else None)
 
     def clock(self) -> float:
         """Seconds since 1970; in tests the time that the test sets."""
@@ -148,7 +155,7 @@ class Context:
         if not self._line:
             raise PluginError("only commands can ask for a confirmation")
         asked = Question(self._line, self._confirmed | {question}, self.clock())
-        self.plugins.desk.ask(self._turn.channel_id, self.member.id, asked)
+        self.plugins.runtime.pending.ask(self._turn.channel_id, self.member.id, asked)
         raise CommandError(f"{question} Type /yes to go on.")
 
     def schedule(self, when: str | timedelta | datetime, function: Callable[..., Any], *arguments: Any) -> str:
@@ -173,15 +180,15 @@ class Context:
         """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""
         self._turn.outbox.after_commit(call)
 
-    def background(self, work: Callable[[Background], Awaitable[None]]) -> None:
+    def background(self, work: Callable[[beside.Background[Context]], Awaitable[None]]) -> None:
         """Run `work` after the commit beside the channel, which goes on meanwhile: for long fetches."""
-        handle = Background(self._turn.service, self._turn.channel_id, self.clock, self._again, self._message_context())
+        handle = beside.Background(self._turn.service, self._turn.channel_id, self.clock, self._again, self._message_context())
         table = self.plugins.table
         match = table.find(self._line) if self._line else None
         name = f"{self.plugin.name if self.plugin else 'work'}: {self._line or work.__qualname__}"
-        runs = self.plugins.desk.runs
+        runs = self.plugins.runtime.runs
         limit = runs.one(match.command.name, match.command.rules.runs) if match else nullcontext()
-        self.after_commit(lambda: run_in_background(self._turn.service, handle, work, name, limit))
+        self.after_commit(lambda: beside.run_in_background(self._turn.service, handle, work, name, limit))
 
     def for_plugin(self, plugin: Plugin | None, line: str = "", *, member_id: str | None = None) -> Context:
         """The same event for a handler of another plugin, or in the name of another member."""
@@ -238,6 +245,13 @@ class Context:
 
     def _message_context(self) -> dict[str, Any]:
         return {"command": self._line} if self._line else {}
+
+
+Background: TypeAlias = beside.Background[Context]
+"""What work beside a channel gets."""
+
+Service: TypeAlias = protocols.Service[Context]
+"""The running service as plugins see it."""
 
 
 def _ids(members: Iterable[Member] | None) -> list[str] | None:

@@ -7,23 +7,21 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from mooring.bars.spec import BarSpec
 from mooring.bots.discovery import NotFound, find_plugin
+from mooring.bots.runtime import PluginRuntime
 from mooring.bots.schedule import Timer, timers_of
 from mooring.bots.schemas import Values, migrate
 from mooring.commands.command import Command, CommandTable, commands_of
-from mooring.commands.pending import Desk
 from mooring.config import PluginEntry, faults_of
 from mooring.errors import PluginError
 from mooring.text import nearest
+from storage import MoobiusStorage
 from storage.errors import ConfigError, Fault
-
-if TYPE_CHECKING:
-    from storage import MoobiusStorage
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +64,11 @@ class Plugin:
 class Plugins:
     """All loaded plugins, in the order of the config."""
 
-    def __init__(self, loaded: Iterable[Plugin] = (), failed: Mapping[str, str] | None = None, desk: Desk | None = None) -> None:
+    def __init__(self, loaded: Iterable[Plugin] = (), failed: Mapping[str, str] | None = None, runtime: PluginRuntime | None = None) -> None:
         self.loaded: Mapping[str, Plugin] = MappingProxyType({plugin.name: plugin for plugin in loaded})
         self.failed: Mapping[str, str] = MappingProxyType(dict(failed or {}))
         """What kept plugins out that are not required, by their names."""
-        self.desk = desk or Desk()
+        self.runtime = runtime or PluginRuntime()
         self.table = CommandTable(entry for plugin in self.loaded.values() for entry in plugin.commands)
         self.bars = tuple(spec for plugin in self.loaded.values() for spec in plugin.bars)
         self._bars = _by_name(self.bars)
@@ -102,7 +100,7 @@ class Plugins:
     def with_plugin(self, plugin: Plugin) -> Plugins:
         """The same with `plugin` added, or in the place of the one with its name. Raises PluginError if they cannot be together."""
         failed = {name: why for name, why in self.failed.items() if name != plugin.name}
-        return Plugins({**self.loaded, plugin.name: plugin}.values(), failed, self.desk)
+        return Plugins({**self.loaded, plugin.name: plugin}.values(), failed, self.runtime)
 
 
 def _by_name(bars: Iterable[BarSpec]) -> dict[str, BarSpec]:

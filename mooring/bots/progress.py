@@ -5,12 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mooring.events import PROGRESS, Down, MessageBody, MessageContent
-
-if TYPE_CHECKING:
-    from mooring.protocols import Service
+from mooring.protocols import Service
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mooring.bots.calling import call
+from mooring.bots.context import Service
 from mooring.bots.discovery import renewed
 from mooring.bots.loading import Plugin, Plugins, load_plugin
 from mooring.errors import PluginError
 from mooring.text import suggestion
-
-if TYPE_CHECKING:
-    from mooring.protocols import Service
 
 logger = logging.getLogger(__name__)
 

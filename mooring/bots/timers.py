@@ -6,18 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mooring.bots.calling import run_function
+from mooring.bots.context import Context, Service
+from mooring.bots.loading import Plugins
 from mooring.bots.schedule import SCHEDULES, Entry, Schedule
 from mooring.errors import CommandError
 from mooring.protocols import ServiceError
 from storage.errors import CommitFailed, StorageError
-
-if TYPE_CHECKING:
-    from mooring.bots.context import Context
-    from mooring.bots.loading import Plugins
-    from mooring.protocols import Service
 
 logger = logging.getLogger(__name__)
 

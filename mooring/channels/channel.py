@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from mooring.channels.state import ChannelState
 from mooring.commands.cooldowns import COOLDOWNS
 from mooring.config import ChannelConfig, ChannelLimits
 from mooring.events import ChannelInfo, Down
-from mooring.service.presence_announcer import follow
 
 if TYPE_CHECKING:
     from storage import CachedDict, Finding, MoobiusStorage
@@ -58,7 +58,7 @@ async def host(
     queue = Channel(Runner(config.id, storage, state, roster, wiring), queue_length=limits.queue_length)
     if state.presence is not None:
         state.members.elsewhere(state.presence.elsewhere(wiring.clock()))
-        await follow(storage, queue)
+        await _follow(storage, queue)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
     return HostedChannel(config, storage, state, roster, queue, findings)
 
@@ -69,3 +69,14 @@ def _load(storage: MoobiusStorage) -> None:
         kept: CachedDict = getattr(storage, name)
         if not kept.is_loaded:
             kept.load()
+
+
+async def _follow(storage: MoobiusStorage, queue: Channel) -> None:
+    """Let the channel look whenever another process has committed to its storage."""
+    loop = asyncio.get_running_loop()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is shown anything any more
+            loop.call_soon_threadsafe(queue.look)
+
+    await asyncio.to_thread(storage.follow, wake)

@@ -81,7 +81,7 @@ class Channel:
         Not bounded by the queue's length, which is for what comes from outside, and possible until the worker has stopped,
         so that work in hand can come to its end.
         """
-        turn = current_turn.get()
+        turn = current_turn()
         if turn is not None and turn.open and turn is self._runner.turn:
             return await body(turn)
         if self._worker is None or self._worker.done():

@@ -17,8 +17,8 @@ from mooring.channels.members import MembersInTurn
 from mooring.channels.metrics import Metrics
 from mooring.channels.outbox import AfterCommit, Outbox
 from mooring.channels.state import ChannelState
-from mooring.channels.turn import Turn, current_turn
-from mooring.clock import Clock, use_clock
+from mooring.channels.turn import Turn
+from mooring.clock import Clock, in_hand
 from mooring.errors import CommandError
 from mooring.events import Acknowledgement, Down, UpEvent
 from mooring.protocols import Service
@@ -210,31 +210,30 @@ class Runner:
         if not state.is_shared:
             state.members.refresh()
         turn = self.turn = self._new_turn(member_id, event)
-        token = current_turn.set(turn)
+        token = in_hand.set(turn)
         kept = None
         began = handled = time.perf_counter()
         commit: float | None = None
         try:
-            with use_clock(wiring.clock):
-                async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
-                    if self._take_news() and on_same_state:
-                        raise VersionConflict("what was refused may be possible by now")
-                    if event is not None and not on_same_state:
-                        self._check(event, turn)
-                    try:
-                        result = await body(turn)
-                    finally:
-                        handled = time.perf_counter()
-                    overlays = list(transaction.overlays.values())
-                    downs = state.history.number(turn.outbox.downs)
-                    state.board.keep(downs)
-                    if event is not None and event.type == "leave":
-                        state.board.drop(member_id)
-                    if answer is not None:
-                        kept = state.handled.keep(member_id, answer, wiring.clock())
+            async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
+                if self._take_news() and on_same_state:
+                    raise VersionConflict("what was refused may be possible by now")
+                if event is not None and not on_same_state:
+                    self._check(event, turn)
+                try:
+                    result = await body(turn)
+                finally:
+                    handled = time.perf_counter()
+                overlays = list(transaction.overlays.values())
+                downs = state.history.number(turn.outbox.downs)
+                state.board.keep(downs)
+                if event is not None and event.type == "leave":
+                    state.board.drop(member_id)
+                if answer is not None:
+                    kept = state.handled.keep(member_id, answer, wiring.clock())
             commit = time.perf_counter() - handled
         finally:
-            current_turn.reset(token)
+            in_hand.reset(token)
             turn.open = False
             wiring.metrics.ran(turn, handled - began, commit)
         state.accept(downs, turn.members, kept, wiring.clock())

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from mooring.channels.members import MembersInTurn
 from mooring.channels.outbox import Outbox
+from mooring.clock import in_hand
 from mooring.events import UpEvent
-
-if TYPE_CHECKING:
-    from mooring.channels.members import MembersInTurn
-    from mooring.protocols import Service
-    from storage import MoobiusStorage
+from mooring.protocols import Service
+from storage import MoobiusStorage
 
 
 @dataclass
@@ -41,5 +38,7 @@ class Turn:
     """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
 
 
-current_turn: ContextVar[Turn | None] = ContextVar("current_turn", default=None)
-"""Set while a channel handles an event, in its task and in the threads of its `def` handlers."""
+def current_turn() -> Turn | None:
+    """The turn in which this code runs, in the task of its channel or in the thread of a `def` handler; it may have ended by now."""
+    hand = in_hand.get()
+    return hand if isinstance(hand, Turn) else None

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar, overload
 
 from mooring.commands.arguments import Argument, arguments_of
-from mooring.commands.rules import Rules, rules_of
+from mooring.commands.people import Member
+from mooring.commands.rules import Rules, allows, rules_of
 from mooring.errors import CommandError, PluginError
 from mooring.text import clip, fold, nearest
 
@@ -72,6 +73,10 @@ class Command:
     def usage(self) -> str:
         """`/hit target amount`"""
         return " ".join([f"/{self.name}", *(argument.usage for argument in self.arguments)])
+
+    def allows(self, member: Member) -> bool:
+        """Whether the member's role is enough for it."""
+        return allows(self.rules, member)
 
     def describe(self) -> dict[str, Any]:
         """The command in JSON-ready form, as the page's completion and the docs use it."""
@@ -203,6 +208,11 @@ class CommandTable:
         meant = self._by_words.get(tuple(match.split())) if match else None
         example = f" Did you mean /{match}? Example: {meant.example}" if meant else " Type /help for all commands."
         return f"There is no command /{clip(typed)}.{example}"
+
+    def name_of(self, line: str) -> str | None:
+        """The name of the command that a line runs, None if it is none."""
+        match = self.find(line)
+        return match.command.name if match else None
 
     def describe(self) -> list[dict[str, Any]]:
         """All commands in JSON-ready form, sorted by name."""

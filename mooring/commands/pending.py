@@ -1,4 +1,4 @@
-"""What the machinery remembers between events: runs that go on, questions that wait for a yes, and the quota.
+"""What is pending between events: runs that go on, and questions that wait for a yes.
 
 In memory only. A question that a restart forgets is asked again when its command is.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mooring.commands.quota import Quota
 from mooring.errors import CommandError
 
 _PATIENCE = 60.0
@@ -44,12 +43,10 @@ class Runs:
             self._going[command] -= 1
 
 
-class Desk:
-    """One for a service; reloading a plugin keeps it."""
+class PendingConfirmations:
+    """The questions of one service, by channel and member."""
 
     def __init__(self) -> None:
-        self.runs = Runs()
-        self.quota = Quota()
         self._questions: dict[tuple[str, str], Question] = {}
 
     def ask(self, channel_id: str, member_id: str, question: Question) -> None:

@@ -96,7 +96,7 @@ class Hooks(Senders):
 
     def context(self) -> Context:
         """The Context of the event in hand, as commands get it. Raises RuntimeError where there is none."""
-        turn = current_turn.get()
+        turn = current_turn()
         if turn is None or not turn.open:
             raise RuntimeError("there is no event in hand here; use service.in_channel(channel_id, work)")
         return Context(turn, self.plugins)

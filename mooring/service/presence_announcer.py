@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mooring.channels.channel import HostedChannel
-    from mooring.channels.queue import Channel
-    from storage import MoobiusStorage
-
-log = logging.getLogger(__name__)
+from mooring.channels.channel import HostedChannel
 
 _PAUSE = 0.25
 """Seconds between looks for members who came or went; so a crowd that comes at once is one commit."""
-
-
-async def follow(storage: MoobiusStorage, queue: Channel) -> None:
-    """Let the channel look whenever another process has committed to its storage."""
-    loop = asyncio.get_running_loop()
-
-    def wake() -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody is shown anything any more
-            loop.call_soon_threadsafe(queue.look)
-
-    await asyncio.to_thread(storage.follow, wake)
 
 
 class Sharing:

@@ -66,7 +66,7 @@ class Queries(Hooks):
 
     def members(self, channel_id: str) -> Mapping[str, Character]:
         """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
-        turn = current_turn.get()
+        turn = current_turn()
         if turn is not None and turn.open and turn.channel_id == channel_id:
             return turn.members
         if channel_id not in self._hosted and channel_id in self.channels:

@@ -207,7 +207,7 @@ class ChannelService(Queries):
 
     async def _post(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
         """Let `act` fill the outbox of the event in hand, or of one made for it."""
-        turn = current_turn.get()
+        turn = current_turn()
         if turn is not None and turn.open and turn.channel_id == channel_id:
             act(turn.outbox)
         elif turn is not None and turn.open:

@@ -177,8 +177,7 @@ class Hub:
         self.metrics.seconds(frame.type).observe(seconds)
         text = frame.body.content.text if isinstance(frame.body, MessageUp) else None
         if text and text.startswith("/"):
-            match = self.service.commands.find(text)
-            self.metrics.commands(match.command.name if match else "unknown", result).inc()
+            self.metrics.commands(self.service.commands.name_of(text) or "unknown", result).inc()
 
     def _readings(self) -> Iterable[Reading]:
         channel_ids = list(self._watching)

@@ -13,7 +13,7 @@ import msgspec
 from mooring.plugins.web.config import Limits
 from mooring.plugins.web.schema import DOWN, UP
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 _REFERENCES = "#/$defs/"
 
 BEGINNING = """\

@@ -339,7 +339,7 @@ async def test_a_task_that_outlives_its_event_is_not_inside_of_it(bot: Driver[Bo
     seen: list[str] = []
 
     async def later() -> None:
-        turn = current_turn.get()
+        turn = current_turn()
         while turn is None or turn.open:
             await asyncio.sleep(0)
         await bot.service.send_message("from a task", "tavern")

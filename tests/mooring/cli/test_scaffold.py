@@ -13,7 +13,7 @@ from mooring import ChannelService
 from mooring.cli.scaffold import new_plugin
 from mooring.errors import PluginError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_plugin_its_config_and_its_test_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

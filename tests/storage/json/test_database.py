@@ -25,7 +25,7 @@ from tests.crash.disks import FailingFiles
 
 BARS = "service_1.channel_x.bars"
 MANA = "service_1.channel_x.mana"
-PARENT = Path(__file__).parents[2]
+PARENT = Path(__file__).parents[3]
 
 Opener = Callable[..., JSONDatabase]
 

@@ -10,7 +10,7 @@ import pytest
 from storage.errors import StoreLocked
 from storage.json.lockfile import Ownership
 
-PARENT = Path(__file__).parents[2]
+PARENT = Path(__file__).parents[3]
 HOLD = """
 import sys, time
 from pathlib import Path

@@ -21,7 +21,7 @@ from storage.redis.database import RedisDatabase
 from tests.shared.ports_for_tests import free_ports
 
 pytestmark = pytest.mark.redis
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DOMAIN = "service_1.channel_tavern.health"
 
 

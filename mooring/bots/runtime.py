@@ -1,0 +1,20 @@
+"""What the plugins of a running service share; reloading one of them keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mooring.commands.pending import PendingConfirmations, Runs
+from mooring.commands.quota import Quota
+
+
+@dataclass
+class PluginRuntime:
+    """One for a service. In memory only."""
+
+    runs: Runs = field(default_factory=Runs)
+    pending: PendingConfirmations = field(default_factory=PendingConfirmations)
+    quota: Quota = field(default_factory=Quota)
+    states: dict[str, Any] = field(default_factory=dict)
+    """What each plugin's `lifespan` yielded, by the plugin's name."""
