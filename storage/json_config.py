@@ -47,7 +47,7 @@ def _text(file: str, example: str) -> str:
         content = Path(file).read_bytes()
     except FileNotFoundError as error:
         remedy = f"{f'write it, like {example}' if example else 'write it'}; relative names start in {Path.cwd()}"
-        raise ConfigError([Fault(file, "", "", "there is no such file", remedy)]) from error
+        raise ConfigError([Fault(file, "", "", f"there is no such file ({error.strerror})", remedy)]) from error
     except (OSError, ValueError) as error:  # a ValueError for a name that holds a null byte
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError([Fault(file, "", "", f"cannot be read: {reason}", "name a file that this user may read")]) from error
