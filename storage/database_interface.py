@@ -183,7 +183,7 @@ class DatabaseInterface(ABC):
         This default serves engines that have only the four methods: it goes change by change, and takes back what it
         did when one is refused, or when an engine raises in spite of its contract.
         """
-        commit_one_by_one(batch)
+        commit_one_by_one((part.engine, key, encoded) for part in batch for key, encoded in part.changes)
 
     def commit_one(self, key: str, encoded: Encoded | None) -> None:
         """`commit_batch` of one change to this engine's own domain, by nobody in particular and without sync: what `d[key] = value` is."""

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -20,7 +21,7 @@ from storage.dicts.dict_state import DictState
 from storage.dicts.locks import in_order
 from storage.dicts.scope import CLOSED, enclosing_of
 from storage.dicts.transaction import Transaction
-from storage.dicts.two_phase_commit import Spanning
+from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.engines import engine_class, suggestion
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
 
@@ -50,7 +51,7 @@ class MoobiusStorage:
         self._findings: list[Finding] = []
         self._states: tuple[DictState, ...] = ()
         self._locks = in_order(())
-        self._spanning = Spanning(self._engine)
+        self._two_phase = TwoPhaseCommit()
         self._ends: list[Callable[[], None]] = []
         """What ends the following."""
         self._is_closed = False
@@ -59,7 +60,7 @@ class MoobiusStorage:
             for entry in read_config(db_config, TAKEN_NAMES):
                 self._add(entry)
             with locks.held(self._locks):
-                self._findings += self._spanning.settle()
+                self._findings += self._two_phase.settle()
         except BaseException:
             self._abandon()
             raise
@@ -125,12 +126,12 @@ class MoobiusStorage:
         """
         if self._is_closed:
             raise StoreClosed(f"{self!r} was closed")
-        return Transaction(self, self._states, self._locks, Origin(member, event), sync=True)
+        return Transaction(self, self._states, self._locks, Origin(member, event), self._two_phase, sync=True)
 
     def commit(self) -> None:
         """Write all values that were changed in place, in one commit. In a transaction its end does that."""
         if enclosing_of(self) is None:
-            saving.save(self._states, DictState.pending)
+            saving.save(self._states, two_phase=self._two_phase)
 
     # -- other processes ---------------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class MoobiusStorage:
         found = {}
         for state in self._states:
             state.refresh()
-            noted = state.take_news()
+            noted = state.content.take_news()
             if noted is None or noted:
                 found[state.name] = noted
         return found
@@ -200,8 +201,7 @@ class MoobiusStorage:
         except BaseException:
             database.close()
             raise
-        self._spanning.know(name, database, entry)
-        made._state.spanning = self._spanning
+        self._two_phase.add(name, database, partial(self._engine, entry))
         return made
 
     def _engine(self, entry: Entry, name: str) -> DatabaseInterface:
@@ -235,7 +235,7 @@ class MoobiusStorage:
     def _abandon(self) -> None:
         for state in self._states:
             state.close()
-        self._spanning.close()
+        self._two_phase.close()
         self._is_closed = True
         atexit.unregister(self._close_at_exit)
 
@@ -246,7 +246,7 @@ class MoobiusStorage:
             self._is_closed = all(state.scope is CLOSED for state in self._states)
             if self._is_closed:
                 atexit.unregister(self._close_at_exit)
-                self._spanning.close()
+                self._two_phase.close()
                 while self._ends:
                     self._ends.pop()()
         for root, domains in self._roots.items():

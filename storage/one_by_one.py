@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.errors import CommitFailed
 
-if TYPE_CHECKING:
-    from storage.database_interface import DatabaseInterface, DomainChanges
 
-    _Done = tuple[DatabaseInterface, str, tuple[bool, Any]]
-    """A change that was made: the engine, the key, and what the engine answered before."""
+class KeyValueStore(Protocol):
+    """What is asked of an engine here; the results are those of DatabaseInterface."""
+
+    def get_value(self, key: str) -> tuple[bool, Any]: ...
+
+    def set_value(self, key: str, value: Any) -> tuple[bool, str]: ...
+
+    def delete_key(self, key: str) -> tuple[bool, str]: ...
 
 
-def commit_one_by_one(batch: Sequence[DomainChanges]) -> None:
+_Done = tuple[KeyValueStore, str, tuple[bool, Any]]
+"""A change that was made: the engine, the key, and what the engine answered before."""
+
+
+def commit_one_by_one(changes: Iterable[tuple[KeyValueStore, str, Encoded | None]]) -> None:
     """Raises CommitFailed when an engine refuses, or raises in spite of its contract; what was done is taken back then."""
     done: list[_Done] = []
-    for part in batch:
-        for key, encoded in part.changes:
-            done.append(_change(part.engine, key, encoded, done))
+    for engine, key, encoded in changes:
+        done.append(_change(engine, key, encoded, done))
 
 
-def _change(engine: DatabaseInterface, key: str, encoded: Encoded | None, done: Sequence[_Done]) -> _Done:
+def _change(engine: KeyValueStore, key: str, encoded: Encoded | None, done: Sequence[_Done]) -> _Done:
     try:
         before = engine.get_value(key)
     except Exception as error:
@@ -44,7 +51,7 @@ def _change(engine: DatabaseInterface, key: str, encoded: Encoded | None, done: 
     return change
 
 
-def _apply(engine: DatabaseInterface, key: str, encoded: Encoded | None) -> tuple[bool, str]:
+def _apply(engine: KeyValueStore, key: str, encoded: Encoded | None) -> tuple[bool, str]:
     if encoded is None:
         return engine.delete_key(key)
     return engine.set_value(key, codec.decode(encoded))

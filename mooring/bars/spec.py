@@ -11,7 +11,7 @@ from mooring.bars.bar import Bar
 from mooring.errors import PluginError
 from mooring.events import Character
 from storage import CachedDict
-from storage.dicts.peek import look
+from storage.dicts.peek import peek
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class BarSpec:
 
     def peek(self, storage: MoobiusStorage, owner_id: str = "") -> Bar:
         """The bar of one member or of the channel, only to look at; what is done to it is not kept."""
-        found = look(self.kept_in(storage), self.key(owner_id))
+        found = peek(self.kept_in(storage), self.key(owner_id))
         return self.new() if found is None else self._as_bar(found, owner_id)
 
     def key(self, owner_id: str = "") -> str:

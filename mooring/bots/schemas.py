@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from mooring.errors import PluginError
-from storage.dicts.usage import changed_in
+from storage.usage import changed_in
 
 if TYPE_CHECKING:
     from storage import CachedDict, MoobiusStorage

@@ -11,7 +11,7 @@ from mooring.channels.gauges import PluginGauges, Reading, Readings
 from mooring.channels.turn import Turn
 from mooring.events import Acknowledgement
 from storage import MoobiusStorage
-from storage.dicts.sizes import shared_sizes, size_of
+from storage.sizes import shared_sizes, size_of
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 

@@ -237,7 +237,7 @@ class Runner:
             turn.open = False
             wiring.metrics.ran(turn, handled - began, commit)
         state.accept(downs, turn.members, kept, wiring.clock())
-        changed = frozenset(overlay.state.name for overlay in overlays if overlay.gathered)
+        changed = frozenset(overlay.content.name for overlay in overlays if overlay.gathered)
         self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
         if event is not None and event.type == "leave":
             state.board.forget(member_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mooring.errors import CommandError
 from storage import MoobiusStorage
-from storage.dicts.usage import growth_of, usage_of
+from storage.usage import growth_of, usage_of
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final, overload
 
 from storage.database_interface import DatabaseInterface, Finding
@@ -27,18 +28,20 @@ class CachedDict(MutableMapping[str, Any]):
     Before `load` every look goes to the engine; afterwards memory answers.
     """
 
-    __slots__ = ("__weakref__", "_live", "_state", "database")
+    __slots__ = ("__weakref__", "_content", "_live", "_state", "database")
 
     def __init__(self, database: DatabaseInterface) -> None:
         self.database = database
         self._state = DictState(database, database.domain.rpartition(".")[2] or "value")
-        self._live = self._state.live
+        self._content = self._state.content
+        self._live = self._content.live
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: str) -> Any:
         state = self._state
-        if state.scope is None and state.seen == state.engine.version:
+        content = self._content
+        if state.scope is None and content.seen == content.engine.version:
             try:
                 return self._live[key]
             except KeyError:
@@ -62,14 +65,14 @@ class CachedDict(MutableMapping[str, Any]):
         if overlay is not None:
             return overlay.has(plain_key(key))
         self._state.refresh()
-        return self._state.has(plain_key(key))
+        return self._content.has(plain_key(key))
 
     def __len__(self) -> int:
         overlay = self._state.overlay()
         if overlay is not None:
             return overlay.count()
         self._state.refresh()
-        return self._state.count()
+        return self._content.count()
 
     def __iter__(self) -> Iterator[str]:
         """The keys of this moment, in their order; the dict may be changed meanwhile."""
@@ -91,13 +94,13 @@ class CachedDict(MutableMapping[str, Any]):
 
     def copy(self) -> dict[str, Any]:
         """A plain dict with copies of the values, changes in place that were not saved yet included."""
-        source = self._state.overlay() or self._state
+        source = self._state.overlay() or self._content
         copies = {}
         for key in self._keys():
             text = source.current_text(key)
             try:
                 if text is not None:
-                    copies[key] = self._state.decode(key, text)
+                    copies[key] = self._content.decode(key, text)
             except UnreadableValue:
                 continue  # `report` has it
         return copies
@@ -122,9 +125,8 @@ class CachedDict(MutableMapping[str, Any]):
         return dict(other) | self.copy() if isinstance(other, Mapping) else NotImplemented
 
     def __repr__(self) -> str:
-        state = self._state
-        content = "closed" if state.scope is CLOSED else f"{state.count()} keys" if state.loaded else "not loaded"
-        return f"CachedDict({self.database!r}, {content})"
+        shown = "closed" if self._state.scope is CLOSED else f"{len(self._content.stored)} keys" if self._content.loaded else "not loaded"
+        return f"CachedDict({self.database!r}, {shown})"
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -204,26 +206,26 @@ class CachedDict(MutableMapping[str, Any]):
     @property
     def is_loaded(self) -> bool:
         """Whether it answers from memory; otherwise each look goes to the engine, which may block."""
-        return self._state.loaded
+        return self._content.loaded
 
     def load(self) -> None:
         """Read everything from the engine; from then on memory answers. Raises StorageUnavailable."""
         if self._state.scope is CLOSED:
             raise StoreClosed(f"{self._state.name} was closed")
-        self._state.load()
+        self._content.load()
 
     def save(self, key: str) -> None:
         """Write the value of one key as it is now. In a transaction its end does that. Raises KeyError, CommitFailed."""
         key = _known_key(key)
         if self._state.overlay() is None:
-            saving.save((self._state,), lambda state: state.rewrite(key))
+            saving.save((self._state,), partial(saving.rewrite, key=key))
         elif key not in self:
             raise KeyError(key)
 
     def commit(self) -> None:
         """Write all values that were changed in place. In a transaction its end does that. Raises CommitFailed, ValueRefused."""
         if self._state.overlay() is None:
-            saving.save((self._state,), DictState.pending)
+            saving.save((self._state,))
 
     def close(self) -> None:
         """Write what was changed in place, then close the engine. Calling it twice is fine."""
@@ -232,7 +234,7 @@ class CachedDict(MutableMapping[str, Any]):
     @property
     def report(self) -> list[Finding]:
         """What was found while opening and reading: damage, torn commits, values that cannot be read."""
-        return [*self.database.report, *self._state.findings]
+        return [*self.database.report, *self._content.findings]
 
     # ----------------------------------------------------------------------------------------------------------------
 
@@ -241,7 +243,7 @@ class CachedDict(MutableMapping[str, Any]):
         if overlay is not None:
             return overlay.key_list()
         self._state.refresh()
-        return self._state.key_list()
+        return self._content.key_list()
 
 
 def _known_key(key: object) -> str:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from storage.database_interface import DatabaseInterface, News
-from storage.dicts.scope import Scope
+from storage.database_interface import DatabaseInterface, Finding, News
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
-from storage.encoding.texts import same_text
+from storage.encoding.texts import encode_item, is_scalar, item_path, same_text
 from storage.errors import UnreadableValue, ValueRefused
 
-if TYPE_CHECKING:
-    from storage.dicts.two_phase_commit import Spanning
-
 _STALE = -1
+_log = logging.getLogger(__name__)
 
 
 class Content:
@@ -26,41 +24,87 @@ class Content:
     held for moments, never while waiting for the engine's lock; it keeps reading threads and the one that writes apart.
     """
 
-    __slots__ = ("_handed", "_stored", "base", "engine", "live", "loaded", "mutex", "name", "noted", "scope", "seen", "spanning")
+    __slots__ = ("_unreadable", "base", "engine", "findings", "group", "handed", "live", "loaded", "mutex", "name", "noted", "seen", "stored")
 
     def __init__(self, engine: DatabaseInterface, name: str) -> None:
         self.engine = engine
+        self.group = engine.group()
         self.name = name
+        self.findings: list[Finding] = []
         self.loaded = not engine.persistent
         """Whether everything is known here; before that, each look goes to the engine."""
         self.mutex = Lock()
-        self.scope: Scope | None = None
-        """The transaction that is open over this dict, or CLOSED."""
         self.seen = engine.version
         """The version of the engine that the content known here belongs to."""
         self.base: int | None = None
         """What the open transaction builds on."""
         self.noted: set[str] | None = set()
         """The keys that came in from others since `take_news`; None: there is no telling which."""
-        self.spanning: Spanning | None = None
-        """What commits of the storage that span several engines go by."""
         self.live: dict[str, Any] = {}
         """Decoded values of loaded dicts, good as long as `seen` is the engine's version."""
-        self._stored: dict[str, Encoded] = {}
-        self._handed: dict[str, tuple[Any, Encoded]] = {}
+        self.stored: dict[str, Encoded] = {}
+        self.handed: dict[str, tuple[Any, Encoded]] = {}
         """Values that can be changed in place, with the text that each was decoded from or saved as."""
+        self._unreadable: set[str] = set()
 
     def text(self, key: str) -> Encoded | None:
-        return self._stored.get(key) if self.loaded else self.engine.load_one(key)
+        return self.stored.get(key) if self.loaded else self.engine.load_one(key)
 
     def has(self, key: str) -> bool:
-        return key in self._stored if self.loaded else self.engine.load_one(key) is not None
+        return key in self.stored if self.loaded else self.engine.load_one(key) is not None
 
     def key_list(self) -> list[str]:
-        return list(self._stored if self.loaded else self.engine.all_keys())
+        return list(self.stored if self.loaded else self.engine.all_keys())
 
     def count(self) -> int:
-        return len(self._stored) if self.loaded else sum(1 for _ in self.engine.all_keys())
+        return len(self.stored) if self.loaded else sum(1 for _ in self.engine.all_keys())
+
+    def read(self, key: str) -> Any:
+        """The committed value, live: changes in place are kept until they are saved. Raises KeyError, UnreadableValue."""
+        text = None if self.loaded else self.engine.load_one(key)
+        with self.mutex:
+            if self.loaded:
+                if key in self.live:
+                    return self.live[key]
+                text = self.stored.get(key)
+            if text is None:
+                self.handed.pop(key, None)
+                raise KeyError(key)
+            if key in self.handed:
+                value, known = self.handed[key]
+                if bytes(known) == bytes(text) or _was_changed(value, known):
+                    self.handed[key] = (value, text)
+                    return value
+            value = self.decode(key, text)
+            if not is_scalar(value):
+                self.handed[key] = (value, text)
+            if self.loaded:
+                self.live[key] = value
+            return value
+
+    def decode(self, key: str, text: Encoded) -> Any:
+        try:
+            return codec.decode(text)
+        except UnreadableValue as error:
+            place = item_path(self.name, key)
+            if key not in self._unreadable:
+                self._unreadable.add(key)
+                self.findings.append(Finding("quarantined", self.engine.domain, key, repr(self.engine), str(error)))
+                _log.error("%s cannot be read, and stays in the engine as it is: %s", place, error)
+            raise UnreadableValue(f"{place}: {error}") from error
+
+    def pending_text(self, key: str) -> bytes | None:
+        """The text of a value that was handed out and changed since, or None. Raises ValueRefused."""
+        handed = self.handed.get(key)
+        if handed is None:
+            return None
+        text = encode_item(self.name, key, handed[0])
+        return None if same_text(text, handed[1]) else text
+
+    def current_text(self, key: str) -> Encoded | None:
+        return self.pending_text(key) or self.text(key)
+
+    # -- what others commit ------------------------------------------------------------------------------------------
 
     @property
     def is_behind(self) -> bool:
@@ -68,19 +112,12 @@ class Content:
         engine = self.engine
         return (self.seen != engine.version and not engine.has_news(self.seen)) or (engine.announces and engine.waits)
 
-    def refresh(self) -> None:
-        """Catch up with commits of other objects, unless a transaction is open: until its end the content stays as it is."""
-        if self.seen != self.engine.version and self.scope is None:
-            if self.engine.followed and self.is_behind:
-                return  # who follows will see to it, without making a reader wait
-            self.load(keep_mode=True)
-
     def load(self, *, keep_mode: bool = False) -> None:
         """Take over what the engine holds now. Changes in place that were not saved yet stay with their keys."""
         with self.mutex:
             version = self.engine.version
             if not self.engine.persistent or (keep_mode and not self.loaded):
-                for key in list(self._handed) if self.engine.persistent else ():
+                for key in list(self.handed) if self.engine.persistent else ():
                     with suppress(UnreadableValue):
                         self._look_through(key, self.engine.load_one(key))
                 self.seen = version
@@ -93,12 +130,12 @@ class Content:
             stored = self.engine.load_all() if news is None or news.content is None else dict(news.content)
             for key, text in () if news is None else news.changes:
                 _put(stored, key, text)
-            for key in list(self._handed):
+            for key in list(self.handed):
                 self._look_through(key, stored.get(key))
-            self._stored = stored
+            self.stored = stored
             self.loaded = True
             self.live.clear()
-            self.live.update((key, value) for key, (value, _) in self._handed.items())
+            self.live.update((key, value) for key, (value, _) in self.handed.items())
             self.seen = version if news is None else news.version
             self.noted = None if keep_mode else self.noted
 
@@ -109,31 +146,33 @@ class Content:
 
     def _take_over(self, news: News) -> None:
         for key, text in news.changes:
-            _put(self._stored, key, text)
+            _put(self.stored, key, text)
             self._look_through(key, text)
             self.live.pop(key, None)
-            if key in self._handed:
-                self.live[key] = self._handed[key][0]
+            if key in self.handed:
+                self.live[key] = self.handed[key][0]
         if self.noted is not None:
             self.noted.update(news.foreign)
         self.seen = news.version
 
     def _look_through(self, key: str, now: Encoded | None) -> None:
         """A value that was handed out and not changed gives way to a new one."""
-        handed = self._handed.get(key)
+        handed = self.handed.get(key)
         if handed is not None:
             value, text = handed
-            if now is None or (bytes(now) != bytes(text) and not self._was_changed(value, text)):
-                del self._handed[key]
+            if now is None or (bytes(now) != bytes(text) and not _was_changed(value, text)):
+                del self.handed[key]
             else:
-                self._handed[key] = (value, now)
+                self.handed[key] = (value, now)
 
-    def distrust(self) -> None:
+    # -- what is committed here --------------------------------------------------------------------------------------
+
+    def invalidate(self) -> None:
         """After a commit with an unknown outcome: ask the engine before the next read."""
         if not self.engine.announces:
             self.seen = _STALE
 
-    def _advance(self, before: int) -> bool:
+    def advance(self, before: int) -> bool:
         """Whether the content known here is what the commit was built on; otherwise the next read takes over what is new.
 
         Engines to which others write tell of our own commits among all others, in their order. Counting would not do there:
@@ -147,11 +186,20 @@ class Content:
         self.seen = after
         return True
 
-    def _was_changed(self, value: Any, text: Encoded) -> bool:
-        try:
-            return not same_text(codec.encode(value), text)
-        except ValueRefused:
-            return True
+    def detach(self, key: str, value: Any) -> None:
+        """A value that was handed out before is no longer that of the key; a scalar can take its place at once."""
+        self.handed.pop(key, None)
+        if self.loaded and is_scalar(value):
+            self.live[key] = value
+        else:
+            self.live.pop(key, None)
+
+
+def _was_changed(value: Any, text: Encoded) -> bool:
+    try:
+        return not same_text(codec.encode(value), text)
+    except ValueRefused:
+        return True
 
 
 def _put(stored: dict[str, Encoded], key: str, text: Encoded | None) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import Any, Final
 
+from storage.dicts.content import Content
 from storage.encoding.codec import Encoded
 from storage.encoding.texts import encode_item, is_scalar, same_text
-
-if TYPE_CHECKING:
-    from storage.dicts.dict_state import DictState
 
 _MISSING: Final = object()
 
@@ -22,10 +21,10 @@ class Overlay:
     `removed` and in `added`.
     """
 
-    __slots__ = ("_handed", "_tail", "added", "base", "before", "changed", "gathered", "removed", "state", "values", "version")
+    __slots__ = ("_handed", "_tail", "added", "base", "before", "changed", "content", "gathered", "removed", "values", "version")
 
-    def __init__(self, state: DictState) -> None:
-        self.state = state
+    def __init__(self, content: Content) -> None:
+        self.content = content
         self.removed: dict[str, None] = {}
         self.changed: dict[str, Encoded] = {}
         self.added: dict[str, Encoded] = {}
@@ -51,17 +50,17 @@ class Overlay:
         if text is None:
             if key in self.removed:
                 raise KeyError(key)
-            state = self.state
-            value = state.live.get(key, _MISSING)
+            content = self.content
+            value = content.live.get(key, _MISSING)
             if value is not _MISSING and is_scalar(value):
                 self.values[key] = value
                 return value
-            committed = state.text(key)
+            committed = content.text(key)
             if committed is None:
                 raise KeyError(key)
             self.before[key] = committed
-            text = state.pending_text(key) or committed
-        value = self.state.decode(key, text)
+            text = content.pending_text(key) or committed
+        value = self.content.decode(key, text)
         if not is_scalar(value):
             self._handed.add(key)
         # Two threads inside may get here at once, and both must go away with the same object.
@@ -70,9 +69,9 @@ class Overlay:
     def current_text(self, key: str) -> Encoded | None:
         """The text of the value as it is now, without handing the value out."""
         if key in self._handed:
-            return encode_item(self.state.name, key, self.values[key])
+            return encode_item(self.content.name, key, self.values[key])
         text = self.added.get(key) or self.changed.get(key)
-        return None if text is None and key in self.removed else text or self.state.current_text(key)
+        return None if text is None and key in self.removed else text or self.content.current_text(key)
 
     def write(self, key: str, text: bytes, value: Any) -> None:
         if key in self.changed:
@@ -103,13 +102,13 @@ class Overlay:
         self._handed.discard(key)
 
     def has(self, key: str) -> bool:
-        return key in self.added or key in self.changed or (key not in self.removed and self.state.has(key))
+        return key in self.added or key in self.changed or (key not in self.removed and self.content.has(key))
 
     def count(self) -> int:
-        return self.state.count() - len(self.removed) + len(self.added)
+        return self.content.count() - len(self.removed) + len(self.added)
 
     def key_list(self) -> list[str]:
-        keys = self.state.key_list()
+        keys = self.content.key_list()
         if self.removed:
             keys = [key for key in keys if key not in self.removed]
         keys.extend(self.added)
@@ -121,7 +120,7 @@ class Overlay:
             return next(reversed(self.added))
         if self._tail is None:
             # Kept from call to call: committed keys do not change meanwhile, and a removed one never comes back to its place.
-            self._tail = reversed(self.state.key_list())
+            self._tail = reversed(self.content.key_list())
         return next((key for key in self._tail if key not in self.removed), None)
 
     def gather(self) -> bool:
@@ -130,7 +129,7 @@ class Overlay:
         Raises ValueRefused for a value that was changed in place into one that cannot be kept.
         """
         for key in tuple(self._handed):
-            text = encode_item(self.state.name, key, self.values[key])
+            text = encode_item(self.content.name, key, self.values[key])
             if key in self.added:
                 self.added[key] = text
             elif not same_text(text, self.changed.get(key) or self.before[key]):
@@ -147,8 +146,8 @@ class Overlay:
         if self.added:
             gathered += self.added.items()
         self.gathered = gathered
-        self.base = self.state.base
-        self.version = self.state.engine.version
+        self.base = self.content.base
+        self.version = self.content.engine.version
         return True
 
     def undo(self) -> list[tuple[str, Encoded | None]]:
@@ -158,9 +157,9 @@ class Overlay:
         """
         changes: list[tuple[str, Encoded | None]] = [(key, None) for key in self.added]
         changes += [(key, self.before[key]) for key in self.changed]
-        if not self.removed or not self.state.loaded:
+        if not self.removed or not self.content.loaded:
             return changes + [(key, self.before[key]) for key in self.removed]
-        keys = self.state.key_list()
+        keys = self.content.key_list()
         first = next(place for place, key in enumerate(keys) if key in self.removed)
         for key in keys[first:]:
             text = self._before(key)
@@ -170,5 +169,21 @@ class Overlay:
                 changes.append((key, text))
         return changes
 
+    def apply(self) -> None:
+        """Take over what the engine has just committed; values that were handed out before are detached."""
+        content = self.content
+        with content.mutex:
+            if content.advance(self.version) and content.loaded:
+                stored = content.stored
+                for key in self.removed:
+                    del stored[key]
+                if self.changed:
+                    stored.update(self.changed)
+                if self.added:
+                    stored.update(self.added)
+            values = self.values
+            for key in chain(self.removed, self.changed, self.added):
+                content.detach(key, values.get(key, _MISSING))
+
     def _before(self, key: str) -> Encoded | None:
-        return self.before.get(key) or self.state.text(key)
+        return self.before.get(key) or self.content.text(key)

@@ -7,7 +7,7 @@ from typing import Any
 from storage.dicts.cached_dict import CachedDict
 
 
-def look(kept: CachedDict, key: str) -> Any:
+def peek(kept: CachedDict, key: str) -> Any:
     """The value as it stands in the running transaction, or None; only to be looked at, never to be changed.
 
     A read hands out a live value, which the commit has to compare with what was there. Pictures of many values, of which none is
@@ -18,8 +18,8 @@ def look(kept: CachedDict, key: str) -> Any:
         return kept.get(key)
     if key in overlay.values:
         return overlay.values[key]
-    state = kept._state
-    if key in state.live and not (key in overlay.added or key in overlay.changed or key in overlay.removed):
-        return state.live[key]
+    content = kept._content
+    if key in content.live and not (key in overlay.added or key in overlay.changed or key in overlay.removed):
+        return content.live[key]
     text = overlay.current_text(key)
-    return None if text is None else state.decode(key, text)
+    return None if text is None else content.decode(key, text)

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from storage.database_interface import Origin
 from storage.dicts import commit, locks
+from storage.dicts.content import Content
 from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
 from storage.dicts.scope import CLOSED
+from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.errors import StorageBusy, StorageError, StoreClosed
 
 _PATIENCE = 2.0
 _log = logging.getLogger(__name__)
 
 
-def save(states: Sequence[DictState], find: Callable[[DictState], Overlay]) -> None:
-    """Commit what `find` finds in each state, all or nothing. Values that were handed out stay live."""
+def pending(content: Content, keys: Iterable[str] | None = None) -> Overlay:
+    """Everything that was changed in place and not saved, ready to be committed. Raises ValueRefused."""
+    texts = {key: content.pending_text(key) for key in (list(content.handed) if keys is None else keys)}
+    return _to_save(content, {key: text for key, text in texts.items() if text is not None})
+
+
+def rewrite(content: Content, key: str) -> Overlay:
+    """The value of one key as it is now, changed or not, ready to be committed. Raises KeyError."""
+    text = content.current_text(key)
+    if text is None:
+        raise KeyError(key)
+    return _to_save(content, {key: bytes(text)})
+
+
+def save(states: Sequence[DictState], find: Callable[[Content], Overlay] = pending, two_phase: TwoPhaseCommit | None = None) -> None:
+    """Commit what `find` finds in each dict, all or nothing. Values that were handed out stay live."""
     with locks.held(locks.in_order(state.engine.lock for state in states)):
-        _save(states, find)
+        _save(states, find, two_phase)
 
 
 def close(states: Sequence[DictState]) -> None:
@@ -56,12 +72,12 @@ def _close(states: Sequence[DictState]) -> None:
 def _save_and_close(state: DictState) -> list[StorageError]:
     failures: list[StorageError] = []
     try:
-        _save((state,), DictState.pending)
+        _save((state,), pending)
     except StorageError:
         # One value that cannot be kept must not cost the others.
-        for key in state.handed_keys():
+        for key in list(state.content.handed):
             try:
-                _save((state,), partial(DictState.pending, keys=(key,)))
+                _save((state,), partial(pending, keys=(key,)))
             except StorageError as error:
                 failures.append(error)
     finally:
@@ -69,13 +85,36 @@ def _save_and_close(state: DictState) -> list[StorageError]:
     return failures
 
 
-def _save(states: Sequence[DictState], find: Callable[[DictState], Overlay]) -> None:
+def _save(states: Sequence[DictState], find: Callable[[Content], Overlay], two_phase: TwoPhaseCommit | None = None) -> None:
     for state in states:
         if state.scope is CLOSED:
             raise StoreClosed(f"{state.name} was closed")
         state.refresh()
-    overlays = [overlay for overlay in map(find, states) if overlay.gathered]
+    overlays = [overlay for overlay in (find(state.content) for state in states) if overlay.gathered]
     if overlays:
-        commit.commit(overlays, Origin(), sync=False)
+        commit.commit(overlays, Origin(), two_phase, sync=False)
     for overlay in overlays:
-        overlay.state.apply_saved(overlay)
+        _apply(overlay)
+
+
+def _to_save(content: Content, texts: dict[str, bytes]) -> Overlay:
+    overlay = Overlay(content)
+    for key, text in texts.items():
+        before = content.text(key)
+        if before is not None:  # another object may have removed the key meanwhile, and the value with it
+            overlay.before[key] = before
+            overlay.changed[key] = text
+    overlay.gathered += overlay.changed.items()
+    overlay.version = content.engine.version
+    return overlay
+
+
+def _apply(overlay: Overlay) -> None:
+    """As `Overlay.apply`, but the values that were handed out stay live: they are what was saved."""
+    content = overlay.content
+    with content.mutex:
+        if content.advance(overlay.version) and content.loaded:
+            content.stored.update(overlay.changed)
+        for key, text in overlay.changed.items():
+            if key in content.handed:
+                content.handed[key] = (content.handed[key][0], text)

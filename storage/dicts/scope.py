@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from threading import Lock
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from storage.dicts.dict_state import DictState
-    from storage.dicts.overlay import Overlay
+from storage.dicts.content import Content
+from storage.dicts.overlay import Overlay
 
 
 class Scope:
@@ -25,7 +23,7 @@ class Scope:
         self.locks = locks
         self.is_open = False
         self.parent: Scope | None = None
-        self.overlays: dict[DictState, Overlay] = {}
+        self.overlays: dict[Content, Overlay] = {}
 
 
 innermost: ContextVar[Scope | None] = ContextVar("mooring_innermost_transaction", default=None)

@@ -16,6 +16,7 @@ from storage.dicts import commit, locks
 from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
 from storage.dicts.scope import CLOSED, Scope, enclosing, enclosing_of, innermost
+from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.errors import StorageError, StoreClosed
 
 
@@ -27,9 +28,18 @@ class Transaction(Scope):
     one that cannot be kept; then nothing was changed.
     """
 
-    __slots__ = ("_joined", "_members", "_origin", "_sync")
+    __slots__ = ("_joined", "_members", "_origin", "_sync", "_two_phase")
 
-    def __init__(self, owner: object, members: Sequence[DictState], taken: tuple[Lock, ...], origin: Origin, *, sync: bool) -> None:
+    def __init__(
+        self,
+        owner: object,
+        members: Sequence[DictState],
+        taken: tuple[Lock, ...],
+        origin: Origin,
+        two_phase: TwoPhaseCommit | None = None,
+        *,
+        sync: bool,
+    ) -> None:
         # Written out instead of calling Scope's: this runs for every event of every channel.
         self.owner = owner
         self.locks = taken
@@ -38,6 +48,7 @@ class Transaction(Scope):
         self.overlays = {}
         self._members = members
         self._origin = origin
+        self._two_phase = two_phase
         self._sync = sync
         self._joined = False
 
@@ -61,9 +72,9 @@ class Transaction(Scope):
                 overlays = self._gather()
                 changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
-                    commit.commit(changed, self._origin, sync=self._sync)
+                    commit.commit(changed, self._origin, self._two_phase, sync=self._sync)
                 for overlay in overlays:
-                    overlay.state.apply(overlay)
+                    overlay.apply()
         finally:
             self._end()
 
@@ -73,7 +84,7 @@ class Transaction(Scope):
                 await locks.take_all_async(self.locks)
             try:
                 for state in self._members:
-                    if state.is_behind:
+                    if state.content.is_behind:
                         await asyncio.to_thread(_begin, self._members)
                         break
                 else:
@@ -93,9 +104,9 @@ class Transaction(Scope):
                 overlays = self._gather()
                 changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
-                    await commit.commit_async(changed, self._origin, sync=self._sync)
+                    await commit.commit_async(changed, self._origin, self._two_phase, sync=self._sync)
                 for overlay in overlays:
-                    overlay.state.apply(overlay)
+                    overlay.apply()
         finally:
             self._end()
 
@@ -123,7 +134,7 @@ class Transaction(Scope):
         """The overlays with changes, in the order of the members, because that is the order of the commits."""
         if len(self.overlays) == 1:
             return [overlay for overlay in self.overlays.values() if overlay.gather()]
-        overlays = [self.overlays[state] for state in self._members if state in self.overlays]
+        overlays = [self.overlays[state.content] for state in self._members if state.content in self.overlays]
         return [overlay for overlay in overlays if overlay.gather()]
 
     def _end(self) -> None:
@@ -155,7 +166,7 @@ class Edit:
             own = Transaction(state, (state,), (state.engine.lock,), Origin(), sync=False)
             own.__enter__()
             self._own = own
-            overlay = own.overlays[state] = Overlay(state)
+            overlay = own.overlays[state.content] = Overlay(state.content)
         return overlay
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -168,7 +179,8 @@ def _begin(members: Sequence[DictState]) -> None:
     # and never older.
     for state in members:
         if state.engine.announces:
-            state.base = state.engine.begin()
+            state.content.base = state.engine.begin()
     for state in members:
-        if state.seen != state.engine.version:
-            state.load(keep_mode=True)
+        content = state.content
+        if content.seen != content.engine.version:
+            content.load(keep_mode=True)

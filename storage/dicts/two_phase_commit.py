@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
-from storage.db_config import Entry
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.errors import OutcomeUnknown, StorageError
@@ -31,39 +30,38 @@ _NOTE, _MARK = "note ", "mark "
 
 Batch = Sequence[DomainChanges]
 
+Make = Callable[[str], DatabaseInterface]
+"""Opens a further engine in the same group, by the last part of its domain."""
 
-Make = Callable[[Entry, str], DatabaseInterface]
 
-
-class Spanning:
-    """The notes and marks of one storage. `make` opens a further engine beside the dicts of an entry, by the end of its domain.
+class TwoPhaseCommit:
+    """The notes and marks of one storage.
 
     The caller holds the locks of all dicts. At most one group may be open to other processes, because two processes must not
     finish the same commit.
     """
 
-    def __init__(self, make: Make) -> None:
+    def __init__(self) -> None:
         self.is_unsettled = False
         """A commit may be half done; `settle` has to come before the next."""
-        self._make = make
         self._names: dict[str, DatabaseInterface] = {}
-        self._entries: dict[Hashable, Entry] = {}
+        self._makers: dict[Hashable, Make] = {}
         self._shared: set[Hashable] = set()
         self._beside: dict[Hashable, DatabaseInterface] = {}
         self._helpers: dict[str, DatabaseInterface] = {}
         self._old_marks: dict[Hashable, list[str]] = {}
 
-    def know(self, name: str, engine: DatabaseInterface, entry: Entry) -> None:
-        """A dict, and the entry that its engine was made for."""
+    def add(self, name: str, engine: DatabaseInterface, make: Make) -> None:
+        """A dict, and what opens engines beside it."""
         if engine.persistent:
             self._names[name] = engine
-            self._entries.setdefault(engine.group(), entry)
+            self._makers.setdefault(engine.group(), make)
             if engine.announces:
                 self._shared.add(engine.group())
 
     def is_for(self, groups: Collection[Hashable]) -> bool:
         """Whether a commit to these groups is to go this way."""
-        return len(groups) > 1 and len(self._shared) < 2 and all(group in self._entries for group in groups)
+        return len(groups) > 1 and len(self._shared) < 2 and all(group in self._makers for group in groups)
 
     def close(self) -> None:
         for helper in (*self._beside.values(), *self._helpers.values()):
@@ -93,7 +91,7 @@ class Spanning:
 
     def settle(self) -> list[Finding]:
         """Finish or drop what was left half done. Raises StorageError, and then it stays as it was."""
-        if not self.is_for(self._entries):
+        if not self.is_for(self._makers):
             return []
         self._open()
         findings = []
@@ -112,9 +110,9 @@ class Spanning:
     # ----------------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        for group, entry in self._entries.items():
+        for group, make in self._makers.items():
             if group not in self._beside:
-                self._beside[group] = self._make(entry, DICT)
+                self._beside[group] = make(DICT)
 
     def _note(self, deciding: Batch, others: Sequence[Batch], origin: Origin) -> dict[Hashable, bytes]:
         decider = next(name for name, engine in self._names.items() if engine.group() == deciding[0].engine.group())
@@ -185,7 +183,7 @@ class Spanning:
         """Dicts of the service itself may not be open yet when a storage is; they are beside the first entry that keeps its data."""
         engine = self._names.get(name) or self._helpers.get(name)
         if engine is None and name.startswith("_"):
-            engine = self._helpers[name] = self._make(next(iter(self._entries.values())), name)
+            engine = self._helpers[name] = next(iter(self._makers.values()))(name)
         return engine
 
     def _commit(self, batch: Batch, group: Hashable, beside: Mapping[str, Encoded | None], origin: Origin) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from storage import CachedDict, JSONDatabase, MoobiusStorage
-from storage.dicts.peek import look
-from storage.dicts.usage import Usage, changed_in, growth_of, usage_of
+from storage.dicts.peek import peek
+from storage.usage import Usage, changed_in, growth_of, usage_of
 
 
 @pytest.fixture
@@ -22,19 +22,19 @@ def storage(tmp_path: Path) -> MoobiusStorage:
 
 def test_it_sees_what_the_transaction_did(storage: MoobiusStorage) -> None:
     with storage.transaction():
-        assert [look(storage.a, key) for key in ("x", "n", "z")] == [[1], 3, None]
+        assert [peek(storage.a, key) for key in ("x", "n", "z")] == [[1], 3, None]
         storage.a["x"].append(2)
         storage.a["y"] = ["new"]
         storage.a["z"] = [0]
         del storage.a["n"]
-        assert [look(storage.a, key) for key in ("x", "y", "z", "n")] == [[1, 2], ["new"], [0], None]
-    assert [look(storage.a, key) for key in ("x", "y", "z", "n")] == [[1, 2], ["new"], [0], None]
+        assert [peek(storage.a, key) for key in ("x", "y", "z", "n")] == [[1, 2], ["new"], [0], None]
+    assert [peek(storage.a, key) for key in ("x", "y", "z", "n")] == [[1, 2], ["new"], [0], None]
     storage.close()
 
 
 def test_it_takes_nothing_in_hand(storage: MoobiusStorage) -> None:
     with storage.transaction() as transaction:
-        look(storage.a, "x")
+        peek(storage.a, "x")
         assert not any(overlay.gather() for overlay in transaction.overlays.values())
         assert not any(overlay.before for overlay in transaction.overlays.values())
     storage.close()
@@ -57,6 +57,6 @@ def test_dicts_that_stand_alone_can_be_looked_at(tmp_path: Path) -> None:
     kept = CachedDict(JSONDatabase("d", str(tmp_path)))
     kept.load()
     kept["k"] = {"v": 1}
-    assert look(kept, "k") == {"v": 1}
-    assert look(kept, "none") is None
+    assert peek(kept, "k") == {"v": 1}
+    assert peek(kept, "none") is None
     kept.database.close()

@@ -11,7 +11,7 @@ import pytest
 
 from storage import MoobiusStorage, OutcomeUnknown, StorageUnavailable, VersionConflict
 from storage.database_interface import DatabaseInterface
-from storage.dicts.two_phase_commit import Spanning
+from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.errors import CommitFailed
 from storage.json.database import JSONDatabase
 from tests.shared.ports_for_tests import start_valkey
@@ -40,9 +40,9 @@ def config(tmp_path: Path, port: int, *, redis_first: bool = False) -> list[dict
 def dying(monkeypatch: pytest.MonkeyPatch, after: int, *, done: bool) -> Iterator[list[int]]:
     """Let the process die at the commit of this number, before the engine has it or after."""
     calls = [0]
-    commit = Spanning._commit
+    commit = TwoPhaseCommit._commit
 
-    def dies(self: Spanning, *arguments: Any) -> None:
+    def dies(self: TwoPhaseCommit, *arguments: Any) -> None:
         calls[0] += 1
         if calls[0] > after or (calls[0] == after and not done):
             raise Died
@@ -51,7 +51,7 @@ def dying(monkeypatch: pytest.MonkeyPatch, after: int, *, done: bool) -> Iterato
             raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr(Spanning, "_commit", dies)
+        patch.setattr(TwoPhaseCommit, "_commit", dies)
         yield calls
 
 

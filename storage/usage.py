@@ -23,8 +23,8 @@ def usage_of(storage: MoobiusStorage) -> Usage:
     """What the committed content of the dicts of the config holds. Dicts that are not loaded count with their keys only."""
     total = Usage()
     for name in storage.names():
-        state = getattr(storage, name)._state
-        total += Usage(state.count(), sum(len(bytes(text)) for text in state._stored.values()))
+        content = getattr(storage, name)._content
+        total += Usage(content.count(), sum(len(bytes(text)) for text in content.stored.values()))
     return total
 
 
@@ -37,10 +37,10 @@ def growth_of(storage: MoobiusStorage) -> Usage:
     total = Usage()
     if scope is None:
         return total
-    states = {getattr(storage, name)._state for name in storage.names()}
-    for state, overlay in list(scope.overlays.items()):
-        if state in states and overlay.gather():
-            total += Usage(keys=overlay.count() - state.count())
+    contents = {getattr(storage, name)._content for name in storage.names()}
+    for content, overlay in list(scope.overlays.items()):
+        if content in contents and overlay.gather():
+            total += Usage(keys=overlay.count() - content.count())
             for key, text in overlay.gathered:
                 before = overlay.before.get(key)
                 total += Usage(size=(0 if text is None else len(bytes(text))) - (0 if before is None else len(bytes(before))))
@@ -53,7 +53,7 @@ def changed_in(storage: MoobiusStorage, name: str) -> list[str]:
     Raises ValueRefused for a value that was changed in place into one that cannot be kept.
     """
     scope = enclosing_of(storage)
-    overlay = None if scope is None else scope.overlays.get(getattr(storage, name)._state)
+    overlay = None if scope is None else scope.overlays.get(getattr(storage, name)._content)
     if overlay is None or not overlay.gather():
         return []
     return [key for key, text in overlay.gathered if text is not None]
