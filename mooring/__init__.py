@@ -14,11 +14,13 @@ from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import every
 from mooring.bots.schemas import Values
+from mooring.channels.gauges import Reading, Readings
 from mooring.clock import now
 from mooring.commands.arguments import ChoicesFrom, Rest
 from mooring.commands.command import Command, command
 from mooring.commands.people import Channel, Member
-from mooring.commands.rules import ROLES, at_most, cooldown, requires
+from mooring.commands.rules import at_most, cooldown, requires
+from mooring.config import ServiceConfig
 from mooring.durations import format_duration, parse_duration
 from mooring.errors import CommandError, PluginError
 from mooring.events import (
@@ -41,7 +43,14 @@ from mooring.events import (
     StyleItem,
     UpEvent,
 )
+from mooring.gateways.admission import Admission, AdmissionRefused, Applicant
+from mooring.gateways.catch_up import HistoryPage, missed_messages, older_messages
+from mooring.gateways.content_limits import CONTENT_LIMITS, ContentLimits
+from mooring.gateways.names import NameIndex, NameRefused, clean_name
+from mooring.gateways.throttle import Throttle
+from mooring.gateways.token_bucket import TokenBucket
 from mooring.protocols import ChannelBusy, Gateway, ServiceError, ServiceStopping, UnknownChannel
+from mooring.roles import ROLES, Role
 from mooring.service.service import ChannelService
 from mooring.text import clip, suggestion
 from storage import MoobiusStorage
@@ -50,8 +59,12 @@ Moobius = ChannelService
 """The name that a bot written for the Moobius SDK imports, beside `MoobiusStorage` and `types`."""
 
 __all__ = [
+    "CONTENT_LIMITS",
     "ROLES",
     "Acknowledgement",
+    "Admission",
+    "AdmissionRefused",
+    "Applicant",
     "Background",
     "Bar",
     "BarSpec",
@@ -69,10 +82,12 @@ __all__ = [
     "ClickArgument",
     "Command",
     "CommandError",
+    "ContentLimits",
     "Context",
     "Dialog",
     "Down",
     "Gateway",
+    "HistoryPage",
     "InputComponent",
     "Member",
     "MenuItem",
@@ -81,25 +96,36 @@ __all__ = [
     "MessageContent",
     "Moobius",
     "MoobiusStorage",
+    "NameIndex",
+    "NameRefused",
     "PluginError",
     "Progress",
+    "Reading",
+    "Readings",
     "Rest",
+    "Role",
     "Service",
+    "ServiceConfig",
     "ServiceError",
     "ServiceStopping",
     "SimpleAction",
     "StyleItem",
+    "Throttle",
+    "TokenBucket",
     "UnknownChannel",
     "UpEvent",
     "Values",
     "at_most",
     "card",
+    "clean_name",
     "clip",
     "command",
     "cooldown",
     "every",
     "format_duration",
+    "missed_messages",
     "now",
+    "older_messages",
     "parse_duration",
     "requires",
     "run_confirmed",

@@ -57,7 +57,7 @@ async def host(
     roster = Roster(config.id, storage, state, bars, wiring.clock)
     queue = Channel(Runner(config.id, storage, state, roster, wiring), queue_length=limits.queue_length)
     if state.presence is not None:
-        state.members.elsewhere(state.presence.elsewhere(wiring.clock()))
+        state.members.set_remote_online(state.presence.remote_online(wiring.clock()))
         await _follow(storage, queue)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
     return HostedChannel(config, storage, state, roster, queue, findings)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from mooring.events import Character
+from mooring.roles import ROLES
 from mooring.text import fold_name
-
-ROLES = ("owner", "moderator", "member")
 
 
 class NameTaken(Exception):
@@ -31,7 +30,7 @@ class Members(Mapping[str, Character]):
         self._known: dict[str, dict[str, Any]] = {}
         self._names: dict[str, str] = {}
         self._online: set[str] = set()
-        self._elsewhere: set[str] = set()
+        self._remote_online: set[str] = set()
         self._seen = -1
         self.refresh()
 
@@ -57,7 +56,7 @@ class Members(Mapping[str, Character]):
 
     def is_online(self, member_id: str) -> bool:
         """Whether a member has a connection."""
-        return member_id in self._online or member_id in self._elsewhere
+        return member_id in self._online or member_id in self._remote_online
 
     def refresh(self) -> None:
         """Take over what another storage of this process committed, if it did. Not while a transaction changes the members."""
@@ -79,13 +78,13 @@ class Members(Mapping[str, Character]):
         self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
         self._seen = _version(self.stored)
 
-    def elsewhere(self, online: set[str]) -> bool:
+    def set_remote_online(self, online: set[str]) -> bool:
         """Note who has a connection to another process; true if that is news."""
-        changed = online != self._elsewhere
-        self._elsewhere = online
+        changed = online != self._remote_online
+        self._remote_online = online
         return changed
 
-    def nobody_is_here(self) -> None:
+    def clear_local(self) -> None:
         """All connections to this process end."""
         self._online.clear()
 

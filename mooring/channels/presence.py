@@ -39,7 +39,7 @@ class Presence:
         """What was said is committed."""
         self._said, self._said_at = sorted(here), now
 
-    def elsewhere(self, now: float) -> set[str]:
+    def remote_online(self, now: float) -> set[str]:
         """Who is connected to the other processes."""
         entries = (entry for key, entry in self._stored.items() if key != self._key and now - entry["at"] <= _GONE_SECONDS)
         return {member_id for entry in entries for member_id in entry["members"]}

@@ -183,8 +183,8 @@ class Runner:
         if news:
             self._wiring.deliver(self.channel_id, self._state.catch_up(self.channel_id, news))
             presence = self._state.presence
-            is_elsewhere_new = presence is not None and self._state.members.elsewhere(presence.elsewhere(self._wiring.clock()))
-            self._are_characters_due |= is_elsewhere_new or "_members" in news or self._wiring.shows_bars(frozenset(news))
+            is_remote_new = presence is not None and self._state.members.set_remote_online(presence.remote_online(self._wiring.clock()))
+            self._are_characters_due |= is_remote_new or "_members" in news or self._wiring.shows_bars(frozenset(news))
             if "_schedules" in news:
                 self._wiring.service.wake_timers()
         return bool(news)

@@ -9,7 +9,6 @@ from mooring.errors import CommandError
 from mooring.events import Character
 from mooring.text import clip, fold_name, suggestion
 
-MODERATOR = "moderator"
 MEMBER = "member"
 
 

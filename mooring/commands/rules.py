@@ -12,13 +12,11 @@ from typing import Any, Literal, TypeVar
 from mooring.commands.people import Member
 from mooring.durations import parse_duration
 from mooring.errors import CommandError
+from mooring.roles import ROLES, rank
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Scope = Literal["member", "channel"]
 _MARK = "__mooring_rules__"
-
-ROLES = ("member", "moderator", "owner")
-"""From the least to the most; each may do what those before it may."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,7 @@ def at_most(runs: int) -> Callable[[Handler], Handler]:
 
 def allows(rules: Rules, member: Member) -> bool:
     """Whether the member's role is enough."""
-    return rules.role is None or _rank(member.role) >= _rank(rules.role)
-
-
-def _rank(role: str) -> int:
-    """A role that is not known here is worth no more than the least."""
-    return ROLES.index(role) if role in ROLES else 0
+    return rules.role is None or rank(member.role) >= rank(rules.role)
 
 
 def check_role(command: str, rules: Rules, member: Member) -> None:

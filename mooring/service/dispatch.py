@@ -10,14 +10,11 @@ from mooring.channels.members import NameTaken
 from mooring.channels.turn import Turn
 from mooring.errors import CommandError
 from mooring.events import ButtonClick, MenuItemClick, MessageBody, SimpleAction, UpBody, copy_with
+from mooring.roles import IN_CHARGE
 from mooring.service.hooks import Hooks
 
 if TYPE_CHECKING:
     from storage import Finding
-
-
-IN_CHARGE = frozenset({"moderator", "owner"})
-"""Roles that are told what only those need to know who look after the channel."""
 
 
 async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -> None:

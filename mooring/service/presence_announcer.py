@@ -26,7 +26,7 @@ class Sharing:
     async def end(self) -> None:
         """Say that nobody is connected here any more."""
         for channel in self._hosted().values():
-            channel.state.members.nobody_is_here()
+            channel.state.members.clear_local()
         await self._say()
 
     async def _say(self) -> None:

@@ -98,7 +98,7 @@ class Bot(Life):
 
     def in_parallel(self, *lines: tuple[str, str, str]) -> list[str]:
         """Let members type (name, line, channel) at the same time; returns what each was told."""
-        before = len(self._ear.heard)
+        before = len(self._gateway.heard)
         events = [
             UpEvent(
                 "message_up", self._next_id(), self._here(name, channel), name, MessageBody(TEXT, channel, MessageContent(text=line), sender=name)
@@ -110,7 +110,7 @@ class Bot(Life):
             await asyncio.gather(*(self._service.submit(event) for event in events))
 
         self._run(submit())
-        heard = self._ear.heard[before:]
+        heard = self._gateway.heard[before:]
         return ["\n".join(self._texts(heard, event.member_id, event.channel_id)) for event in events]
 
     def together(self, *lines: tuple[str, str], channel: str | None = None) -> list[str]:
@@ -147,11 +147,11 @@ class Bot(Life):
     @property
     def delivered(self) -> list[Down]:
         """Everything that went down to anybody since the bot was started, as gateways get it."""
-        return list(self._ear.heard)
+        return list(self._gateway.heard)
 
     def heard(self, name: str, channel: str | None = None) -> list[str]:
         """The texts of all messages that a member could see since the bot was started, oldest first."""
-        return self._texts(self._ear.heard, name, channel or self._first)
+        return self._texts(self._gateway.heard, name, channel or self._first)
 
     def shown(self, kind: str, name: str, channel: str | None = None) -> Any:
         """What a member sees now of one kind of update: `canvas`, `buttons`, `characters`, ..."""
@@ -164,9 +164,9 @@ class Bot(Life):
 
     def _answer(self, event: UpEvent) -> str:
         self._last = event
-        before = len(self._ear.heard)
+        before = len(self._gateway.heard)
         answer = self._run(self._service.submit(event))
-        texts = self._texts(self._ear.heard[before:], event.member_id, event.channel_id)
+        texts = self._texts(self._gateway.heard[before:], event.member_id, event.channel_id)
         return "\n".join(texts) if texts or answer.ok else answer.message
 
     def _texts(self, downs: Sequence[Down], name: str, channel_id: str) -> list[str]:

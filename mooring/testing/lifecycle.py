@@ -29,7 +29,7 @@ _NO_END = 10_000
 
 
 @dataclass
-class Ear:
+class RecordingGateway:
     """A gateway that remembers what it is given."""
 
     address: str = ""
@@ -78,7 +78,7 @@ class Life:
         self._engine = engine
         self._data = folder / "data"
         self._is_up = False
-        self._ear = Ear()
+        self._gateway = RecordingGateway()
         self._data.mkdir(parents=True, exist_ok=True)
         self.start()
 
@@ -126,11 +126,11 @@ class Life:
 
         self._runner = asyncio.Runner()
         db_config = self._engine.entries(self._dicts, self._data)
-        self._ear = Ear()
+        self._gateway = RecordingGateway()
 
         async def start() -> ChannelService:
             service = ChannelService(service_config=self._service_config, db_config=db_config, clock=lambda: self.time)
-            service.attach(self._ear)
+            service.attach(self._gateway)
             await service.start()
             return service
 

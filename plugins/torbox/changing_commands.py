@@ -14,8 +14,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from mooring import Background, CommandError, Context, Member, MessageBody, MessageContent, Progress, card, command, requires
-from mooring.commands.rules import ROLES
+from mooring import ROLES, Background, CommandError, Context, Member, MessageBody, MessageContent, Progress, card, command, requires
 from mooring.events import TEXT, Down
 from mooring.plugins.torbox.account import Account, Watcher
 from mooring.plugins.torbox.backups import clear_with_copy, keep_copy, newest_copy, restore

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from weakref import WeakKeyDictionary
 
-from mooring.plugins.web.config import Config, Limits, OpenToAll
+from mooring import Service
+from mooring.plugins.web.config import Config, GatewayLimits, OpenToAll
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.server import WebGateway
-from mooring.plugins.web.token_store import open_keeper
-from mooring.protocols import Service
+from mooring.plugins.web.token_store import open_token_store
 
-__all__ = ["Config", "Limits", "OpenToAll", "WebGateway", "on_start", "on_stop"]
+__all__ = ["Config", "GatewayLimits", "OpenToAll", "WebGateway", "on_start", "on_stop"]
 
 _running: WeakKeyDictionary[Service, WebGateway] = WeakKeyDictionary()
 
@@ -41,4 +41,4 @@ async def on_stop(service: Service, config: Config) -> None:
 
 
 def _identities(service: Service, config: Config) -> Identities:
-    return Identities(open_keeper(config.data_dir, service.service_id, service.config["db_config"], follow=True))
+    return Identities(open_token_store(config.data_dir, service.service_id, service.config["db_config"], follow=True))

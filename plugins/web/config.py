@@ -8,14 +8,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mooring.errors import PluginError
+from mooring import PluginError
 
 
 class OpenToAll(PluginError):
     """The gateway would let the whole network in without asking who it is."""
 
 
-class Limits(BaseModel):
+class GatewayLimits(BaseModel):
     """What one member, one address and all together may use. Each limit is answered by a frame that says so, and counted."""
 
     model_config = ConfigDict(extra="forbid")
@@ -53,7 +53,7 @@ class Config(BaseModel):
         default=Path("data/gateway"), description="Where the signing key and the list of given tokens are kept, unless processes share them on Redis."
     )
     first_messages: int = Field(default=50, ge=1, le=500, description="Messages for a member who comes in.")
-    limits: Limits = Limits()
+    limits: GatewayLimits = GatewayLimits()
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from mooring.events import (
+from mooring import (
     Acknowledgement,
     ButtonClick,
     ChannelInfo,
@@ -27,19 +27,19 @@ from mooring.events import (
 from mooring.plugins.web.schema import (
     UP,
     Ack,
-    Argument,
+    ArgumentUp,
     Buttons,
     ButtonUp,
     Canvas,
     Characters,
     ContentUp,
-    History,
+    HistoryDown,
     Info,
     Join,
     Leave,
     Menu,
     MenuUp,
-    Message,
+    MessageDown,
     MessageUp,
     Pong,
     Problem,
@@ -151,7 +151,7 @@ def to_event(frame: UpFrame, member_id: str, joining: Mapping[str, Any] | None =
     raise TypeError(f"{frame.type} frames are no events")
 
 
-def _arguments(arguments: Sequence[Argument]) -> list[ClickArgument]:
+def _arguments(arguments: Sequence[ArgumentUp]) -> list[ClickArgument]:
     return [ClickArgument(argument.label, argument.value) for argument in arguments]
 
 
@@ -171,10 +171,10 @@ def _content(content: ContentUp) -> MessageContent:
 _STATES: Mapping[str, type[Any]] = {"characters": Characters, "canvas": Canvas, "buttons": Buttons, "menu": Menu, "style": Style}
 
 
-def to_message(down: Down, sender_name: str = "") -> Message:
+def to_message(down: Down, sender_name: str = "") -> MessageDown:
     """The message that a `message_down` shows."""
     body: MessageBody = down.body
-    return Message(
+    return MessageDown(
         channel_id=down.channel_id,
         number=down.number,
         message_id=body.message_id or f"{down.channel_id}/{down.number}",
@@ -210,7 +210,7 @@ def encode_error(error: FrameError) -> bytes:
 
 class _Down(Struct, omit_defaults=True):
     type: str
-    body: Welcome | Ack | Problem | Pong | History | Message | Characters | Canvas | Buttons | Menu | Style | Info
+    body: Welcome | Ack | Problem | Pong | HistoryDown | MessageDown | Characters | Canvas | Buttons | Menu | Style | Info
     request_id: str | None = None
 
 

@@ -13,11 +13,11 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from mooring import Service
 from mooring.plugins.web.config import Config, is_loopback
+from mooring.plugins.web.connection_count import ConnectionCount
 from mooring.plugins.web.hub import Hub
-from mooring.plugins.web.limits import ConnectionCount
 from mooring.plugins.web.site import SAFETY, Site
-from mooring.protocols import Service
 
 WEBSOCKET_PATH = "/ws"
 SENT_FILES = "/files/"
@@ -46,7 +46,7 @@ _REASONS = {
 _REASONS |= {426: "Upgrade Required", 503: "Service Unavailable"}
 
 
-class Front:
+class HttpAnswers:
     """Answers requests before anybody is known."""
 
     def __init__(self, service: Service, config: Config, hub: Hub, count: ConnectionCount) -> None:

@@ -18,8 +18,9 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from mooring.plugins.web.token_files import Given, Role, key_text
-from mooring.plugins.web.token_store import Keeper
+from mooring import Role
+from mooring.plugins.web.token_files import IssuedToken, key_text
+from mooring.plugins.web.token_store import TokenStore
 
 EVERY_CHANNEL = "*"
 
@@ -46,10 +47,10 @@ class Identity(Struct, frozen=True):
 class Identities:
     """Makes and checks tokens with the key, and knows the list, that are kept in one place."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._key = keeper.key()
-        self._given: dict[str, Given] = {}
+    def __init__(self, store: TokenStore) -> None:
+        self._store = store
+        self._key = store.key()
+        self._given: dict[str, IssuedToken] = {}
         self.reload()
 
     def secrets(self) -> list[str]:
@@ -58,7 +59,7 @@ class Identities:
 
     def close(self) -> None:
         """Close the place."""
-        self._keeper.close()
+        self._store.close()
 
     def guest(self, name: str) -> Identity:
         """A new person."""
@@ -66,23 +67,23 @@ class Identities:
 
     def give(self, name: str, roles: Mapping[str, Role]) -> tuple[Identity, str]:
         """A new person whose token can be revoked, and the token. The same name again is the same person."""
-        identity = self._keeper.change(lambda given: _enter(given, name, roles))
+        identity = self._store.change(lambda given: _enter(given, name, roles))
         self.reload()
         return identity, self.token(identity)
 
     def revoke(self, name_or_token_id: str) -> list[str]:
         """Revoke one given token, or all of a name; returns the ids of those that were good until now."""
-        revoked = self._keeper.change(lambda given: _revoke(given, name_or_token_id))
+        revoked = self._store.change(lambda given: _revoke(given, name_or_token_id))
         self.reload()
         return revoked
 
-    def given(self) -> Mapping[str, Given]:
+    def given(self) -> Mapping[str, IssuedToken]:
         """The given tokens by token id, revoked ones too."""
         return self._given
 
     def reload(self) -> bool:
         """Look whether another process changed the list; true if it did. It may read the disk or ask a server."""
-        news = self._keeper.news()
+        news = self._store.news()
         if news is None:
             return False
         self._given = news
@@ -117,14 +118,14 @@ class Identities:
         return base64.urlsafe_b64encode(hmac.digest(self._key, payload, hashlib.sha256)).rstrip(b"=").decode()
 
 
-def _enter(given: dict[str, Given], name: str, roles: Mapping[str, Role]) -> Identity:
+def _enter(given: dict[str, IssuedToken], name: str, roles: Mapping[str, Role]) -> Identity:
     earlier = next((line.member_id for line in given.values() if line.name == name), None)
     identity = Identity(secrets.token_hex(8), earlier or f"m-{secrets.token_hex(8)}", name, int(time.time()), True, dict(roles))
-    given[identity.token_id] = Given(identity.member_id, name, dict(roles), identity.made)
+    given[identity.token_id] = IssuedToken(identity.member_id, name, dict(roles), identity.made)
     return identity
 
 
-def _revoke(given: dict[str, Given], name_or_token_id: str) -> list[str]:
+def _revoke(given: dict[str, IssuedToken], name_or_token_id: str) -> list[str]:
     revoked = [token_id for token_id, line in given.items() if line.revoked is None and name_or_token_id in {token_id, line.name}]
     for token_id in revoked:
         given[token_id].revoked = int(time.time())

@@ -7,12 +7,12 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from mooring.channels.gauges import Reading, Readings
+from mooring import Reading, Readings
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Metrics:
+class GatewayMetrics:
     """The counters of one gateway, in a registry of their own, so that several gateways in one process do not meet."""
 
     def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:

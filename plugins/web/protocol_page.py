@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mooring.plugins.web.config import Limits
+from mooring.plugins.web.config import GatewayLimits
 from mooring.plugins.web.schema import DOWN, UP
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -89,7 +89,7 @@ def _section(name: str, schema: dict[str, Any]) -> str:
 
 
 def _limits() -> str:
-    rows = [f"| `{name}` | {field.default} | {field.description or ''} |" for name, field in Limits.model_fields.items()]
+    rows = [f"| `{name}` | {field.default} | {field.description or ''} |" for name, field in GatewayLimits.model_fields.items()]
     codes = (
         "An `error` names its reason in `code`: `malformed`, `unknown_type`, `not_text`, `too_large`, `too_fast`, `hello_first`, `no_hello`, `idle`, "
         "`bad_name`, `name_taken`, `bad_token`, `revoked`, `forbidden`, `unknown_channel`, `channel_full`, `not_joined`, `busy`, `stopping`. "

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from mooring.events import Button, CanvasItem, Character, MenuItem, MessageContent, StyleItem
+from mooring import CONTENT_LIMITS, Button, CanvasItem, Character, MenuItem, MessageContent, StyleItem
 
 RequestId = Annotated[
     str, Meta(min_length=1, max_length=64, description="Made by the client, unique for this member; the same id again is the same event.")
 ]
-ChannelId = Annotated[str, Meta(min_length=1, max_length=200)]
-Identifier = Annotated[str, Meta(min_length=1, max_length=200)]
-Text = Annotated[str, Meta(max_length=16_000)]
+ChannelId = Annotated[str, Meta(min_length=1, max_length=CONTENT_LIMITS.identifier)]
+Identifier = Annotated[str, Meta(min_length=1, max_length=CONTENT_LIMITS.identifier)]
+Text = Annotated[str, Meta(max_length=CONTENT_LIMITS.text)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 
 
@@ -53,12 +53,12 @@ class ContentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What a member can put into a message."""
 
     text: Text | None = None
-    link: Annotated[str, Meta(max_length=2_000)] | None = None
-    title: Annotated[str, Meta(max_length=500)] | None = None
-    path: Annotated[str, Meta(max_length=2_000)] | None = None
-    filename: Annotated[str, Meta(max_length=500)] | None = None
+    link: Annotated[str, Meta(max_length=CONTENT_LIMITS.link)] | None = None
+    title: Annotated[str, Meta(max_length=CONTENT_LIMITS.title)] | None = None
+    path: Annotated[str, Meta(max_length=CONTENT_LIMITS.path)] | None = None
+    filename: Annotated[str, Meta(max_length=CONTENT_LIMITS.filename)] | None = None
     size: Number | None = None
-    button: Annotated[str, Meta(max_length=500)] | None = None
+    button: Annotated[str, Meta(max_length=CONTENT_LIMITS.button)] | None = None
 
 
 class MessageUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -67,13 +67,13 @@ class MessageUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     channel_id: ChannelId
     content: ContentUp
     subtype: Literal["text"] = "text"
-    recipients: Annotated[list[Identifier], Meta(max_length=100)] = []
+    recipients: Annotated[list[Identifier], Meta(max_length=CONTENT_LIMITS.recipients)] = []
 
 
-class Argument(Struct, omit_defaults=True, forbid_unknown_fields=True):
+class ArgumentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What was entered into the dialog field named `label`."""
 
-    label: Annotated[str, Meta(max_length=500)]
+    label: Annotated[str, Meta(max_length=CONTENT_LIMITS.label)]
     value: Text
 
 
@@ -82,7 +82,7 @@ class ButtonUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
 
     channel_id: ChannelId
     button_id: Identifier
-    arguments: Annotated[list[Argument], Meta(max_length=50)] = []
+    arguments: Annotated[list[ArgumentUp], Meta(max_length=CONTENT_LIMITS.arguments)] = []
     bottom_button_id: Identifier | None = None
 
 
@@ -94,7 +94,7 @@ class MenuUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     message_id: Identifier
     message_subtype: Identifier
     message_content: ContentUp
-    arguments: Annotated[list[Argument], Meta(max_length=50)] = []
+    arguments: Annotated[list[ArgumentUp], Meta(max_length=CONTENT_LIMITS.arguments)] = []
     bottom_button_id: Identifier | None = None
 
 
@@ -166,7 +166,7 @@ class Pong(Struct):
     """Answers `ping`."""
 
 
-class Message(Struct, omit_defaults=True):
+class MessageDown(Struct, omit_defaults=True):
     """A message. `number` counts up within the channel; 0 marks one that is not kept, such as progress on its way.
 
     A message with the `message_id` of an earlier one takes its place. `private` means that it is for you alone.
@@ -184,7 +184,7 @@ class Message(Struct, omit_defaults=True):
     context: dict[str, Any] | None = None
 
 
-class History(Struct):
+class HistoryDown(Struct):
     """Numbered messages, oldest first.
 
     `mode` is `latest` (forget what you have: these are the newest), `missed` (those since `after`) or `older`. `more` tells
@@ -193,7 +193,7 @@ class History(Struct):
 
     channel_id: str
     mode: Literal["latest", "missed", "older"]
-    messages: list[Message]
+    messages: list[MessageDown]
     more: bool
     last: int
 
@@ -247,8 +247,8 @@ DOWN: Mapping[str, type[Any]] = {
     "ack": Ack,
     "error": Problem,
     "pong": Pong,
-    "history": History,
-    "message_down": Message,
+    "history": HistoryDown,
+    "message_down": MessageDown,
     "characters": Characters,
     "canvas": Canvas,
     "buttons": Buttons,

@@ -7,19 +7,19 @@ import logging
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from mooring.events import Down
+from mooring import Down, Service
 from mooring.plugins.web.config import Config
-from mooring.plugins.web.http import Front
+from mooring.plugins.web.connection_count import ConnectionCount
+from mooring.plugins.web.http import HttpAnswers
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identities
-from mooring.plugins.web.limits import ConnectionCount
-from mooring.plugins.web.sessions import sweep
-from mooring.plugins.web.transport import Outgoing, SocketWire, send_to_all
-from mooring.protocols import Service
+from mooring.plugins.web.sessions import Session, sweep
+from mooring.plugins.web.transport import Outgoing, SocketTransport, send_to_all
 
 # At level debug, websockets logs every frame, and the first one holds a token.
 _quiet = logging.getLogger(f"{__name__}.websockets")
@@ -34,7 +34,7 @@ class WebGateway:
         self._hub = Hub(service, config, identities, send_to_all)
         self._outgoing = Outgoing()
         self._count = ConnectionCount(config.limits.connections, config.limits.connections_per_address)
-        self._front = Front(service, config, self._hub, self._count)
+        self._http = HttpAnswers(service, config, self._hub, self._count)
         self._server: Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._port = config.port
@@ -60,7 +60,7 @@ class WebGateway:
             # Off, knowingly: messages are short, each connection would hold tens of kilobytes for its window and pay for
             # every frame in time, and a compressed frame can unfold to a thousand times its size.
             compression=None,
-            process_request=self._front.answer,
+            process_request=self._http.answer,
             server_header=None,
             logger=_quiet,
             open_timeout=config.limits.first_frame_seconds,
@@ -97,16 +97,18 @@ class WebGateway:
         """Pass downs on to those whom they are for."""
         self._hub.deliver(channel_id, downs)
 
-    async def _serve_member(self, connection: ServerConnection) -> None:
-        address = self._front.address_of(connection, connection.request)
-        wire = SocketWire(connection, self._config.limits.send_buffer, self._outgoing)
-        session = wire.session = self._hub.connect(wire)
+    async def _serve_member(self, socket: ServerConnection) -> None:
+        address = self._http.address_of(socket, socket.request)
+        transport = SocketTransport(socket, self._config.limits.send_buffer, self._outgoing)
+        connection = self._hub.connect(transport)
+        transport.on_slow = partial(self._hub.end, connection, 1013, "you read too slowly; come back and resume", "slow_reader")
+        session = Session(self._hub, connection)
         self._count.enter(address)
         try:
             while True:
-                session.receive(await connection.recv())
+                session.receive(await socket.recv())
         except ConnectionClosed:
             pass
         finally:
-            session.gone()
+            self._hub.gone(connection)
             self._count.leave(address)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
 
-from mooring.events import Acknowledgement, UpEvent
+from mooring import Acknowledgement, AdmissionRefused, Applicant, ChannelBusy, ServiceError, ServiceStopping, TokenBucket, UpEvent
 from mooring.plugins.web import frames
+from mooring.plugins.web.connection import Connection
 from mooring.plugins.web.frames import FrameError, UpFrame
+from mooring.plugins.web.hello import introduce, welcome
+from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
-from mooring.plugins.web.limits import TokenBucket
 from mooring.plugins.web.schema import Hello, HistoryUp, Join, Leave, Pong
-from mooring.protocols import ChannelBusy, ServiceError, ServiceStopping
-
-if TYPE_CHECKING:
-    from mooring.plugins.web.hub import Hub
 
 log = logging.getLogger(__name__)
 
@@ -24,36 +21,20 @@ _PATIENCE = 200
 """Refused frames in a row after which a client is taken for broken or hostile."""
 
 
-class Wire(Protocol):
-    """The way to one client; never blocks and never raises."""
-
-    def send(self, frame: bytes) -> None: ...
-
-    def close(self, code: int, reason: str) -> None: ...
-
-    def waiting(self) -> int:
-        """Bytes that the client has not taken."""
-
-
 class Session:
-    """One connection. The hub knows it from the first frame to `gone`."""
+    """What one client says, from its first frame on."""
 
-    def __init__(self, hub: Hub, wire: Wire, now: float) -> None:
+    def __init__(self, hub: Hub, connection: Connection) -> None:
         self._hub = hub
-        self.wire = wire
-        self.identity: Identity | None = None
-        self.channels: set[str] = set()
-        self.began = now
-        self.heard = now
-        self.is_gone = False
-        self._bucket = TokenBucket(hub.limits.frames_per_second, hub.limits.burst, now)
+        self._connection = connection
+        self._bucket = TokenBucket(hub.limits.frames_per_second, hub.limits.burst, connection.began)
         self._in_flight = 0
         self._refused_in_a_row = 0
 
     def receive(self, data: str | bytes) -> None:
         """Take one message from the client; whatever it holds, the answer is a frame."""
         now = self._hub.now()
-        self.heard = now
+        self._connection.heard = now
         try:
             self._admit(data, now)
             frame = frames.decode(data)
@@ -61,10 +42,10 @@ class Session:
             self._dispatch(frame)
             self._refused_in_a_row = 0
         except FrameError as error:
-            self.refuse(error)
+            self._refuse(error)
             self._refused_in_a_row += 1
             if self._refused_in_a_row > _PATIENCE:
-                self.end(1008, "too many frames that could not be taken", "refused")
+                self._hub.end(self._connection, 1008, "too many frames that could not be taken", "refused")
 
     def _admit(self, data: str | bytes, now: float) -> None:
         if not self._bucket.take(now):
@@ -77,25 +58,25 @@ class Session:
         if isinstance(body, Hello):
             self._hello(body, frame.request_id)
         elif frame.type == "ping":
-            self.wire.send(frames.encode("pong", Pong(), frame.request_id))
-        elif self.identity is None:
+            self._send(frames.encode("pong", Pong(), frame.request_id))
+        elif (identity := self._connection.identity) is None:
             raise FrameError("hello_first", "The first frame is hello, with a name or a token.", frame.request_id)
         elif isinstance(body, HistoryUp):
             self._check_watching(body.channel_id, frame.request_id)
-            self.wire.send(self._hub.older(self.identity.member_id, body, frame.request_id))
+            self._send(self._hub.older(identity.member_id, body, frame.request_id))
         else:
-            self._start(frame, self.identity)
+            self._start(frame, identity)
 
     def _hello(self, body: Hello, request_id: str) -> None:
-        if self.identity is not None:
+        if self._connection.identity is not None:
             raise FrameError("malformed", "This connection has said hello already.", request_id)
-        reception = self._hub.reception
-        self.identity = reception.introduce(body, request_id)
-        reception.enter(self.identity)
-        self.wire.send(reception.welcome(self.identity, request_id))
+        hub = self._hub
+        identity = self._connection.identity = introduce(body, hub.admission, hub.identities, request_id)
+        hub.admission.connected(identity.member_id, identity.name)
+        self._send(frames.encode("welcome", welcome(identity, hub.service, hub.admission, hub.identities), request_id))
 
     def _check_watching(self, channel_id: str, request_id: str) -> None:
-        if channel_id not in self.channels:
+        if channel_id not in self._connection.channels:
             raise FrameError("not_joined", "Join the channel first.", request_id)
 
     def _start(self, frame: UpFrame, identity: Identity) -> None:
@@ -114,10 +95,10 @@ class Session:
                 return
             answered = self._hub.service.enqueue(event)
         except FrameError as error:
-            self.refuse(error)
+            self._refuse(error)
             return
         except ServiceError as error:
-            self.refuse(_refusal(error, frame.request_id))
+            self._refuse(_refusal(error, frame.request_id))
             return
         # Nothing is awaited here: a channel that hangs must not keep the member's other channels waiting.
         self._in_flight += 1
@@ -128,7 +109,12 @@ class Session:
         """What the service has to handle; None for a join that changes nothing. Raises FrameError and UnknownChannel."""
         if not isinstance(frame.body, Join):
             return frames.to_event(frame, identity.member_id)
-        joining = self._hub.reception.admit(identity, frame.body.channel_id, frame.body.after or 0, frame.request_id)
+        channel_id = frame.body.channel_id
+        applicant = Applicant(identity.member_id, identity.name, identity.role_in(channel_id), identity.given)
+        try:
+            joining = self._hub.admission.admit(channel_id, applicant, frame.body.after or 0)
+        except AdmissionRefused as error:
+            raise FrameError(error.code, str(error), frame.request_id) from error
         return None if joining is None else frames.to_event(frame, identity.member_id, joining)
 
     def _answered(self, frame: UpFrame, began: float, answered: asyncio.Future[Acknowledgement]) -> None:
@@ -136,7 +122,7 @@ class Session:
         self._hub.expected.discard(answered)
         error = None if answered.cancelled() else answered.exception()
         if isinstance(error, ServiceError):
-            self.refuse(_refusal(error, frame.request_id))
+            self._refuse(_refusal(error, frame.request_id))
         elif error is not None:
             log.error("an event could not be answered", exc_info=error)
         elif not answered.cancelled():
@@ -145,32 +131,20 @@ class Session:
     def _acknowledge(self, frame: UpFrame, answer: Acknowledgement, began: float) -> None:
         body = frame.body
         try:
-            if isinstance(body, Join) and answer.ok and not self.is_gone:
-                self._hub.watch(self, body.channel_id, body.after, frame.request_id)
-            elif isinstance(body, Leave) and answer.ok and self.identity is not None:
-                self._hub.left(body.channel_id, self.identity.member_id)
+            if isinstance(body, Join) and answer.ok and not self._connection.is_gone:
+                self._hub.watch(self._connection, body.channel_id, body.after, frame.request_id)
+            elif isinstance(body, Leave) and answer.ok and self._connection.identity is not None:
+                self._hub.left(body.channel_id, self._connection.identity.member_id)
             self._hub.count(frame, answer, self._hub.now() - began)
-            self.wire.send(frames.encode_ack(answer))
+            self._send(frames.encode_ack(answer))
         except FrameError as error:
-            self.refuse(error)
+            self._refuse(error)
 
-    def refuse(self, error: FrameError) -> None:
-        """Tell the client why a frame was not taken."""
-        self._hub.metrics.refused(error.code).inc()
-        self.wire.send(frames.encode_error(error))
+    def _send(self, frame: bytes) -> None:
+        self._connection.transport.send(frame)
 
-    def end(self, code: int, reason: str, metric: str) -> None:
-        """Close the connection from here, once."""
-        if not self.is_gone:
-            self._hub.metrics.closed(metric).inc()
-            self.wire.close(code, reason)
-            self.gone()
-
-    def gone(self) -> None:
-        """The connection is no more, or will not be written to again."""
-        if not self.is_gone:
-            self.is_gone = True
-            self._hub.forget(self)
+    def _refuse(self, error: FrameError) -> None:
+        self._hub.refuse(self._connection, error)
 
 
 def _refusal(error: ServiceError, request_id: str) -> FrameError:
@@ -185,14 +159,14 @@ async def sweep(hub: Hub, every: float) -> None:
         await asyncio.sleep(every)
         changed = await asyncio.to_thread(hub.identities.reload)
         now = hub.now()
-        for session in hub.sessions():
-            if session.identity is None:
-                if now - session.began > hub.limits.first_frame_seconds:
-                    session.refuse(FrameError("no_hello", "No hello came in time."))
-                    session.end(1008, "no hello in time", "no_hello")
-            elif now - session.heard > hub.limits.idle_seconds:
-                session.refuse(FrameError("idle", "Nothing was heard from you for a long time. Come back whenever you like."))
-                session.end(1000, "idle", "idle")
-            elif changed and not hub.identities.still_good(session.identity):
-                session.refuse(FrameError("revoked", "Your token was revoked."))
-                session.end(1008, "token revoked", "revoked")
+        for connection in hub.connections():
+            if connection.identity is None:
+                if now - connection.began > hub.limits.first_frame_seconds:
+                    hub.refuse(connection, FrameError("no_hello", "No hello came in time."))
+                    hub.end(connection, 1008, "no hello in time", "no_hello")
+            elif now - connection.heard > hub.limits.idle_seconds:
+                hub.refuse(connection, FrameError("idle", "Nothing was heard from you for a long time. Come back whenever you like."))
+                hub.end(connection, 1000, "idle", "idle")
+            elif changed and not hub.identities.still_good(connection.identity):
+                hub.refuse(connection, FrameError("revoked", "Your token was revoked."))
+                hub.end(connection, 1008, "token revoked", "revoked")

@@ -9,20 +9,21 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from mooring import Role
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-Role = Literal["owner", "moderator", "member"]
 KEY_BYTES = 32
 
 
-class Given(Struct):
-    """A line in the list of given tokens."""
+class IssuedToken(Struct):
+    """A line in the list of tokens that were given out."""
 
     member_id: str
     name: str
@@ -31,7 +32,7 @@ class Given(Struct):
     revoked: int | None = None
 
 
-class PrivateFiles:
+class TokenFiles:
     """Key and list in a folder, which is made, in files that only their owner can read."""
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +48,7 @@ class PrivateFiles:
         """The key. Raises ValueError if the file holds none."""
         return _load_or_make_key(self._key_file)
 
-    def news(self) -> dict[str, Given] | None:
+    def news(self) -> dict[str, IssuedToken] | None:
         """The list if another process wrote it. Reads the disk."""
         try:
             status = self._list_file.stat()
@@ -60,7 +61,7 @@ class PrivateFiles:
         self._seen = seen
         return given
 
-    def change(self, work: Callable[[dict[str, Given]], T]) -> T:
+    def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
         """Write the list anew."""
         given = self._read() if self._list_file.exists() else {}
         result = work(given)
@@ -70,20 +71,20 @@ class PrivateFiles:
     def close(self) -> None:
         """There is nothing open."""
 
-    def leave(self) -> tuple[str, dict[str, Given]] | None:
-        """Key and list for a new keeper, None if no key was ever made here. They stay, but `left` gives them other names."""
+    def export(self) -> tuple[str, dict[str, IssuedToken]] | None:
+        """Key and list for another store, None if no key was ever made here. They stay, until `retire` gives them other names."""
         if not self._key_file.exists():
             return None
         return key_text(self.key()), self._read() if self._list_file.exists() else {}
 
-    def left(self) -> None:
+    def retire(self) -> None:
         """They are kept elsewhere: from here they must not come back later with tokens that were revoked there."""
         for file in (self._key_file, self._list_file):
             with suppress(FileNotFoundError):  # another process with the same folder was quicker
                 file.rename(file.with_name(f"{file.name}.moved"))
 
-    def _read(self) -> dict[str, Given]:
-        return msgspec.json.decode(self._list_file.read_bytes(), type=dict[str, Given])
+    def _read(self) -> dict[str, IssuedToken]:
+        return msgspec.json.decode(self._list_file.read_bytes(), type=dict[str, IssuedToken])
 
 
 def key_text(key: bytes) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from mooring.plugins.web.token_files import KEY_BYTES, Given, PrivateFiles, checked_key, key_text
+from mooring.plugins.web.token_files import KEY_BYTES, IssuedToken, TokenFiles, checked_key, key_text
 from storage import MoobiusStorage
 from storage.db_config import DbConfig, read_config
 from storage.engines import engine_class
@@ -34,22 +34,22 @@ _KEY, _CHANGES = "key", "changes"
 _ATTEMPTS = 20
 
 
-class Keeper(Protocol):
+class TokenStore(Protocol):
     """Keeps one key and one list."""
 
     def key(self) -> bytes:
         """The key, which is made when it is first asked for."""
 
-    def news(self) -> dict[str, Given] | None:
+    def news(self) -> dict[str, IssuedToken] | None:
         """The list by token id; None if it is as it was when this was asked last."""
 
-    def change(self, work: Callable[[dict[str, Given]], T]) -> T:
+    def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
         """Let `work` change the newest list, and keep what it made of it. It may run more than once."""
 
     def close(self) -> None: ...
 
 
-class SharedDicts:
+class SharedTokenStore:
     """Key and list in two dicts that other processes use as well."""
 
     def __init__(self, storage: MoobiusStorage, place: str) -> None:
@@ -65,9 +65,9 @@ class SharedDicts:
         """From here on `news` has what others change, without asking the server."""
         self._storage.follow(lambda: None)
 
-    def take_over(self, files: PrivateFiles) -> None:
+    def take_over(self, files: TokenFiles) -> None:
         """Keep what a process alone kept in files, unless there is a key already."""
-        found = None if _KEY in self._signing else files.leave()
+        found = None if _KEY in self._signing else files.export()
         if found is None:
             return
         key, given = found
@@ -81,7 +81,7 @@ class SharedDicts:
 
         if self._commit(fill):
             log.warning("signing key and %d tokens of %s are in %s from now on; the files are kept under names with .moved", len(given), files, self)
-            files.left()
+            files.retire()
 
     def key(self) -> bytes:
         """The key. Raises ValueError if something else is kept in its place."""
@@ -91,7 +91,7 @@ class SharedDicts:
             kept = self._commit(lambda: self._signing.setdefault(_KEY, made))
         return checked_key(base64.b64decode(kept), f"dict _{KEPT_DICTS[0]} in {self}")
 
-    def news(self) -> dict[str, Given] | None:
+    def news(self) -> dict[str, IssuedToken] | None:
         """The list if somebody changed it. Asks the server only if the news are that there is no telling what changed."""
         self._is_stale = f"_{KEPT_DICTS[1]}" in self._storage.news() or self._is_stale
         if not self._is_stale:
@@ -104,7 +104,7 @@ class SharedDicts:
         self._is_stale = False
         return given
 
-    def change(self, work: Callable[[dict[str, Given]], T]) -> T:
+    def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
         """Commit the lines that differ. Raises StorageError, and then nothing was changed."""
 
         def body() -> T:
@@ -125,36 +125,36 @@ class SharedDicts:
         """Close the storage."""
         self._storage.close()
 
-    def _read(self) -> dict[str, Given]:
-        return {token_id: msgspec.convert(line, Given) for token_id, line in self._tokens.items()}
+    def _read(self) -> dict[str, IssuedToken]:
+        return {token_id: msgspec.convert(line, IssuedToken) for token_id, line in self._tokens.items()}
 
     def _commit(self, body: Callable[[], T]) -> T:
-        for left in reversed(range(_ATTEMPTS)):
+        for remaining in reversed(range(_ATTEMPTS)):
             try:
                 with self._storage.transaction(event="tokens"):
                     return body()
             except VersionConflict:
-                if not left:
+                if not remaining:
                     raise
         raise AssertionError("unreachable")
 
 
-def open_keeper(data_dir: Path, service_id: str, db_config: DbConfig, *, follow: bool = False) -> PrivateFiles | SharedDicts:
+def open_token_store(data_dir: Path, service_id: str, db_config: DbConfig, *, follow: bool = False) -> TokenFiles | SharedTokenStore:
     """The place for a service with this db config, opened. `follow` is for who stays. Blocks; raises ConfigError and StorageError."""
     entry = shared_entry(db_config)
     if entry is None:
-        return PrivateFiles(data_dir)
+        return TokenFiles(data_dir)
     storage = MoobiusStorage(service_id, STORAGE_NAME, [entry])
     try:
-        keeper = SharedDicts(storage, f"the {entry['implementation']} that has {entry['name']}")
+        store = SharedTokenStore(storage, f"the {entry['implementation']} that has {entry['name']}")
         if data_dir.is_dir():
-            keeper.take_over(PrivateFiles(data_dir))
+            store.take_over(TokenFiles(data_dir))
         if follow:
-            keeper.follow()
+            store.follow()
     except BaseException:
         storage.close()
         raise
-    return keeper
+    return store
 
 
 def shared_entry(db_config: DbConfig) -> dict[str, Any] | None:

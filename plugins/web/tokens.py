@@ -11,12 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mooring.config import ServiceConfig
-from mooring.plugins.web import names
+from mooring import ROLES, NameRefused, Role, ServiceConfig, clean_name
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.identity import EVERY_CHANNEL, Identities
-from mooring.plugins.web.token_files import Role
-from mooring.plugins.web.token_store import open_keeper
+from mooring.plugins.web.token_store import open_token_store
 from storage.errors import ConfigError, StorageError
 
 DataDir = Annotated[Path | None, typer.Option(envvar="MOORING_DATA_DIR", help="Where the gateway keeps its key; by default as in the config.")]
@@ -42,12 +40,12 @@ def add_token_commands(app: typer.Typer) -> None:
         db_config: DbConfigFile = _DB_CONFIG,
     ) -> None:
         """Make a token for NAME and print it, once; only its bearer keeps it."""
-        known: Mapping[str, Role] = {"owner": "owner", "moderator": "moderator", "member": "member"}
+        known: Mapping[str, Role] = {each: each for each in ROLES}
         if role not in known:
             raise typer.BadParameter(f"{role} is no role; expected {', '.join(known)}")
         try:
-            cleaned = names.clean(name)
-        except names.NameRefused as error:
+            cleaned = clean_name(name)
+        except NameRefused as error:
             raise typer.BadParameter(str(error)) from error
         with _kept(data_dir, config, db_config) as (identities, place):
             identity, token = identities.give(cleaned, dict.fromkeys(channel or [EVERY_CHANNEL], known[role]))
@@ -83,9 +81,9 @@ def _kept(data_dir: Path | None, config: Path, db_config: Path) -> Iterator[tupl
     # Who has no config at all has files; a file that was named must be there.
     dicts: Path | list[dict[str, object]] = [] if db_config == _DB_CONFIG and not db_config.exists() else db_config
     try:
-        keeper = open_keeper(data_dir or _data_dir(said) or Config().data_dir, _service_id(said), dicts)
-        with closing(keeper):
-            yield Identities(keeper), str(keeper)
+        store = open_token_store(data_dir or _data_dir(said) or Config().data_dir, _service_id(said), dicts)
+        with closing(store):
+            yield Identities(store), str(store)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(_FAULTY_CONFIG) from error

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
-from mooring.plugins.web.sessions import Session, Wire
+from mooring.plugins.web.connection import Transport
 
 _MOST_HELD = 64 * 1024
 """Bytes that one connection holds back at most, so that many frames in a row meet the limit for slow readers."""
 
 
 class Outgoing:
-    """The wires of one gateway that hold frames back, until the event loop has done what it can do now.
+    """The transports of one gateway that hold frames back, until the event loop has done what it can do now.
 
     A reply leaves in one step of the loop and its acknowledgement in the next; two writes are two calls into the system for
     the service, and two wake-ups for the client. Made on the event loop.
@@ -23,23 +23,23 @@ class Outgoing:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._wires: list[SocketWire] = []
+        self._waiting: list[SocketTransport] = []
 
-    def add(self, wire: SocketWire) -> None:
-        """Have this wire flushed soon."""
-        if not self._wires:
+    def add(self, transport: SocketTransport) -> None:
+        """Have this one flushed soon."""
+        if not self._waiting:
             # Not call_soon: timers come after all that the next step has to do already, the acknowledgements among it.
             self._loop.call_later(0, self.flush)
-        self._wires.append(wire)
+        self._waiting.append(transport)
 
     def flush(self) -> None:
         """Write everything that is held back."""
-        wires, self._wires = self._wires, []
-        for wire in wires:
-            wire.flush()
+        waiting, self._waiting = self._waiting, []
+        for transport in waiting:
+            transport.flush()
 
 
-class SocketWire(Wire):
+class SocketTransport(Transport):
     """The way to a client over its WebSocket.
 
     Frames are written without waiting: what the network does not take yet waits in the transport's buffer, and a reader who
@@ -47,7 +47,7 @@ class SocketWire(Wire):
     after each other, as a reply and its acknowledgement do, go out in one write.
     """
 
-    __slots__ = ("_connection", "_held", "_held_size", "_most", "_outgoing", "session")
+    __slots__ = ("_connection", "_held", "_held_size", "_most", "_outgoing", "on_slow")
 
     def __init__(self, connection: ServerConnection, most: int, outgoing: Outgoing) -> None:
         self._connection = connection
@@ -55,7 +55,8 @@ class SocketWire(Wire):
         self._outgoing = outgoing
         self._held: list[bytes] = []
         self._held_size = 0
-        self.session: Session | None = None
+        self.on_slow: Callable[[], None] = lambda: None
+        """Called when the client reads too slowly; it has to close the transport."""
 
     def send(self, frame: bytes) -> None:
         self.write(serialize(frame))
@@ -77,8 +78,7 @@ class SocketWire(Wire):
             return
         transport = connection.transport
         if transport.get_write_buffer_size() > self._most:
-            if self.session is not None:
-                self.session.end(1013, "you read too slowly; come back and resume", "slow_reader")
+            self.on_slow()
             return
         transport.write(b"".join(held))
 
@@ -105,12 +105,12 @@ def serialize(frame: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), frame)
 
 
-def send_to_all(wires: Iterable[Wire], frame: bytes) -> None:
+def send_to_all(transports: Iterable[Transport], frame: bytes) -> None:
     """Send one frame to many, serialized once."""
     wire_bytes = serialize(frame)
     # A list, for a slow reader who is dropped meanwhile leaves the set that is walked here.
-    for wire in list(wires):
-        if isinstance(wire, SocketWire):
-            wire.write(wire_bytes)
+    for transport in list(transports):
+        if isinstance(transport, SocketTransport):
+            transport.write(wire_bytes)
         else:
-            wire.send(frame)
+            transport.send(frame)

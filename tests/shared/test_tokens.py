@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from mooring import ChannelService
 from mooring.cli.main import build_app
 from mooring.plugins.web.identity import Identities, TokenRefused
-from mooring.plugins.web.token_files import PrivateFiles
-from mooring.plugins.web.token_store import open_keeper
+from mooring.plugins.web.token_files import TokenFiles
+from mooring.plugins.web.token_store import open_token_store
 from storage import MoobiusStorage
 from tests.plugins.web.harness import Client, Gateway, gateway
 from tests.shared.ports_for_tests import start_valkey
@@ -140,11 +140,11 @@ def _shows(frame: dict[str, Any], member_id: str) -> bool | None:
 
 
 def test_tokens_that_are_given_at_the_same_time_are_all_kept(tmp_path: Path, port: int) -> None:
-    keepers = [open_keeper(tmp_path, "1", dicts(port, number)) for number in range(3)]
-    operators = [Identities(keeper) for keeper in keepers]
+    stores = [open_token_store(tmp_path, "1", dicts(port, number)) for number in range(3)]
+    operators = [Identities(keeper) for keeper in stores]
     tokens = [operators[number % 3].give(f"member{number}", {})[1] for number in range(12)]
     operators[0].revoke("member11")
-    late = Identities(open_keeper(tmp_path, "1", dicts(port, 9)))
+    late = Identities(open_token_store(tmp_path, "1", dicts(port, 9)))
     assert [late.check(token).name for token in tokens[:11]] == [f"member{number}" for number in range(11)]
     with pytest.raises(TokenRefused, match="revoked"):
         late.check(tokens[11])
@@ -153,13 +153,13 @@ def test_tokens_that_are_given_at_the_same_time_are_all_kept(tmp_path: Path, por
 
 
 def test_a_service_that_moves_to_redis_takes_its_tokens_along(tmp_path: Path, port: int, caplog: pytest.LogCaptureFixture) -> None:
-    alone = Identities(PrivateFiles(tmp_path))
+    alone = Identities(TokenFiles(tmp_path))
     _, good = alone.give("olga", {})
     _, bad = alone.give("oleg", {})
     guest = alone.token(alone.guest("ann"))
     alone.revoke("oleg")
     caplog.set_level(logging.DEBUG)
-    moved = Identities(open_keeper(tmp_path, "1", dicts(port, 0)))
+    moved = Identities(open_token_store(tmp_path, "1", dicts(port, 0)))
     assert [moved.check(token).name for token in (good, guest)] == ["olga", "ann"]
     with pytest.raises(TokenRefused, match="revoked"):
         moved.check(bad)
@@ -171,7 +171,7 @@ def test_a_service_that_moves_to_redis_takes_its_tokens_along(tmp_path: Path, po
 
 
 def test_a_migration_takes_tokens_from_redis_to_redis_and_the_key_into_no_folder(tmp_path: Path, port: int) -> None:
-    operator = Identities(open_keeper(tmp_path, "1", dicts(port, 0)))
+    operator = Identities(open_token_store(tmp_path, "1", dicts(port, 0)))
     _, token = operator.give("olga", {})
     elsewhere = [{**each, "settings": {**each.get("settings", {}), "db": 1}} for each in dicts(port, 1)]
     folder = [{**each, "implementation": "json", "settings": {"root_dir": str(tmp_path / "json")}} for each in dicts(port, 1)]
@@ -182,7 +182,7 @@ def test_a_migration_takes_tokens_from_redis_to_redis_and_the_key_into_no_folder
         line = ["--from", str(tmp_path / "old.json"), "--to", str(tmp_path / f"{target}.json"), "--config", str(tmp_path / "service.json"), "--yes"]
         done = CliRunner().invoke(build_app(ChannelService), ["migrate", *line])
         assert done.exit_code == 0, done.output
-    moved = Identities(open_keeper(tmp_path, "1", elsewhere))
+    moved = Identities(open_token_store(tmp_path, "1", elsewhere))
     assert moved.check(token).name == "olga"
     (secret,) = moved.secrets()
     written = [file.read_text() for file in (tmp_path / "json").rglob("*") if file.is_file()]

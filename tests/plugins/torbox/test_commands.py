@@ -27,7 +27,7 @@ def bot(make_bot: MakeBot, server: TorBoxServer, key: str, monkeypatch: pytest.M
 
 
 def downs(bot: Bot) -> list[Down]:
-    return bot._ear.heard
+    return bot._gateway.heard
 
 
 def say(bot: Bot, name: str, line: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from mooring.plugins.web.config import Config, OpenToAll
-from mooring.plugins.web.limits import ConnectionCount, TokenBucket
+from mooring.plugins.web.connection_count import ConnectionCount
 from tests.plugins.web.harness import Client, gateway
 
 
@@ -20,13 +20,6 @@ async def until_closed(client: Client) -> int:
             await client.next()
     assert client.socket.close_code is not None
     return client.socket.close_code
-
-
-def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
-    bucket = TokenBucket(rate=2, burst=3, now=100)
-    assert [bucket.take(100) for _ in range(4)] == [True, True, True, False]
-    assert [bucket.take(101) for _ in range(3)] == [True, True, False]
-    assert [bucket.take(1000) for _ in range(4)] == [True, True, True, False]
 
 
 def test_addresses_without_connections_are_forgotten() -> None:

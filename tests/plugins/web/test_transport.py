@@ -8,7 +8,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Frame, Opcode
 
-from mooring.plugins.web.transport import Outgoing, SocketWire, send_to_all, serialize
+from mooring.plugins.web.transport import Outgoing, SocketTransport, send_to_all, serialize
 
 
 def address(server: Server) -> str:
@@ -25,12 +25,12 @@ async def test_what_was_sent_before_a_close_arrives_in_order_and_then_the_close(
     outgoing = Outgoing()
 
     async def greet(connection: ServerConnection) -> None:
-        wire = SocketWire(connection, 10**7, outgoing)
+        transport = SocketTransport(connection, 10**7, outgoing)
         for number in range(10):
-            wire.send(f"{number} {'x' * size}".encode())
-            send_to_all([wire], f"{number} to all".encode())
-        wire.close(4000, "enough")
-        wire.send(b"too late")
+            transport.send(f"{number} {'x' * size}".encode())
+            send_to_all([transport], f"{number} to all".encode())
+        transport.close(4000, "enough")
+        transport.send(b"too late")
         await connection.wait_closed()
 
     async with serve(greet, "127.0.0.1", 0, compression=None) as server, connect(address(server), max_size=None) as client:
@@ -47,11 +47,11 @@ async def test_what_is_held_counts_as_waiting_until_it_is_written() -> None:
     waiting = []
 
     async def greet(connection: ServerConnection) -> None:
-        wire = SocketWire(connection, 10**7, outgoing)
-        wire.send(b"x" * 100)
-        waiting.append(wire.waiting())
+        transport = SocketTransport(connection, 10**7, outgoing)
+        transport.send(b"x" * 100)
+        waiting.append(transport.waiting())
         outgoing.flush()
-        waiting.append(wire.waiting())
+        waiting.append(transport.waiting())
 
     async with serve(greet, "127.0.0.1", 0, compression=None) as server, connect(address(server)) as client:
         assert await client.recv() == "x" * 100

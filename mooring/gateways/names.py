@@ -21,7 +21,7 @@ class NameRefused(Exception):
     """The name cannot be used; the text says why, for the person who picked it."""
 
 
-def clean(name: str) -> str:
+def clean_name(name: str) -> str:
     """The name as it will be shown. Raises NameRefused.
 
     One word, because members are called `@name`; letters, digits and a few signs, because anything else is drawn differently
@@ -73,7 +73,7 @@ def _skeleton(name: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def keys(name: str) -> frozenset[str]:
+def lookalike_keys(name: str) -> frozenset[str]:
     """Two names with a key in common are alike.
 
     Both orders of folding and comparing are needed: `I` is drawn like `l`, and folded it is `i`, which is not.
@@ -99,7 +99,7 @@ class NameIndex:
 
     def owner(self, name: str, besides: str = "") -> str | None:
         """Somebody else whose name is alike."""
-        for key in keys(name):
+        for key in lookalike_keys(name):
             for member_id in self._owners.get(key, ()):
                 if member_id != besides:
                     return member_id
@@ -111,7 +111,7 @@ class NameIndex:
             return
         self.remove(member_id)
         self._names[member_id] = name
-        for key in keys(name):
+        for key in lookalike_keys(name):
             self._owners.setdefault(key, {})[member_id] = None
 
     def remove(self, member_id: str) -> None:
@@ -119,7 +119,7 @@ class NameIndex:
         name = self._names.pop(member_id, None)
         if name is None:
             return
-        for key in keys(name):
+        for key in lookalike_keys(name):
             owners = self._owners[key]
             owners.pop(member_id, None)
             if not owners:

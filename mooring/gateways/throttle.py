@@ -15,8 +15,8 @@ LINES_A_SECOND = 200_000
 """Lines of member lists (members shown, times members who see them) that one channel may send a second. Ten members never wait."""
 
 
-class Crowds:
-    """Sends states of channels: at once where few watch, and where many do, the newest as often as is affordable."""
+class Throttle:
+    """Sends updates of channels: at once where few watch, and where many do, the newest as often as is affordable. On the event loop."""
 
     def __init__(self, send: Callable[[str, Down], None]) -> None:
         self._send = send

@@ -1,0 +1,24 @@
+"""How fast somebody may go on, with some allowance for bursts."""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """Lets `burst` through at once and `rate` a second in the long run. Times are seconds of any clock that never goes back."""
+
+    __slots__ = ("_burst", "_left", "_rate", "_when")
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._left = float(burst)
+        self._when = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more may pass now."""
+        self._left = min(self._burst, self._left + (now - self._when) * self._rate)
+        self._when = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

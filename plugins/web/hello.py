@@ -1,0 +1,32 @@
+"""The first exchange of a connection: who somebody is, and what is there for them."""
+
+from __future__ import annotations
+
+from mooring import Admission, AdmissionRefused, Service
+from mooring.plugins.web.frames import FrameError
+from mooring.plugins.web.identity import Identities, Identity, TokenRefused
+from mooring.plugins.web.schema import ChannelEntry, Hello, Welcome
+
+
+def introduce(hello: Hello, admission: Admission, identities: Identities, request_id: str) -> Identity:
+    """Who says hello. Raises FrameError."""
+    if hello.token is not None:
+        try:
+            return identities.check(hello.token)
+        except TokenRefused as error:
+            raise FrameError("bad_token", str(error), request_id) from error
+    try:
+        return identities.guest(admission.free_name(hello.name or ""))
+    except AdmissionRefused as error:
+        raise FrameError(error.code, str(error), request_id) from error
+
+
+def welcome(identity: Identity, service: Service, admission: Admission, identities: Identities) -> Welcome:
+    """The answer to hello."""
+    channels = []
+    for channel_id in service.channel_ids():
+        info = service.channel_info(channel_id)
+        joined = identity.member_id in service.members(channel_id)
+        allowed = admission.may_join(channel_id, is_vouched_for=identity.given)
+        channels.append(ChannelEntry(channel_id, info.channel_name, info.channel_description, joined, allowed))
+    return Welcome(identity.member_id, identity.name, identities.token(identity), channels, service.commands.describe())
