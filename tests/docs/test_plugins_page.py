@@ -43,9 +43,33 @@ def examples() -> list[Example]:
     return found
 
 
-FOR_GATEWAYS = set(
-    ["Acknowledgement", "ChannelBusy", "Down", "Gateway", "ServiceError", "ServiceStopping", "UnknownChannel", "UpEvent", "Admission", "AdmissionRefused", "Applicant", "CONTENT_LIMITS", "ContentLimits", "HistoryPage", "NameIndex", "NameRefused", "Reading", "Readings", "Role", "ServiceConfig", "Throttle", "TokenBucket", "clean_name", "missed_messages", "older_messages"]
-)
+FOR_GATEWAYS = {
+    "Acknowledgement",
+    "Admission",
+    "AdmissionRefused",
+    "Applicant",
+    "CONTENT_LIMITS",
+    "ChannelBusy",
+    "ContentLimits",
+    "Down",
+    "Gateway",
+    "HistoryPage",
+    "NameIndex",
+    "NameRefused",
+    "Reading",
+    "Readings",
+    "Role",
+    "ServiceConfig",
+    "ServiceError",
+    "ServiceStopping",
+    "Throttle",
+    "TokenBucket",
+    "UnknownChannel",
+    "UpEvent",
+    "clean_name",
+    "missed_messages",
+    "older_messages",
+}
 """Public names that the page about gateways explains."""
 FOR_SERVICES = {"ChannelService", "Moobius", "MoobiusStorage", "types"}
 """And those that the page about running it explains."""
