@@ -51,6 +51,7 @@ from mooring.gateways.throttle import Throttle
 from mooring.gateways.token_bucket import TokenBucket
 from mooring.protocols import ChannelBusy, Gateway, ServiceError, ServiceStopping, UnknownChannel
 from mooring.roles import ROLES, Role
+from mooring.secrets import SecretFound, Secrets
 from mooring.service.service import ChannelService
 from mooring.text import clip, suggestion
 from storage import MoobiusStorage
@@ -104,6 +105,8 @@ __all__ = [
     "Readings",
     "Rest",
     "Role",
+    "SecretFound",
+    "Secrets",
     "Service",
     "ServiceConfig",
     "ServiceError",

@@ -5,35 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mooring.config import LogConfig
+from mooring.secrets import Secrets
 
-HIDDEN = "[secret]"
 _TELLING = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
-_SHORTEST = 6
-"""Shorter strings are not hidden: they would blot out words, and are no secrets to speak of."""
-
-
-class Secrets:
-    """Strings that must not be seen in any log: tokens, keys, passwords."""
-
-    def __init__(self, known: Iterable[str] = ()) -> None:
-        self._known: tuple[str, ...] = ()
-        for secret in known:
-            self.add(secret)
-
-    def add(self, secret: str) -> None:
-        """Hide this string from now on."""
-        if len(secret) >= _SHORTEST:
-            self._known = tuple(sorted({*self._known, secret}, key=len, reverse=True))
-
-    def hide(self, text: str) -> str:
-        """The text with every secret replaced."""
-        for secret in self._known:
-            text = text.replace(secret, HIDDEN)
-        return text
 
 
 def secrets_in(config: Any, environment: Mapping[str, str]) -> Iterator[str]:

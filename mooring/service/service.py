@@ -24,8 +24,9 @@ from mooring.clock import Clock
 from mooring.config import ChannelConfig
 from mooring.events import Acknowledgement, UpEvent
 from mooring.gateways.delivery import Gateways
-from mooring.logging import Secrets, secrets_in, set_up_logging
+from mooring.logging import secrets_in, set_up_logging
 from mooring.protocols import ServiceStopping
+from mooring.secrets import Secrets
 from mooring.service.dispatch import dispatch
 from mooring.service.presence_announcer import Sharing
 from mooring.service.queries import Queries

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mooring import Service
-from mooring.plugins.torbox import database_functions
 from mooring.plugins.torbox.account import Account
 from mooring.plugins.torbox.changing_commands import torbox_clear, torbox_import, torbox_link, torbox_restore, torbox_sync
 from mooring.plugins.torbox.commands import torbox_info, torbox_list, torbox_search, torbox_stats
-from mooring.plugins.torbox.config import Config
+from mooring.plugins.torbox.config import TorBoxConfig as Config
+from mooring.plugins.torbox.pool import SHARED_POOL
 
 __all__ = [
     "Config",
@@ -26,7 +26,7 @@ __all__ = [
 
 
 async def on_start(service: Service, config: Config) -> None:
-    account = Account(config, database_functions.pool(), service.show)
+    account = Account(config, SHARED_POOL, service.show, on_key=service.keep_secret)
     config.run_with(account)
     service.gauge(
         "torbox_refresh_age_seconds", "Since when a list has not been fetched anew.", "kind", lambda: account.ages() if config.running else {}

@@ -10,18 +10,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mooring.events import Down
+from mooring import Down
+from mooring.plugins.torbox.api_key import ApiKey, KeyMissing
 from mooring.plugins.torbox.budget import RequestBudget
-from mooring.plugins.torbox.client import Limits, TorBoxClient, resolve_api_url
-from mooring.plugins.torbox.config import Config
+from mooring.plugins.torbox.client import RequestLimits, TorBoxClient, resolve_api_url
+from mooring.plugins.torbox.config import TorBoxConfig
 from mooring.plugins.torbox.errors import TorBoxError
 from mooring.plugins.torbox.pool import Pool, PoolSettings
 from mooring.plugins.torbox.records import KINDS, Collected, Kind, collect
-from mooring.plugins.torbox.redaction import KeyMissing, Secrets, install_filter
 from mooring.plugins.torbox.refresh import Generation, Refreshed, generation_of, replace_generation
 from mooring.plugins.torbox.release_names import KnownNames
 from mooring.plugins.torbox.table import JournalDB
-from storage.errors import StorageError
+from storage import StorageError
 
 T = TypeVar("T")
 
@@ -45,24 +45,32 @@ class Failure:
 class Account:
     """On the event loop. `close` ends what is under way."""
 
-    def __init__(self, config: Config, pool: Pool, show: Callable[[Down], None], *, budget: RequestBudget | None = None) -> None:
+    def __init__(
+        self,
+        config: TorBoxConfig,
+        pool: Pool,
+        show: Callable[[Down], None],
+        *,
+        on_key: Callable[[str], None] | None = None,
+        budget: RequestBudget | None = None,
+    ) -> None:
+        """`on_key` hears each key that is used for the first time."""
         self.config = config
         self.pool = pool
         self.show = show
         """Delivers a down that is kept nowhere."""
-        self.secrets = Secrets(config.api_key_file)
+        self.key = ApiKey(config.api_key_file, on_new=on_key)
         self.failures: dict[Kind, Failure] = {}
         with suppress(KeyMissing):
-            self.secrets.key()  # from here on it is known, and looked for in records and log lines
-        pool.configure(PoolSettings(config.root_dir, config.durability), self.secrets)
+            self.key.get()  # from here on it is known, and looked for in records and log lines
+        pool.configure(PoolSettings(config.root_dir, config.durability), self.key)
         self.client = TorBoxClient(
-            self.secrets,
+            self.key,
             resolve_api_url(config.api_url),
-            limits=Limits(timeout=config.timeout),
+            limits=RequestLimits(timeout=config.timeout),
             budget=budget or RequestBudget(config.requests_per_minute),
         )
         self._running: dict[Kind, asyncio.Task[Refreshed]] = {}
-        self._remove_filter = install_filter(self.secrets)
 
     async def close(self) -> None:
         tasks = list(self._running.values())
@@ -73,7 +81,6 @@ class Account:
                 await task
         await self.client.aclose()
         await asyncio.to_thread(self.pool.close_all)
-        self._remove_filter()
 
     async def refresh(self, kind: Kind, watch: Watcher, *, force: bool = False) -> Refreshed:
         """Fetch the list and make it the new generation. Who asks while it is under way gets the outcome of that one.
@@ -86,7 +93,7 @@ class Account:
                 await asyncio.shield(running)
             running = self._running.get(kind)
         if running is None:
-            self.secrets.key()
+            self.key.get()
             running = self._running[kind] = asyncio.create_task(self._refresh(kind, watch, force=force))
             running.add_done_callback(lambda _: self._running.pop(kind, None))
         else:

@@ -14,17 +14,30 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from mooring import ROLES, Background, CommandError, Context, Member, MessageBody, MessageContent, Progress, card, command, requires
-from mooring.events import TEXT, Down
+from mooring import (
+    Background,
+    CommandError,
+    Context,
+    Down,
+    Member,
+    MessageBody,
+    MessageContent,
+    Progress,
+    SecretFound,
+    card,
+    command,
+    requires,
+    types,
+)
 from mooring.plugins.torbox.account import Account, Watcher
+from mooring.plugins.torbox.api_key import KeyMissing
 from mooring.plugins.torbox.backups import clear_with_copy, keep_copy, newest_copy, restore
 from mooring.plugins.torbox.commands import FileId, read, records_of, say
 from mooring.plugins.torbox.errors import ImplausibleAnswer, TorBoxError
 from mooring.plugins.torbox.formatting import age_text
 from mooring.plugins.torbox.importing import kind_of_file, read_list
 from mooring.plugins.torbox.records import KINDS, Kind
-from mooring.plugins.torbox.redaction import KeyMissing, SecretFound
-from storage.errors import StorageError
+from storage import StorageError
 
 T = TypeVar("T")
 
@@ -38,10 +51,10 @@ _FAULTS = (TorBoxError, StorageError, OSError, SecretFound, ValueError)
 async def torbox_sync(ctx: Context, kind: Kind | None = None, force: Literal["force"] | None = None) -> None:
     """Fetch the lists from TorBox anew; moderators can add "force" to take one that looks wrong."""
     account: Account = ctx.config.account
-    if force and ROLES.index(ctx.member.role) < ROLES.index("moderator"):
+    if force and ctx.member.role == "member":
         raise CommandError("Only moderators of this channel can force a list to be taken.")
     try:
-        account.secrets.key()
+        account.key.get()
     except KeyMissing as error:
         raise CommandError(str(error)) from error
     kinds = KINDS if kind is None else (kind,)
@@ -86,7 +99,7 @@ async def torbox_link(ctx: Context, id: FileId) -> None:  # noqa: A002 - the arg
         try:
             link = await account.client.request_link(record["type"], record["item_id"], record["file_id"])
         except (*_FAULTS, KeyMissing) as error:
-            answer = MessageBody(TEXT, "", MessageContent(text=str(error)), context={"error": True})
+            answer = MessageBody(types.TEXT, "", MessageContent(text=str(error)), context={"error": True})
         else:
             text = f"{record['file_name']}: {link} (for you alone; it works for some hours)"
             answer = card(record["file_name"], text, link, "Open")

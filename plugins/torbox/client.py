@@ -19,10 +19,11 @@ import httpx
 import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
+from mooring import Secrets
+from mooring.plugins.torbox.api_key import ApiKey
 from mooring.plugins.torbox.budget import RequestBudget
 from mooring.plugins.torbox.errors import LimitReached, TorBoxError, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
 from mooring.plugins.torbox.records import Kind
-from mooring.plugins.torbox.redaction import Secrets
 
 DEFAULT_API_URL = "https://api.torbox.app"
 URL_VARIABLE = "TORBOX_API_URL"
@@ -30,10 +31,11 @@ URL_VARIABLE = "TORBOX_API_URL"
 ID_PARAMETERS: dict[Kind, str] = {"torrents": "torrent_id", "usenet": "usenet_id", "webdl": "web_id"}
 
 _log = logging.getLogger(__name__)
+_httpx_log = logging.getLogger("httpx")
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """What a request may cost. Times are seconds, sizes bytes."""
 
     page_size: int = 1000
@@ -58,20 +60,22 @@ class TorBoxClient:
 
     def __init__(
         self,
-        secrets: Secrets,
+        key: ApiKey,
         api_url: str | None = None,
         *,
-        limits: Limits | None = None,
+        limits: RequestLimits | None = None,
         budget: RequestBudget | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._secrets = secrets
-        self._limits = limits or Limits()
+        self._key = key
+        self._limits = limits or RequestLimits()
         self._budget = budget or RequestBudget()
         self._sleep = sleep
         timeout = httpx.Timeout(self._limits.timeout, connect=self._limits.connect_timeout)
         # A redirect would carry the key elsewhere, so none is followed.
         self._http = httpx.AsyncClient(base_url=resolve_api_url() if api_url is None else api_url, timeout=timeout, follow_redirects=False)
+        self._hiding = _HidingFilter(key.secrets)
+        _httpx_log.addFilter(self._hiding)
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,6 +85,7 @@ class TorBoxClient:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+        _httpx_log.removeFilter(self._hiding)
 
     async def list_items(self, kind: Kind, on_page: Callable[[int], Awaitable[None]] | None = None) -> list[Any]:
         """Every item of `mylist`, as TorBox sent it; `on_page` hears after each page how many there are so far.
@@ -108,11 +113,11 @@ class TorBoxClient:
     async def request_link(self, kind: Kind, item_id: int, file_id: int) -> str:
         """An address from which the file can be fetched for some hours."""
         path = f"/v1/api/{kind}/requestdl"
-        query = {"token": self._secrets.key(), ID_PARAMETERS[kind]: item_id, "file_id": file_id}
+        query = {"token": self._key.get(), ID_PARAMETERS[kind]: item_id, "file_id": file_id}
         link = await self._get(path, query)
         if not isinstance(link, str) or not link.startswith(("https://", "http://")):
             raise UnexpectedAnswer(path, "data", "an address", link)
-        self._secrets.check(link, "The link that TorBox sent")
+        self._key.secrets.check(link, "The link that TorBox sent")
         return link
 
     async def _get(self, path: str, query: dict[str, Any]) -> Any:
@@ -150,7 +155,7 @@ class TorBoxClient:
         return wait_random(bound / 2, bound)(state)
 
     async def _fetch(self, path: str, query: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
-        headers = {"Authorization": f"Bearer {self._secrets.key()}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self._key.get()}", "Accept": "application/json"}
         try:
             async with (
                 asyncio.timeout(self._limits.total_timeout),
@@ -174,7 +179,7 @@ class TorBoxClient:
         if status >= 500:
             raise TorBoxUnavailable(f"TorBox answered {path} with status {status}.")
         answer = _decoded(path, status, body)
-        detail = self._secrets.redact(" ".join(str(answer.get("detail") or answer.get("error") or "no reason given").split()))[:200]
+        detail = self._key.secrets.hide(" ".join(str(answer.get("detail") or answer.get("error") or "no reason given").split()))[:200]
         if status in (401, 403):
             raise TorBoxRefused(f"TorBox does not accept the key: {detail}")
         if status >= 400 or answer.get("success") is False:
@@ -182,6 +187,20 @@ class TorBoxClient:
         if "data" not in answer:
             raise UnexpectedAnswer(path, "data", "a value", None)
         return answer["data"]
+
+
+class _HidingFilter(logging.Filter):
+    """For httpx, which logs the address of each request, whoever set up the log."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if self._secrets.found_in(message):
+            record.msg, record.args = self._secrets.hide(message), None
+        return True
 
 
 def _failure(state: RetryCallState) -> BaseException | None:

@@ -15,7 +15,7 @@ from mooring.plugins.torbox.records import KINDS, Kind
 from mooring.plugins.torbox.refresh import generation_of, size_of
 from mooring.plugins.torbox.search import by_title, find_file, ranked_search
 from mooring.plugins.torbox.table import JournalDB
-from storage.errors import StorageError
+from storage import StorageError
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def torbox_stats(ctx: Context) -> None:
 def say(ctx: Context, message: MessageBody | str) -> None:
     """Reply, unless the key is in it."""
     account: Account = ctx.config.account
-    account.secrets.check(message if isinstance(message, str) else repr(message), "The reply")
+    account.key.secrets.check(message if isinstance(message, str) else repr(message), "The reply")
     ctx.reply(message)
 
 

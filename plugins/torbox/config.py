@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from mooring.plugins.torbox.pool import DEFAULT_FOLDER
 
-if TYPE_CHECKING:
-    from mooring.plugins.torbox.account import Account
 
-
-class Config(BaseModel):
+class TorBoxConfig(BaseModel):
     """Folders are relative to the working directory of the service."""
 
     model_config = ConfigDict(extra="forbid")
@@ -34,18 +31,18 @@ class Config(BaseModel):
     """Lines of a page of `/torbox list` and `/torbox search`."""
     durability: Literal["commit", "always", "never"] = "commit"
 
-    _account: Account | None = PrivateAttr(default=None)
+    _account: Any = PrivateAttr(default=None)
 
     @property
     def running(self) -> bool:
         return self._account is not None
 
     @property
-    def account(self) -> Account:
+    def account(self) -> Any:
         """What runs for this config; there from the plugin's start to its stop."""
         if self._account is None:
             raise RuntimeError("the torbox plugin is not started")
         return self._account
 
-    def run_with(self, account: Account | None) -> None:
+    def run_with(self, account: Any) -> None:
         self._account = account

@@ -1,7 +1,7 @@
 """The lock of a database, as callers of `getDatabaseLock` get it.
 
 It is reentrant, so that who holds it can call the seven functions. These also have to end when two threads each hold one
-database's lock and ask for the other's: `Turn` notices that the wait would never end, and goes on without the lock. Every single
+database's lock and ask for the other's: `LockedOperation` notices that the wait would never end, and goes on without the lock. Every single
 operation is whole without it; the lock only keeps several of them together.
 """
 
@@ -84,8 +84,8 @@ class DatabaseLock:
         return False
 
 
-class Turn:
-    """`with Turn(lock):` for one operation of the seven functions."""
+class LockedOperation:
+    """`with LockedOperation(lock):` for one operation of the seven functions."""
 
     def __init__(self, lock: DatabaseLock) -> None:
         self._lock = lock

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mooring import CommandError, MessageBody, table
-from mooring.durations import format_duration
+from mooring import CommandError, MessageBody, clip, format_duration, table
 from mooring.plugins.torbox.records import KINDS, Kind
-from mooring.text import clip
 
 COLUMNS = ("ID", "Title", "Year", "Episode", "Size", "File")
 _LONGEST_CELL = 80

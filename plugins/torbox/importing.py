@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mooring import CommandError
+from mooring import CommandError, clip, suggestion
 from mooring.plugins.torbox.documents import decode
 from mooring.plugins.torbox.records import KINDS, Kind
-from mooring.text import clip, suggestion
 
 LARGEST_FILE = 256 * 1024 * 1024
 

@@ -9,15 +9,15 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from mooring.plugins.torbox.database_locks import DatabaseLock, Turn
-from mooring.plugins.torbox.redaction import Secrets
+from mooring.plugins.torbox.api_key import ApiKey, KeyMissing
+from mooring.plugins.torbox.database_locks import DatabaseLock, LockedOperation
 from mooring.plugins.torbox.table import JournalDB
-from storage.database_interface import Finding
-from storage.errors import StorageError, StoreClosed
+from storage import Finding, StorageError, StoreClosed
 
 DEFAULT_FOLDER = "torbox_db"
 
@@ -31,7 +31,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECAS
 _ATTEMPTS = 100
 
 
-class NameRefused(ValueError):
+class DatabaseNameRefused(ValueError):
     """The name of a database is not a plain file name."""
 
 
@@ -46,9 +46,9 @@ class PoolSettings:
 class Pool:
     """Thread-safe. Opens databases when they are asked for and remembers their locks for good."""
 
-    def __init__(self, settings: PoolSettings | None = None, secrets: Secrets | None = None, **store_settings: Any) -> None:
+    def __init__(self, settings: PoolSettings | None = None, key: ApiKey | None = None, **store_settings: Any) -> None:
         self.settings = settings or PoolSettings()
-        self.secrets = secrets or Secrets()
+        self.key = key or ApiKey()
         self.findings: list[Finding] = []
         """What opening the databases found; files that were set aside among it."""
         self._store_settings = store_settings
@@ -57,20 +57,20 @@ class Pool:
         self._locks: dict[str, DatabaseLock] = {}
         self._waiting: dict[int, DatabaseLock] = {}
 
-    def configure(self, settings: PoolSettings, secrets: Secrets | None = None) -> None:
+    def configure(self, settings: PoolSettings, key: ApiKey | None = None) -> None:
         """Use other settings from now on. What is open in another folder is closed."""
         if settings != self.settings:
             self.close_all()
         self.settings = settings
-        if secrets is not None:
-            self.secrets = secrets
+        if key is not None:
+            self.key = key
 
     @property
     def folder(self) -> Path:
         return Path(self.settings.root_dir).absolute()
 
     def get(self, name: str) -> JournalDB:
-        """The database, opened if it is not. Raises NameRefused, StorageError and OSError."""
+        """The database, opened if it is not. Raises DatabaseNameRefused, StorageError and OSError."""
         database = self._open.get(name)
         if database is not None and not database.store.closed:
             return database
@@ -107,7 +107,7 @@ class Pool:
         """Call `work` with the open database, while its lock is held. A close at the same moment makes it open again."""
         lock = self.lock(name)
         for _ in range(_ATTEMPTS):
-            with Turn(lock):
+            with LockedOperation(lock):
                 try:
                     return work(self.get(name))
                 except StoreClosed:
@@ -118,7 +118,7 @@ class Pool:
         """False if it was not open. Raises OSError if the file could not be written; its journal then keeps what is missing."""
         if name not in self._open:
             return False
-        with Turn(self.lock(name)):
+        with LockedOperation(self.lock(name)):
             database = self._open.get(name)
             if database is None:
                 return False
@@ -151,14 +151,21 @@ class Pool:
         return database
 
     def _refuse_secret(self, text: str) -> None:
-        self.secrets.check(text, "The record")
+        with suppress(KeyMissing):
+            self.key.get()  # from here on it is known
+        self.key.secrets.check(text, "The record")
+
+
+SHARED_POOL: Final = Pool()
+"""The databases behind the published functions, which are called without a handle. They live here and not beside the functions,
+because a checkout imports those under two names, `plugins.torbox` and `mooring.plugins.torbox`."""
 
 
 def check_name(name: object) -> None:
-    """Raise NameRefused for what is no plain file name."""
+    """Raise DatabaseNameRefused for what is no plain file name."""
     if not _is_plain(name):
         shown = repr(name)[:60]
-        raise NameRefused(f"{shown} is not a name for a database: use letters, digits, '_', '-', '.' and spaces, at most 100 of them")
+        raise DatabaseNameRefused(f"{shown} is not a name for a database: use letters, digits, '_', '-', '.' and spaces, at most 100 of them")
 
 
 def _is_plain(name: object) -> bool:

@@ -29,7 +29,7 @@ def ranked_search(database: JournalDB, text: str) -> list[tuple[Rank, dict[str, 
     if not words:
         return []
     version, documents = database.store.versioned_documents(database.default_table_name)
-    keys, contents, texts = database.prepared.follow(version, documents)
+    keys, contents, texts = database.search_index.follow(version, documents)
     # The longest word first: it is the rarest as a rule, and leaves least to the others.
     first, *others = sorted(set(words), key=len, reverse=True)
     hits = [index for index, prepared in enumerate(texts) if first in prepared]

@@ -39,7 +39,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-class PreparedTexts:
+class SearchIndex:
     """Follows a table: a document that was replaced is another object, so only those are folded anew."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from mooring.plugins.torbox.documents import Document as Content
 from mooring.plugins.torbox.documents import encode_document, private_copy
 from mooring.plugins.torbox.draft import Draft
 from mooring.plugins.torbox.queries import Candidates
-from mooring.plugins.torbox.search_index import PreparedTexts
+from mooring.plugins.torbox.search_index import SearchIndex
 from mooring.plugins.torbox.store import RecordStore
 from mooring.plugins.torbox.table_state import Change, DocumentId, Drop, Empty, Put, document_id
 from mooring.plugins.torbox.tinydb_storage import JournalStorage
@@ -221,7 +221,7 @@ class JournalDB(TinyDB):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.prepared = PreparedTexts()
+        self.search_index = SearchIndex()
 
     @property
     def store(self) -> RecordStore:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mooring.plugins.torbox.database_functions import closeAllDatabases, pool
-from mooring.plugins.torbox.pool import Pool, PoolSettings
-from mooring.plugins.torbox.redaction import KEY_VARIABLE
+from mooring.plugins.torbox.api_key import KEY_VARIABLE
+from mooring.plugins.torbox.database_functions import closeAllDatabases
+from mooring.plugins.torbox.pool import SHARED_POOL, Pool, PoolSettings
 from tests.plugins.torbox.torbox_server import KEY, TorBoxServer
 
 
@@ -32,7 +32,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.delenv("TORBOX_API_URL", raising=False)
     yield tmp_path
     closeAllDatabases()
-    pool().configure(PoolSettings())
+    SHARED_POOL.configure(PoolSettings())
 
 
 @pytest.fixture

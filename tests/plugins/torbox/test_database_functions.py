@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +23,10 @@ from mooring.plugins.torbox.database_functions import (
     getDatabase,
     getDatabaseLock,
     insertData,
-    pool,
     refresh,
     search,
 )
-from mooring.plugins.torbox.pool import PoolSettings
+from mooring.plugins.torbox.pool import SHARED_POOL, PoolSettings
 from mooring.plugins.torbox.records import collect
 from tests.plugins.torbox.torbox_server import KEY, make_item, make_items
 
@@ -163,7 +165,7 @@ def test_a_folder_that_cannot_be_used_is_a_message_and_not_an_exception(own_fold
 
 def test_the_folder_is_configurable(own_folder: Path) -> None:
     insertData(RECORD, "torrents")
-    pool().configure(PoolSettings(own_folder / "elsewhere"))
+    SHARED_POOL.configure(PoolSettings(own_folder / "elsewhere"))
     assert getAllData("torrents")[0] == []
     assert (own_folder / "elsewhere" / "torrents.json").exists()
 
@@ -176,7 +178,7 @@ def test_a_record_that_holds_the_key_is_refused(key: str, own_folder: Path) -> N
         assert key not in message
     database = getDatabase("torrents")
     assert database is not None
-    with pytest.raises(ValueError, match="key"):
+    with pytest.raises(ValueError, match="secret"):
         database.update({"a": key})
         database.insert(record)
     closeAllDatabases()
@@ -193,7 +195,7 @@ def test_a_broken_file_is_set_aside_and_the_cache_starts_empty(own_folder: Path,
     kept = list((folder / "quarantine").iterdir())
     assert [path.read_text() for path in kept] == ['{"_default": {"1": {"a":']
     assert insertData(RECORD, "torrents")[0]
-    assert [finding.kept for finding in pool().findings if finding.kept] == [str(kept[0])]
+    assert [finding.kept for finding in SHARED_POOL.findings if finding.kept] == [str(kept[0])]
 
 
 @pytest.mark.parametrize("content", ["[]", "5", '{"_default": []}', '{"_default": {"1": 5}}', "\x00\x01", "{" * 100_000])
@@ -341,6 +343,22 @@ def test_records_are_found_by_words_and_by_key() -> None:
 def test_a_refresh_that_holds_the_key_is_refused_whole(key: str) -> None:
     records = collect("torrents", make_items(3)).records
     refresh("torrents", records)
-    with pytest.raises(ValueError, match="key"):
+    with pytest.raises(ValueError, match="secret"):
         refresh("torrents", [*records[:2], {**records[2], "path": f"x?token={key}"}])
     assert len(getAllData("torrents")[0] or []) == 3
+
+
+def test_the_functions_share_their_databases_under_both_names() -> None:
+    program = """
+import plugins.torbox.database_functions as checkout
+import mooring.plugins.torbox.database_functions as installed
+
+assert checkout.insertData({"item_id": 1}, "torrents")[0]
+assert installed.getAllData("torrents")[0] == [{"item_id": 1}]
+assert checkout.getDatabase("torrents") is installed.getDatabase("torrents")
+assert checkout.getDatabaseLock("torrents") is installed.getDatabaseLock("torrents")
+assert installed.closeAllDatabases() == (True, "Closed 1 database connections.")
+assert checkout.closeDatabase("torrents") == (True, "Database was not open.")
+"""
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(root)}, check=True)

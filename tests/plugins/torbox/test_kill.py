@@ -19,8 +19,9 @@ from mooring.plugins.torbox.table import JournalDB
 ROOT = Path(__file__).parents[3]
 
 INSERTS = """
-from mooring.plugins.torbox.database_functions import insertData, pool
-pool()._store_settings["checkpoint_bytes"] = 3000
+from mooring.plugins.torbox.database_functions import insertData
+from mooring.plugins.torbox.pool import SHARED_POOL
+SHARED_POOL._store_settings["checkpoint_bytes"] = 3000
 import itertools, sys
 for number in itertools.count():
     success, message = insertData({"number": number, "text": "x" * 50}, "torrents")
@@ -29,10 +30,11 @@ for number in itertools.count():
 """
 
 REFRESHES = """
-from mooring.plugins.torbox.database_functions import pool, refresh
+from mooring.plugins.torbox.database_functions import refresh
+from mooring.plugins.torbox.pool import SHARED_POOL
 from mooring.plugins.torbox.records import collect
 from tests.plugins.torbox.torbox_server import make_items
-pool()._store_settings["checkpoint_bytes"] = 20000
+SHARED_POOL._store_settings["checkpoint_bytes"] = 20000
 import itertools
 lists = [collect("torrents", make_items(60, first=first)).records for first in (1, 31)]
 for number in itertools.count(1):

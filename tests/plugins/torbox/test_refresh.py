@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from mooring.plugins.torbox.account import Account
-from mooring.plugins.torbox.config import Config
-from mooring.plugins.torbox.database_functions import find, getAllData, insertData, pool, refresh, search
+from mooring.plugins.torbox.config import TorBoxConfig
+from mooring.plugins.torbox.database_functions import find, getAllData, insertData, refresh, search
 from mooring.plugins.torbox.errors import ImplausibleAnswer, TorBoxError, TorBoxRefused
+from mooring.plugins.torbox.pool import SHARED_POOL
 from mooring.plugins.torbox.records import collect
 from tests.plugins.torbox.torbox_server import TorBoxServer, Trouble, make_items
 
@@ -28,7 +29,7 @@ def unwatched(_what: str, _done: int, _total: int | None) -> None:
 
 @asynccontextmanager
 async def account(server: TorBoxServer, **config: Any) -> AsyncIterator[Account]:
-    account = Account(Config(api_url=server.url, **config), pool(), lambda down: None)
+    account = Account(TorBoxConfig(api_url=server.url, **config), SHARED_POOL, lambda down: None)
     try:
         yield account
     finally:
@@ -152,7 +153,7 @@ async def test_names_that_are_known_are_not_read_again(server: TorBoxServer, key
     server.items["torrents"] = make_items(3)
     async with account(server) as own:
         await own.refresh("torrents", unwatched)
-        database = pool().get("torrents")
+        database = SHARED_POOL.get("torrents")
         database.update({"metadata_title": "Corrected by hand"}, doc_ids=[2])
         refreshed = await own.refresh("torrents", unwatched)
     assert refreshed.changed == 0

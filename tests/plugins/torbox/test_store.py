@@ -14,7 +14,7 @@ from tinydb import TinyDB, where
 from mooring.plugins.torbox.records import collect
 from mooring.plugins.torbox.refresh import replace_generation
 from mooring.plugins.torbox.table import JournalDB
-from storage.errors import CommitFailed, StorageError
+from storage import CommitFailed, StorageError
 from storage.json.files import Files
 from tests.crash.disks import CountingFiles, FailingFiles, PowerLossFiles, Stop, StoppingFiles
 from tests.plugins.torbox.torbox_server import make_items

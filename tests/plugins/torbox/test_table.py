@@ -18,7 +18,7 @@ from tinydb.table import Document
 
 from mooring.plugins.torbox.table import JournalDB
 from mooring.plugins.torbox.tinydb_storage import JournalStorage
-from storage.errors import StoreClosed, StoreLocked
+from storage import StoreClosed, StoreLocked
 
 Operation = Callable[[TinyDB], Any]
 caching: Any = CachingMiddleware
