@@ -15,8 +15,8 @@ from mooring.cli.main import build_app
 log = logging.getLogger("service")
 
 
-class Service(ChannelService):
-    """The service of this application. Other applications override more hooks; see `ChannelService`."""
+class Application(ChannelService):
+    """What runs here. Others override more hooks; `ChannelService` has all of them."""
 
     async def on_channel_init(self, channel_id: str) -> None:
         """Open the dicts of one channel before its first event. It blocks (files, servers), hence the thread."""
@@ -32,7 +32,7 @@ class Service(ChannelService):
 
 def main() -> None:
     """Run the command line: the service, and the commands that look after it."""
-    build_app(Service)()
+    build_app(Application)()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from mooring.bots.progress import Progress
 from mooring.bots.schedule import every
 from mooring.bots.schemas import Values
 from mooring.channels.gauges import Reading, Readings
+from mooring.channels.system_dicts import ServiceDicts, SystemDict, shared_entry
 from mooring.clock import now
 from mooring.commands.arguments import ChoicesFrom, Rest
 from mooring.commands.command import Command, command
@@ -109,10 +110,12 @@ __all__ = [
     "Secrets",
     "Service",
     "ServiceConfig",
+    "ServiceDicts",
     "ServiceError",
     "ServiceStopping",
     "SimpleAction",
     "StyleItem",
+    "SystemDict",
     "Throttle",
     "TokenBucket",
     "UnknownChannel",
@@ -132,6 +135,7 @@ __all__ = [
     "parse_duration",
     "requires",
     "run_confirmed",
+    "shared_entry",
     "suggestion",
     "table",
     "types",

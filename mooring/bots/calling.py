@@ -11,7 +11,8 @@ from typing import Any
 
 from mooring.bots.context import Context
 from mooring.bots.schemas import check_changed
-from mooring.commands.cooldowns import COOLDOWNS, Cooldowns
+from mooring.channels.system_dicts import COOLDOWNS
+from mooring.commands.cooldowns import Cooldowns
 from mooring.commands.parsing import parse
 from mooring.commands.rules import check_role
 from mooring.errors import CommandError, PluginError
@@ -31,7 +32,7 @@ async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = froze
     check_role(command.name, command.rules, member)
     values = parse(match, own.channel)
     if command.rules.cooldowns:
-        refusal = Cooldowns(own.storage.system(COOLDOWNS), own.clock()).begin(command.name, command.rules.cooldowns, member)
+        refusal = Cooldowns(COOLDOWNS.of(own.storage), own.clock()).begin(command.name, command.rules.cooldowns, member)
         if refusal is not None:
             own.refuse(refusal)
             return

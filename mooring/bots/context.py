@@ -16,7 +16,8 @@ from mooring.bots import background as beside
 from mooring.bots.loading import Plugin, Plugins
 from mooring.bots.messages import Message, compose
 from mooring.bots.progress import Progress
-from mooring.bots.schedule import SCHEDULES, Schedule, moment
+from mooring.bots.schedule import Schedule, moment
+from mooring.channels.system_dicts import SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.commands.pending import Question
 from mooring.commands.people import Channel, Member
@@ -170,11 +171,11 @@ class Context(Generic[StateT]):
             raise PluginError(f"{function.__qualname__} would not be found after a restart; schedule a function that is in the plugin's module")
         due = moment(when, self.clock())
         self.after_commit(self._turn.service.wake_timers)
-        return Schedule(self.storage.system(SCHEDULES)).add(due, self.plugin.name, function.__name__, arguments, self._member_id)
+        return Schedule(SCHEDULES.of(self.storage)).add(due, self.plugin.name, function.__name__, arguments, self._member_id)
 
     def cancel(self, key: str) -> bool:
         """Forget what `schedule` returned this key for; False if it has run already."""
-        return Schedule(self.storage.system(SCHEDULES)).cancel(key)
+        return Schedule(SCHEDULES.of(self.storage)).cancel(key)
 
     def after_commit(self, call: Callable[[], Awaitable[None] | None]) -> None:
         """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""

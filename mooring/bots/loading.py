@@ -7,21 +7,24 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from mooring.bars.spec import BarSpec
-from mooring.bots.discovery import NotFound, find_plugin
+from mooring.bots.discovery import NotFound, find_plugin, plugin_names
 from mooring.bots.runtime import PluginRuntime
 from mooring.bots.schedule import Timer, timers_of
 from mooring.bots.schemas import Values, migrate
+from mooring.channels.system_dicts import ServiceDicts
 from mooring.commands.command import Command, CommandTable, commands_of
 from mooring.config import PluginEntry, faults_of
 from mooring.errors import PluginError
 from mooring.text import nearest
 from storage import MoobiusStorage
 from storage.errors import ConfigError, Fault
+
+Kind = TypeVar("Kind")
 
 logger = logging.getLogger(__name__)
 
@@ -139,12 +142,7 @@ def load_plugins(entries: Sequence[PluginEntry], folders: Sequence[str] = (), fi
 
 def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json") -> Plugin:
     """Load one plugin. Raises PluginError, or ConfigError if its config has faults."""
-    try:
-        module = find_plugin(entry.name, folders)
-    except NotFound as error:
-        raise PluginError(str(error)) from error
-    except Exception as error:
-        raise PluginError(f"its code failed while it was imported: {type(error).__name__}: {error}") from error
+    module = _import(entry.name, folders)
     config = _config(module, entry, file)
     return Plugin(
         name=entry.name,
@@ -154,9 +152,29 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
         hooks=_hooks(module),
         bars=_bars(module, config),
         timers=timers_of(entry.name, _functions(module)),
-        values=_values(module),
+        values=_declared(module, "VALUES", Values),
         entry=entry,
     )
+
+
+def _import(name: str, folders: Sequence[str]) -> ModuleType:
+    try:
+        return find_plugin(name, folders)
+    except NotFound as error:
+        raise PluginError(str(error)) from error
+    except Exception as error:
+        raise PluginError(f"its code failed while it was imported: {type(error).__name__}: {error}") from error
+
+
+def kept_by_plugins(folders: Sequence[str] = ()) -> list[ServiceDicts]:
+    """What all plugins that can be found keep for the service, in the config now or not: what they kept before is still there.
+
+    Raises PluginError for one whose code fails, since nobody knows what it keeps.
+    """
+    found: list[ServiceDicts] = []
+    for name in plugin_names(folders):
+        found += _declared(_import(name, folders), "SERVICE_DICTS", ServiceDicts)
+    return found
 
 
 def _functions(module: ModuleType) -> list[Callable[..., Any]]:
@@ -191,16 +209,16 @@ def _config(module: ModuleType, entry: PluginEntry, file: str) -> Any:
 def _bars(module: ModuleType, config: Any) -> tuple[BarSpec, ...]:
     """`BARS` is a list, or a function that makes it from the config."""
     declared = getattr(module, "BARS", ())
-    bars = tuple(declared(config) if callable(declared) else declared)
-    wrong = [spec for spec in bars if not isinstance(spec, BarSpec)]
-    if wrong:
-        raise PluginError(f"BARS holds {wrong[0]!r}, which is no BarSpec")
-    return bars
+    return _all_of(declared(config) if callable(declared) else declared, "BARS", BarSpec)
 
 
-def _values(module: ModuleType) -> tuple[Values, ...]:
-    declared = tuple(getattr(module, "VALUES", ()))
-    wrong = [values for values in declared if not isinstance(values, Values)]
+def _declared(module: ModuleType, name: str, kind: type[Kind]) -> tuple[Kind, ...]:
+    return _all_of(getattr(module, name, ()), name, kind)
+
+
+def _all_of(declared: Iterable[Any], name: str, kind: type[Kind]) -> tuple[Kind, ...]:
+    found = tuple(declared)
+    wrong = [item for item in found if not isinstance(item, kind)]
     if wrong:
-        raise PluginError(f"VALUES holds {wrong[0]!r}, which is no Values")
-    return declared
+        raise PluginError(f"{name} holds {wrong[0]!r}, which is no {kind.__name__}")
+    return found

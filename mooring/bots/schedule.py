@@ -12,8 +12,6 @@ from mooring.durations import parse_duration
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 _MARK = "__mooring_every__"
-SCHEDULES = "schedules"
-"""The name of the system dict."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Timer:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ScheduledCall:
     """One thing that is to happen."""
 
     key: str
@@ -97,7 +95,7 @@ class Schedule:
             due = first if kept is None else min(first, kept["due"])
             self._kept[timer.key] = {"due": due, "plugin": timer.plugin, "function": timer.function, "seconds": timer.seconds}
 
-    def due(self, now: float) -> list[Entry]:
+    def due(self, now: float) -> list[ScheduledCall]:
         """What should have happened by now, the oldest first."""
         return sorted((entry for entry in self.entries() if entry.due <= now), key=lambda entry: (entry.due, entry.key))
 
@@ -105,11 +103,11 @@ class Schedule:
         """When the next entry comes due."""
         return min((entry.due for entry in self.entries()), default=None)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ScheduledCall]:
         """All that is to happen."""
         return (_entry(key, kept) for key, kept in list(self._kept.items()))
 
-    def take(self, key: str, now: float) -> Entry | None:
+    def take(self, key: str, now: float) -> ScheduledCall | None:
         """The entry, if it is still there and due: removed, or moved on to its next time."""
         kept = self._kept.get(key)
         if kept is None or kept["due"] > now:
@@ -122,8 +120,8 @@ class Schedule:
         return _entry(key, kept)
 
 
-def _entry(key: str, kept: dict[str, Any]) -> Entry:
-    return Entry(
+def _entry(key: str, kept: dict[str, Any]) -> ScheduledCall:
+    return ScheduledCall(
         key,
         kept["due"],
         kept["plugin"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from mooring.channels.system_dicts import VERSIONS, values_before
 from mooring.errors import PluginError
 from storage.usage import changed_in
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from storage import CachedDict, MoobiusStorage
 
 logger = logging.getLogger(__name__)
-
-VERSIONS = "versions"
-"""The name of the system dict that knows the version of each declared dict."""
-
 
 @dataclass(frozen=True)
 class Values:
@@ -69,7 +66,7 @@ def migrate(declared: Iterable[Values], storage: MoobiusStorage) -> None:
 
     Raises PluginError if a value does not become what is declared, or is of a newer version; nothing is changed then.
     """
-    versions = storage.system(VERSIONS)
+    versions = VERSIONS.of(storage)
     outdated: list[tuple[Values, int, CachedDict]] = []
     for values in declared:
         before = versions.get(values.dict, 1 if len(_kept(storage, values)) else values.version)
@@ -78,7 +75,7 @@ def migrate(declared: Iterable[Values], storage: MoobiusStorage) -> None:
                 f"{_where(storage, values)} is of version {before}, and the plugin knows only up to {values.version}; use a newer plugin"
             )
         if before < values.version:
-            outdated.append((values, before, storage.system(_backup_name(values, before))))
+            outdated.append((values, before, values_before(values.dict, before).of(storage)))
     for values, before, _ in outdated:
         count = len(_kept(storage, values))
         logger.warning("%d values of %s are migrated from version %d to %d", count, _where(storage, values), before, values.version)
@@ -89,7 +86,7 @@ def migrate(declared: Iterable[Values], storage: MoobiusStorage) -> None:
             if versions.get(values.dict) != values.version:
                 versions[values.dict] = values.version
     for values, before, backup in outdated:
-        logger.warning("the %d old values of %s are kept in %s", len(backup), _where(storage, values), _backup_name(values, before))
+        logger.warning("the %d old values of %s are kept in %s", len(backup), _where(storage, values), values_before(values.dict, before).name)
 
 
 def _migrate(values: Values, before: int, kept: CachedDict, backup: CachedDict, where: str) -> None:
@@ -117,7 +114,3 @@ def _kept(storage: MoobiusStorage, values: Values) -> CachedDict:
 
 def _where(storage: MoobiusStorage, values: Values) -> str:
     return f"{storage.channel_id}.{values.dict}"
-
-
-def _backup_name(values: Values, version: int) -> str:
-    return f"{values.dict}_before_version_{version + 1}"

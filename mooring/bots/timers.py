@@ -10,7 +10,8 @@ from functools import partial
 from mooring.bots.calling import run_function
 from mooring.bots.context import Context, Service
 from mooring.bots.loading import Plugins
-from mooring.bots.schedule import SCHEDULES, Entry, Schedule
+from mooring.bots.schedule import Schedule, ScheduledCall
+from mooring.channels.system_dicts import SCHEDULES
 from mooring.errors import CommandError
 from mooring.protocols import ServiceError
 from storage.errors import CommitFailed, StorageError
@@ -60,7 +61,7 @@ class Timers:
         timers = [timer for plugin in self._plugins().loaded.values() for timer in plugin.timers]
 
         async def note(ctx: Context) -> None:
-            schedule = Schedule(ctx.storage.system(SCHEDULES))
+            schedule = Schedule(SCHEDULES.of(ctx.storage))
             for timer in timers:
                 schedule.begin(timer, self._clock())
 
@@ -85,7 +86,7 @@ class Timers:
                     raise outcome
 
     def _schedule(self, channel_id: str) -> Schedule:
-        return Schedule(self._service.channels[channel_id].system(SCHEDULES))
+        return Schedule(SCHEDULES.of(self._service.channels[channel_id]))
 
     async def _run_channel(self, channel_id: str) -> None:
         for entry in self._schedule(channel_id).due(self._clock()):
@@ -96,9 +97,9 @@ class Timers:
             except Exception as error:  # noqa: BLE001 - whatever the plugin raises, it shall not come due again at once
                 await self._give_up(channel_id, entry, error)
 
-    async def _run_entry(self, entry: Entry, ctx: Context) -> None:
+    async def _run_entry(self, entry: ScheduledCall, ctx: Context) -> None:
         # Looked up again inside the transaction: it may have been cancelled, or run by another process.
-        schedule = Schedule(ctx.storage.system(SCHEDULES))
+        schedule = Schedule(SCHEDULES.of(ctx.storage))
         if schedule.take(entry.key, self._clock()) is None:
             return
         plugin = self._plugins().loaded.get(entry.plugin)
@@ -109,7 +110,7 @@ class Timers:
             return
         await run_function(ctx.for_plugin(plugin, member_id=entry.member_id), entry.function, function, *entry.arguments)
 
-    async def _give_up(self, channel_id: str, entry: Entry, error: Exception) -> None:
+    async def _give_up(self, channel_id: str, entry: ScheduledCall, error: Exception) -> None:
         """What raised is undone, and is not tried again; the member in whose name it ran is told what is meant for members."""
         if isinstance(error, CommandError):
             logger.info("%s.%s was not done in channel %s: %s", entry.plugin, entry.function, channel_id, error)
@@ -117,7 +118,7 @@ class Timers:
             logger.error("%s.%s failed in channel %s", entry.plugin, entry.function, channel_id, exc_info=error)
 
         async def note(ctx: Context) -> None:
-            Schedule(ctx.storage.system(SCHEDULES)).take(entry.key, self._clock())
+            Schedule(SCHEDULES.of(ctx.storage)).take(entry.key, self._clock())
             if isinstance(error, CommandError) and ctx.channel.get(entry.member_id) is not None:
                 ctx.for_plugin(None, member_id=entry.member_id).refuse(str(error))
 

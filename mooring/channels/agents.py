@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mooring.channels.system_dicts import AGENTS, OF_THE_SERVICE
 from mooring.events import Character
 from storage import MoobiusStorage
 
@@ -32,7 +33,7 @@ class Agents:
         """Make an agent with an id of its own. It stays, whatever becomes of the event in which it is made."""
         agent = Character(f"agent-{secrets.token_hex(8)}", name, avatar, description, {"agent": True})
         if self._storage is not None:
-            kept = self._storage.system("agents")
+            kept = AGENTS.of(self._storage)
             async with self._storage.transaction():
                 kept[agent.character_id] = {"name": name, "avatar": avatar, "description": description}
         self._known[agent.character_id] = agent
@@ -48,8 +49,8 @@ class Agents:
 
     def _load(self, service_id: str, entries: list[dict[str, Any]]) -> dict[str, Character]:
         # A channel of this name has its own dicts; this one is called like no other.
-        self._storage = MoobiusStorage(service_id, "agents", entries)
+        self._storage = MoobiusStorage(service_id, OF_THE_SERVICE.storage, entries)
         return {
             agent_id: Character(agent_id, kept["name"], kept["avatar"], kept["description"], {"agent": True})
-            for agent_id, kept in self._storage.system("agents").items()
+            for agent_id, kept in AGENTS.of(self._storage).items()
         }

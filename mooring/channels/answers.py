@@ -22,7 +22,7 @@ class Answered(Exception):
         super().__init__(answer.message)
 
 
-def told(error: CommitFailed) -> str:
+def error_text(error: CommitFailed) -> str:
     """What a member is told about a commit that failed."""
     return UNKNOWN if isinstance(error, OutcomeUnknown) else BUSY if isinstance(error, VersionConflict) else UNAVAILABLE
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mooring.bars.spec import BarSpec
-from mooring.bots.schedule import SCHEDULES
-from mooring.channels.member_updates import Roster
-from mooring.channels.queue import Channel
-from mooring.channels.runner import Runner, Wiring
+from mooring.channels.member_updates import MemberUpdates
+from mooring.channels.queue import ChannelQueue
+from mooring.channels.runner import TurnRunner, Wiring
 from mooring.channels.state import ChannelState
-from mooring.commands.cooldowns import COOLDOWNS
+from mooring.channels.system_dicts import OF_CHANNELS
 from mooring.config import ChannelConfig, ChannelLimits
 from mooring.events import ChannelInfo, Down
 
@@ -29,8 +28,8 @@ class HostedChannel:
     config: ChannelConfig
     storage: MoobiusStorage
     state: ChannelState
-    roster: Roster
-    queue: Channel
+    member_updates: MemberUpdates
+    queue: ChannelQueue
     findings: Sequence[Finding]
     """What was set aside as unreadable when the storage was opened."""
 
@@ -41,7 +40,7 @@ class HostedChannel:
 
     def current(self, member_id: str) -> list[Down]:
         """The updates that draw the whole state for one member."""
-        return [Down("channel_info", self.config.id, self.info), *self.roster.updates_for(member_id), *self.state.drawn(member_id)]
+        return [Down("channel_info", self.config.id, self.info), *self.member_updates.updates_for(member_id), *self.state.drawn(member_id)]
 
 
 async def host(
@@ -50,17 +49,17 @@ async def host(
     """Put a channel together over its open storage; its queue does not run yet."""
     await asyncio.to_thread(_load, storage)
     state = await asyncio.to_thread(ChannelState, storage, limits)
-    for name in (SCHEDULES, COOLDOWNS):
+    for each in OF_CHANNELS:
         # Made now, since a transaction can use a dict but not add one.
-        await asyncio.to_thread(storage.system, name)
+        await asyncio.to_thread(each.of, storage)
 
-    roster = Roster(config.id, storage, state, bars, wiring.clock)
-    queue = Channel(Runner(config.id, storage, state, roster, wiring), queue_length=limits.queue_length)
+    member_updates = MemberUpdates(config.id, storage, state, bars, wiring.clock)
+    queue = ChannelQueue(TurnRunner(config.id, storage, state, member_updates, wiring), queue_length=limits.queue_length)
     if state.presence is not None:
         state.members.set_remote_online(state.presence.remote_online(wiring.clock()))
         await _follow(storage, queue)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
-    return HostedChannel(config, storage, state, roster, queue, findings)
+    return HostedChannel(config, storage, state, member_updates, queue, findings)
 
 
 def _load(storage: MoobiusStorage) -> None:
@@ -71,12 +70,12 @@ def _load(storage: MoobiusStorage) -> None:
             kept.load()
 
 
-async def _follow(storage: MoobiusStorage, queue: Channel) -> None:
+async def _follow(storage: MoobiusStorage, queue: ChannelQueue) -> None:
     """Let the channel look whenever another process has committed to its storage."""
     loop = asyncio.get_running_loop()
 
     def wake() -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is shown anything any more
-            loop.call_soon_threadsafe(queue.look)
+            loop.call_soon_threadsafe(queue.catch_up)
 
     await asyncio.to_thread(storage.follow, wake)

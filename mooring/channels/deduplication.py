@@ -22,7 +22,7 @@ class Kept:
     dropped: tuple[str, ...]
 
 
-class Handled:
+class Deduplicator:
     """The window of handled events, in a dict of the channel's storage, so that it commits with what the events changed.
 
     Events older than `window` seconds, and the oldest beyond `limit`, are dropped as new ones come.

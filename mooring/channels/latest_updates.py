@@ -19,7 +19,7 @@ _BODIES: dict[str, Any] = {
 }
 
 
-class Board:
+class LatestUpdates:
     """The latest update of each kind in one channel: for everybody, and where somebody was shown something else, for that member.
 
     Where one process serves the channel, it lives in memory only. Updates are pictures of a state that somebody else keeps and

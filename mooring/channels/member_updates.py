@@ -19,7 +19,7 @@ _MOST_ON_CANVAS = 24
 """In a crowd the first ones are drawn, since nobody reads two hundred bars."""
 
 
-class Roster:
+class MemberUpdates:
     """Makes the `characters` and `canvas` updates of one channel. `bars` are asked for anew each time, since plugins may be reloaded."""
 
     def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, bars: Callable[[], Sequence[BarSpec]], clock: Clock) -> None:
@@ -39,7 +39,7 @@ class Roster:
         with use_clock(self._clock):
             specs = self._bars()
             shown = {member_id: self._with_bars(specs, members[member_id]) for member_id in members}
-            sent = self._state.board.all_shown("characters")
+            sent = self._state.latest_updates.all_shown("characters")
             listed = [replace(down, body=[shown.get(one.character_id, one) for one in down.body]) for down in sent]
             if not any(down.recipients is None for down in listed):
                 listed.insert(0, Down("characters", self._channel_id, [*shown.values(), *channel_bars(specs, self._storage)]))
@@ -51,7 +51,7 @@ class Roster:
         return list(meant.values())
 
     def _canvas(self, shown: Iterable[Character]) -> list[Down]:
-        if any(down.recipients is None for down in self._state.board.all_shown("canvas")):
+        if any(down.recipients is None for down in self._state.latest_updates.all_shown("canvas")):
             return []
         facts = [(one.name, one.character_context or {}) for one in shown]
         items = [CanvasItem(text=name, bars=fact["bars"]) for name, fact in facts if fact.get("online") and fact.get("bars")]

@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from mooring.channels.sent_files import LocalFile, Shelf
+from mooring.channels.sent_files import LocalFile, SentFiles
 from mooring.events import TEXT, Down, DownType, MessageBody, MessageContent, copy_with
 
 AfterCommit = Callable[[], Awaitable[None] | None]
@@ -19,18 +19,18 @@ class Outbox:
     it. If the event is rolled back or run again, its outbox is dropped as a whole. May be used from the handler's thread.
     """
 
-    def __init__(self, channel_id: str, clock: Callable[[], float], shelf: Shelf | None = None) -> None:
+    def __init__(self, channel_id: str, clock: Callable[[], float], sent_files: SentFiles | None = None) -> None:
         self.channel_id = channel_id
         self.downs: list[Down] = []
         self.after: list[AfterCommit] = []
         self._clock = clock
-        self._shelf = shelf
+        self._sent_files = sent_files
 
     def message(self, message: MessageBody | str, recipients: Iterable[str] | None = None, *, context: dict[str, Any] | None = None) -> MessageBody:
         """Send a message to `recipients` (member ids; None: everybody) and return it with its id and time filled in."""
         body = MessageBody(TEXT, self.channel_id, MessageContent(text=message)) if isinstance(message, str) else message
-        if isinstance(body.content.path, LocalFile) and self._shelf is not None:
-            body = copy_with(body, content=copy_with(body.content, path=self._shelf.put(body.content.path, self._clock())))
+        if isinstance(body.content.path, LocalFile) and self._sent_files is not None:
+            body = copy_with(body, content=copy_with(body.content, path=self._sent_files.put(body.content.path, self._clock())))
         body = copy_with(
             body,
             channel_id=self.channel_id,

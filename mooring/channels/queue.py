@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
-from mooring.channels.runner import Body, Runner
+from mooring.channels.runner import Body, TurnRunner
 from mooring.channels.turn import current_turn
 from mooring.events import Acknowledgement, UpEvent
 from mooring.protocols import ChannelBusy, ServiceStopping
@@ -25,16 +25,16 @@ class _Job(NamedTuple):
     since: float
 
 
-class Channel:
+class ChannelQueue:
     """The queue of one channel. Handlers that hang or take long hold up their own channel and no other."""
 
-    def __init__(self, runner: Runner, *, queue_length: int) -> None:
+    def __init__(self, runner: TurnRunner, *, queue_length: int) -> None:
         self._runner = runner
         self._queue_length = queue_length
         self._queue: asyncio.Queue[_Job] = asyncio.Queue()
         self._worker: asyncio.Task[None] | None = None
         self._stopping = False
-        self._is_looking = False
+        self._is_catching_up = False
 
     @property
     def depth(self) -> int:
@@ -89,19 +89,19 @@ class Channel:
         result: T = await self._enqueue(lambda: self._runner.work(body, member_id=member_id))
         return result
 
-    def look(self) -> None:
+    def catch_up(self) -> None:
         """Take over what other processes committed, before what comes in from now on. On the event loop."""
-        if not self._is_looking and self._worker is not None and not self._worker.done():
-            self._is_looking = True
-            self._queue.put_nowait(_Job(self._look, asyncio.get_running_loop().create_future(), time.perf_counter()))
+        if not self._is_catching_up and self._worker is not None and not self._worker.done():
+            self._is_catching_up = True
+            self._queue.put_nowait(_Job(self._catch_up, asyncio.get_running_loop().create_future(), time.perf_counter()))
 
     async def say_presence(self) -> None:
         """Tell the other processes who is connected here."""
         if self._runner.is_presence_due and self._worker is not None and not self._worker.done():
             await self._enqueue(self._runner.say_presence)
 
-    async def _look(self) -> None:
-        self._is_looking = False
+    async def _catch_up(self) -> None:
+        self._is_catching_up = False
         await self._runner.follow()
 
     def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> asyncio.Future[Any]:

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from mooring.channels.answers import NOT_A_MEMBER, Answered, refusal, told
-from mooring.channels.member_updates import Roster
+from mooring.channels.answers import NOT_A_MEMBER, Answered, error_text, refusal
+from mooring.channels.member_updates import MemberUpdates
 from mooring.channels.members import MembersInTurn
 from mooring.channels.metrics import Metrics
 from mooring.channels.outbox import AfterCommit, Outbox
 from mooring.channels.state import ChannelState
+from mooring.channels.system_dicts import MEMBERS, SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.clock import Clock, in_hand
 from mooring.errors import CommandError
@@ -53,16 +54,16 @@ class Wiring:
     clock: Clock
 
 
-class Runner:
+class TurnRunner:
     """Takes the events of one channel through their turns. The caller sees to it that they come one after the other."""
 
-    def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, roster: Roster, wiring: Wiring) -> None:
+    def __init__(self, channel_id: str, storage: MoobiusStorage, state: ChannelState, member_updates: MemberUpdates, wiring: Wiring) -> None:
         self.channel_id = channel_id
         self.turn: Turn | None = None
         """The turn in hand."""
         self._storage = storage
         self._state = state
-        self._roster = roster
+        self._member_updates = member_updates
         self._wiring = wiring
         self._are_characters_due = False
         self._shown_at = 0.0
@@ -146,7 +147,7 @@ class Runner:
         now = time.monotonic()
         if self._are_characters_due and (at_once or now - self._shown_at >= PICTURE_SECONDS):
             self._are_characters_due, self._shown_at = False, now
-            self._wiring.deliver(self.channel_id, self._roster.updates())
+            self._wiring.deliver(self.channel_id, self._member_updates.updates())
 
     async def work(self, body: Body[T], *, member_id: str = "") -> T:
         """Run `body` in a turn of its own; what it raises is raised here, after the rollback."""
@@ -157,7 +158,7 @@ class Runner:
         log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
         self._state.last_failure = str(error)
         line = Outbox(self.channel_id, self._wiring.clock)
-        text = told(error)
+        text = error_text(error)
         line.message(text, [event.member_id], context={"error": True})
         self._wiring.deliver(self.channel_id, line.downs)
         return Acknowledgement(event.request_id, ok=False, message=text)
@@ -183,9 +184,9 @@ class Runner:
         if news:
             self._wiring.deliver(self.channel_id, self._state.catch_up(self.channel_id, news))
             presence = self._state.presence
-            is_remote_new = presence is not None and self._state.members.set_remote_online(presence.remote_online(self._wiring.clock()))
-            self._are_characters_due |= is_remote_new or "_members" in news or self._wiring.shows_bars(frozenset(news))
-            if "_schedules" in news:
+            is_remote_news = presence is not None and self._state.members.set_remote_online(presence.remote_online(self._wiring.clock()))
+            self._are_characters_due |= is_remote_news or MEMBERS.changed_as in news or self._wiring.shows_bars(frozenset(news))
+            if SCHEDULES.changed_as in news:
                 self._wiring.service.wake_timers()
         return bool(news)
 
@@ -226,9 +227,9 @@ class Runner:
                     handled = time.perf_counter()
                 overlays = list(transaction.overlays.values())
                 downs = state.history.number(turn.outbox.downs)
-                state.board.keep(downs)
+                state.latest_updates.keep(downs)
                 if event is not None and event.type == "leave":
-                    state.board.drop(member_id)
+                    state.latest_updates.drop(member_id)
                 if answer is not None:
                     kept = state.handled.keep(member_id, answer, wiring.clock())
             commit = time.perf_counter() - handled
@@ -240,7 +241,7 @@ class Runner:
         changed = frozenset(overlay.content.name for overlay in overlays if overlay.gathered)
         self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
         if event is not None and event.type == "leave":
-            state.board.forget(member_id)
+            state.latest_updates.forget(member_id)
         wiring.deliver(self.channel_id, downs)
         for call in turn.outbox.after:
             self._call(call)
@@ -248,7 +249,7 @@ class Runner:
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
-        outbox = Outbox(self.channel_id, wiring.clock, self._state.shelf)
+        outbox = Outbox(self.channel_id, wiring.clock, self._state.sent_files)
         return Turn(wiring.service, self.channel_id, self._storage, MembersInTurn(self._state.members), outbox, wiring.clock, member_id, event)
 
     def _call(self, call: AfterCommit) -> None:

@@ -21,7 +21,7 @@ class LocalFile(str):
     __slots__ = ()
 
 
-class Shelf:
+class SentFiles:
     """The files of one channel. Nothing is copied: a file that is gone can no longer be fetched.
 
     The address is the permission, as private messages name files, too: it holds 128 random bits, and is written in the commit of

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mooring.channels.deduplication import Handled, Kept
+from mooring.channels import system_dicts
+from mooring.channels.deduplication import Deduplicator, Kept
 from mooring.channels.history import History
-from mooring.channels.latest_updates import Board
+from mooring.channels.latest_updates import LatestUpdates
 from mooring.channels.members import Members, MembersInTurn
 from mooring.channels.presence import Presence
-from mooring.channels.sent_files import Shelf
+from mooring.channels.sent_files import SentFiles
 from mooring.config import ChannelLimits
 from mooring.events import Down, DownType
 
@@ -25,15 +26,15 @@ class ChannelState:
     """
 
     def __init__(self, storage: MoobiusStorage, limits: ChannelLimits) -> None:
-        self.members = Members(storage.system("members"))
-        self.history = History(storage.system("history"), keep=limits.history_length)
-        self.handled = Handled(storage.system("handled"), window=limits.handled_hours * 3600, limit=limits.handled_length)
-        self.shelf = Shelf(storage.channel_id, storage.system("files"))
+        self.members = Members(system_dicts.MEMBERS.of(storage))
+        self.history = History(system_dicts.HISTORY.of(storage), keep=limits.history_length)
+        self.handled = Deduplicator(system_dicts.HANDLED.of(storage), window=limits.handled_hours * 3600, limit=limits.handled_length)
+        self.sent_files = SentFiles(storage.channel_id, system_dicts.SENT_FILES.of(storage))
         self.is_shared = storage.is_shared
         """Whether other processes may serve the same channel."""
-        self.board = Board(storage.system("board") if self.is_shared else None)
-        self.board.catch_up(storage.channel_id, None)
-        self.presence = Presence(storage.system("presence")) if self.is_shared else None
+        self.latest_updates = LatestUpdates(system_dicts.LATEST_UPDATES.of(storage) if self.is_shared else None)
+        self.latest_updates.catch_up(storage.channel_id, None)
+        self.presence = Presence(system_dicts.PRESENCE.of(storage)) if self.is_shared else None
         self.last_commit: float | None = None
         self.last_failure: str | None = None
         """Why the newest commit failed, None if it did not."""
@@ -42,7 +43,7 @@ class ChannelState:
         """Take over what a commit has made true."""
         self.members.accept(members.changes)
         self.history.accept(downs)
-        self.board.accept(downs)
+        self.latest_updates.accept(downs)
         if kept is not None:
             self.handled.accept(kept)
         self.last_commit, self.last_failure = now, None
@@ -50,18 +51,18 @@ class ChannelState:
     def catch_up(self, channel_id: str, news: Mapping[str, set[str] | None]) -> list[Down]:
         """Take over what other processes committed, inside a transaction; returns what the members here have to be shown of it."""
         downs: list[Down] = []
-        if "_members" in news:
-            self.members.catch_up(news["_members"])
-        if "_handled" in news:
-            self.handled.catch_up(news["_handled"])
-        if "_history" in news:
-            downs += self.history.catch_up(news["_history"])
-        if "_board" in news:
-            downs += self.board.catch_up(channel_id, news["_board"])
+        if (name := system_dicts.MEMBERS.changed_as) in news:
+            self.members.catch_up(news[name])
+        if (name := system_dicts.HANDLED.changed_as) in news:
+            self.handled.catch_up(news[name])
+        if (name := system_dicts.HISTORY.changed_as) in news:
+            downs += self.history.catch_up(news[name])
+        if (name := system_dicts.LATEST_UPDATES.changed_as) in news:
+            downs += self.latest_updates.catch_up(channel_id, news[name])
         return downs
 
     def drawn(self, member_id: str) -> list[Down]:
         """What this member was shown last of each kind that the channel itself does not keep."""
         kinds: tuple[DownType, ...] = ("style", "buttons", "menu", "canvas")
-        shown = [self.board.shown(kind, member_id) for kind in kinds]
+        shown = [self.latest_updates.shown(kind, member_id) for kind in kinds]
         return [down for down in shown if down is not None]

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mooring.bots.schedule import SCHEDULES
-from mooring.bots.schemas import VERSIONS
-from mooring.commands.cooldowns import COOLDOWNS
+from mooring.bots.loading import kept_by_plugins
+from mooring.channels.system_dicts import OF_THE_SERVICE, of_channel, shared_entry
 from mooring.config import parse_service
-from mooring.plugins.web.token_store import KEPT_DICTS, STORAGE_NAME, shared_entry
+from mooring.errors import PluginError
 from storage import MoobiusStorage
 from storage.db_config import read_config
 from storage.errors import ConfigError, StorageError
 from storage.json_config import read_json
 from storage.migrate import Step, carry_out, left_out, plan
 from storage.moobius_storage import TAKEN_NAMES
-
-SYSTEM = ("members", "history", "handled", "board", "files", SCHEDULES, COOLDOWNS, VERSIONS)
-"""The dicts that the service keeps for itself in each channel; who is connected is not worth a move."""
 
 _FAULTY, _FAILED = 2, 1
 
@@ -48,16 +44,16 @@ def add_migrate(app: typer.Typer) -> None:
             _migrate(source, target, config, yes=yes, plan_only=plan_only, replace=replace, switch=switch)
         except ConfigError as error:
             raise _end(str(error), _FAULTY) from error
-        except (StorageError, OSError) as error:
+        except (StorageError, PluginError, OSError) as error:
             raise _end(f"The migration stopped: {error}\nThe old data is as it was, and still in use.", _FAILED) from error
 
 
 def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: bool, replace: bool, switch: bool) -> None:
     service = parse_service(read_json(config), str(config))
     channels = _channels(service.service_id, [channel.id for channel in service.channels], source)
-    if shared_entry(source) and shared_entry(target):
-        # Otherwise a key would come into files that others can read, or nobody would look for it.
-        channels = {**channels, STORAGE_NAME: (*channels.get(STORAGE_NAME, ()), *KEPT_DICTS)}
+    for each in (OF_THE_SERVICE, *kept_by_plugins(service.plugin_folders)):
+        if not each.is_secret or (shared_entry(source) and shared_entry(target)):
+            channels[each.storage] = (*channels.get(each.storage, ()), *(kept.name for kept in each.dicts))
     steps = plan(service.service_id, channels, source, target)
     for step in steps:
         typer.echo(_line(step))
@@ -81,17 +77,14 @@ def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: 
         typer.echo(f"Done. Start the service with --db-config {target} from now on. The old data stays where it was.")
 
 
-def _channels(service_id: str, channel_ids: Sequence[str], source: Path) -> Mapping[str, Sequence[str]]:
-    """The system dicts of each channel: those that all have, and what migrated values looked like before."""
+def _channels(service_id: str, channel_ids: Sequence[str], source: Path) -> dict[str, tuple[str, ...]]:
+    """The names of the system dicts of each channel."""
     entries = [{**entry.model_dump(), "load": False, "clear": False} for entry in read_config(source, TAKEN_NAMES)]
-    found: dict[str, Sequence[str]] = {}
+    found: dict[str, tuple[str, ...]] = {}
     for channel_id in channel_ids:
         with MoobiusStorage(service_id, channel_id, entries) as storage:
-            versions = storage.system(VERSIONS).copy()
-        older = [f"{name}_before_version_{number}" for name, version in versions.items() for number in range(2, version + 1)]
-        found[channel_id] = (*SYSTEM, *older)
-    # The agents have a storage of their own, which is called like no channel.
-    return {**found, "agents": (*found.get("agents", ()), "agents")}
+            found[channel_id] = tuple(each.name for each in of_channel(storage))
+    return found
 
 
 def _line(step: Step) -> str:

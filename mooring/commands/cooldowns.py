@@ -9,9 +9,6 @@ from mooring.commands.people import Member
 from mooring.commands.rules import Cooldown
 from mooring.durations import format_duration
 
-COOLDOWNS = "cooldowns"
-"""The name of the system dict."""
-
 
 class Cooldowns:
     """The rests of all commands of one channel: when each was used last, and who was told since."""

@@ -11,7 +11,7 @@ _PAUSE = 0.25
 """Seconds between looks for members who came or went; so a crowd that comes at once is one commit."""
 
 
-class Sharing:
+class PresenceAnnouncer:
     """Tells the others who is connected here. `hosted` is looked at anew each time."""
 
     def __init__(self, hosted: Callable[[], Mapping[str, HostedChannel]]) -> None:

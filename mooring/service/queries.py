@@ -11,6 +11,7 @@ from mooring.channels.channel import HostedChannel
 from mooring.channels.gauges import Read
 from mooring.channels.members import Members
 from mooring.channels.metrics import Metrics
+from mooring.channels.system_dicts import MEMBERS
 from mooring.channels.turn import current_turn
 from mooring.clock import Clock
 from mooring.commands.command import CommandTable
@@ -71,7 +72,7 @@ class Queries(Hooks):
             return turn.members
         if channel_id not in self._hosted and channel_id in self.channels:
             # It is being set up; `on_channel_init` may want to know for whom.
-            return Members(self.channels[channel_id].system("members"))
+            return Members(MEMBERS.of(self.channels[channel_id]))
         return self._channel(channel_id).state.members
 
     def agent(self, character_id: str) -> Character | None:
@@ -105,13 +106,13 @@ class Queries(Hooks):
     def file(self, channel_id: str, token: str) -> Path | None:
         """A file that was sent in the channel, by the token in its address; None if there is none, or no such channel."""
         hosted = self._hosted.get(channel_id)
-        return None if hosted is None else hosted.state.shelf.find(token)
+        return None if hosted is None else hosted.state.sent_files.find(token)
 
     def presence(self, channel_id: str, member_id: str, online: bool) -> None:
         """Tell the channel that a member's last connection came or went."""
         channel = self._channel(channel_id)
         if channel.state.members.connected(member_id, online) and member_id in channel.state.members:
-            self._gateways.deliver(channel_id, channel.roster.updates())
+            self._gateways.deliver(channel_id, channel.member_updates.updates())
 
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted. From any thread."""

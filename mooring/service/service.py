@@ -28,7 +28,7 @@ from mooring.logging import secrets_in, set_up_logging
 from mooring.protocols import ServiceStopping
 from mooring.secrets import Secrets
 from mooring.service.dispatch import dispatch
-from mooring.service.presence_announcer import Sharing
+from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.queries import Queries
 from mooring.service.tasks import Tasks
 from mooring.service.watchdog import Watchdog
@@ -69,7 +69,7 @@ class ChannelService(Queries):
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Outbox], object]]] = {}
         self._tasks = Tasks()
-        self._sharing = Sharing(lambda: self._hosted)
+        self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
         self._metrics = Metrics(lambda: self.channels)
         self._watchdog = Watchdog(self._settings.service.limits.blocking_seconds, self._metrics.blocked)
         self.timers = Timers(self, lambda: self.plugins, clock)
@@ -104,7 +104,7 @@ class ChannelService(Queries):
             await self.stop()
             raise
         self.spawn(self.timers.run(), name="timers", endless=True)
-        self.spawn(self._sharing.run(), name="presence", endless=True)
+        self.spawn(self._presence_announcer.run(), name="presence", endless=True)
         if self._settings.service.checkin_interval:
             self.spawn(self._check_in(), name="check-in", endless=True)
         self._up.set()
@@ -118,7 +118,7 @@ class ChannelService(Queries):
         self._gateways.stop_accepting()
         patience = self._settings.service.stop_timeout
         await self._tasks.stop(patience)
-        await self._guarded("telling the other processes", asyncio.wait_for(self._sharing.end(), patience))
+        await self._guarded("telling the other processes", asyncio.wait_for(self._presence_announcer.end(), patience))
         await asyncio.gather(*(channel.queue.stop(patience) for channel in self._hosted.values()))
         if self._up.is_set():
             await self._guarded("on_stop", self.on_stop())

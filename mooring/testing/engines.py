@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
-class Engine(Protocol):
+class EngineUnderTest(Protocol):
     """How the test kit sets up one engine."""
 
     def entries(self, names: Sequence[str], folder: Path) -> list[dict[str, Any]]:

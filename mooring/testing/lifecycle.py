@@ -16,7 +16,7 @@ from mooring.config import PluginEntry
 from mooring.durations import parse_duration
 from mooring.events import Down
 from mooring.testing.crash import Crash, Crashed, When
-from mooring.testing.engines import Engine
+from mooring.testing.engines import EngineUnderTest
 
 if TYPE_CHECKING:
     from mooring.service.service import ChannelService
@@ -48,7 +48,7 @@ class Life:
     def __init__(
         self,
         plugins: Sequence[str],
-        engine: Engine,
+        engine: EngineUnderTest,
         folder: Path,
         *,
         channels: Sequence[str],

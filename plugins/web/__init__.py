@@ -9,9 +9,9 @@ from mooring import Service
 from mooring.plugins.web.config import Config, GatewayLimits, OpenToAll
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.server import WebGateway
-from mooring.plugins.web.token_store import open_token_store
+from mooring.plugins.web.token_store import SERVICE_DICTS, open_token_store
 
-__all__ = ["Config", "GatewayLimits", "OpenToAll", "WebGateway", "on_start", "on_stop"]
+__all__ = ["SERVICE_DICTS", "Config", "GatewayLimits", "OpenToAll", "WebGateway", "on_start", "on_stop"]
 
 _running: WeakKeyDictionary[Service, WebGateway] = WeakKeyDictionary()
 

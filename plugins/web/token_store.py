@@ -12,23 +12,21 @@ import logging
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from mooring import ServiceDicts, SystemDict, shared_entry
 from mooring.plugins.web.token_files import KEY_BYTES, IssuedToken, TokenFiles, checked_key, key_text
 from storage import MoobiusStorage
-from storage.db_config import DbConfig, read_config
-from storage.engines import engine_class
+from storage.db_config import DbConfig
 from storage.errors import StorageError, VersionConflict
-from storage.moobius_storage import TAKEN_NAMES
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-STORAGE_NAME = "gateway"
-KEPT_DICTS = ("signing", "tokens")
-"""The system dicts of the storage of this name."""
+SIGNING, TOKENS = SystemDict("signing"), SystemDict("tokens")
+SERVICE_DICTS = (ServiceDicts("gateway", (SIGNING, TOKENS), is_secret=True),)
 
 _KEY, _CHANGES = "key", "changes"
 _ATTEMPTS = 20
@@ -55,7 +53,7 @@ class SharedTokenStore:
     def __init__(self, storage: MoobiusStorage, place: str) -> None:
         self._storage = storage
         self._place = place
-        self._signing, self._tokens = (storage.system(name) for name in KEPT_DICTS)
+        self._signing, self._tokens = SIGNING.of(storage), TOKENS.of(storage)
         self._is_stale = True
 
     def __str__(self) -> str:
@@ -89,11 +87,11 @@ class SharedTokenStore:
         if kept is None:
             made = key_text(secrets.token_bytes(KEY_BYTES))
             kept = self._commit(lambda: self._signing.setdefault(_KEY, made))
-        return checked_key(base64.b64decode(kept), f"dict _{KEPT_DICTS[0]} in {self}")
+        return checked_key(base64.b64decode(kept), f"dict {SIGNING.changed_as} in {self}")
 
     def news(self) -> dict[str, IssuedToken] | None:
         """The list if somebody changed it. Asks the server only if the news are that there is no telling what changed."""
-        self._is_stale = f"_{KEPT_DICTS[1]}" in self._storage.news() or self._is_stale
+        self._is_stale = TOKENS.changed_as in self._storage.news() or self._is_stale
         if not self._is_stale:
             return None
         try:
@@ -144,7 +142,7 @@ def open_token_store(data_dir: Path, service_id: str, db_config: DbConfig, *, fo
     entry = shared_entry(db_config)
     if entry is None:
         return TokenFiles(data_dir)
-    storage = MoobiusStorage(service_id, STORAGE_NAME, [entry])
+    storage = MoobiusStorage(service_id, SERVICE_DICTS[0].storage, [entry])
     try:
         store = SharedTokenStore(storage, f"the {entry['implementation']} that has {entry['name']}")
         if data_dir.is_dir():
@@ -155,12 +153,3 @@ def open_token_store(data_dir: Path, service_id: str, db_config: DbConfig, *, fo
         storage.close()
         raise
     return store
-
-
-def shared_entry(db_config: DbConfig) -> dict[str, Any] | None:
-    """The entry beside which a service keeps its own dicts, if other processes can use that engine; None if not."""
-    for entry in read_config(db_config, TAKEN_NAMES):
-        engine = engine_class(entry.implementation)
-        if engine.persistent:
-            return {**entry.model_dump(), "load": False, "clear": False} if engine.announces else None
-    return None

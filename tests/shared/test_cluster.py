@@ -64,7 +64,7 @@ async def test_channels_are_spread_over_the_nodes_and_survive_the_death_of_a_pri
             await eventually(partial(_all_have, bots, channel, 20))
             assert texts(bots[0], channel) == texts(bots[1], channel) == [str(number) for number in range(1, 21)]
         cluster.kill_primary_of(slots["tavern"])
-        assert (await bots[0].say("ann", "count", channel=_elsewhere(slots))).ok, "other channels do not notice"
+        assert (await bots[0].say("ann", "count", channel=_remote_online(slots))).ok, "other channels do not notice"
         for attempt in range(200):
             if (await bots[0].say("ann", "count", request=f"again {attempt}")).ok:
                 break
@@ -72,5 +72,5 @@ async def test_channels_are_spread_over_the_nodes_and_survive_the_death_of_a_pri
         await eventually(lambda: texts(bots[1], "tavern")[-1:] == ["21"])
 
 
-def _elsewhere(slots: dict[str, int]) -> str:
+def _remote_online(slots: dict[str, int]) -> str:
     return next(channel for channel, slot in slots.items() if slot * 3 // 16384 != slots["tavern"] * 3 // 16384)

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from mooring.channels.deduplication import Handled
+from mooring.channels.deduplication import Deduplicator
 from mooring.events import Acknowledgement
 
 
-def make(stored: dict[str, Any], *, window: float = 100.0, limit: int = 10) -> Handled:
-    return Handled(stored, window=window, limit=limit)
+def make(stored: dict[str, Any], *, window: float = 100.0, limit: int = 10) -> Deduplicator:
+    return Deduplicator(stored, window=window, limit=limit)
 
 
-def keep(handled: Handled, member: str, request: str, now: float = 0.0, **answer: Any) -> None:
+def keep(handled: Deduplicator, member: str, request: str, now: float = 0.0, **answer: Any) -> None:
     handled.accept(handled.keep(member, Acknowledgement(request, **answer), now))
 
 
