@@ -90,8 +90,16 @@ class Context(Generic[StateT]):
 
     @property
     def state(self) -> StateT:
-        """What the plugin's `lifespan` yielded; None if it has none."""
-        return cast(StateT, self.plugins.runtime.states.get(self.plugin.name) if self.plugin else None)
+        """What the plugin's `lifespan` yielded; None if it has none.
+
+        Raises PluginError before that: `on_channel_init` runs when no lifespan has begun yet.
+        """
+        if self.plugin is None or self.plugin.lifespan is None:
+            return cast(StateT, None)
+        try:
+            return cast(StateT, self.plugins.runtime.states[self.plugin.name])
+        except KeyError:
+            raise PluginError(f"the lifespan of {self.plugin.name} has not begun, or is over, so that there is no state") from None
 
     def clock(self) -> float:
         """Seconds since 1970; in tests the time that the test sets."""

@@ -53,6 +53,8 @@ class Plugin:
     """The validated instance of the module's `Config`, or None."""
     commands: tuple[Command, ...]
     hooks: Mapping[str, Callable[..., Any]] = field(repr=False)
+    lifespan: Callable[..., Any] | None = field(repr=False)
+    """Takes the service and the config, and is an async context manager; see `mooring.bots.lifespan`."""
     bars: tuple[BarSpec, ...]
     timers: tuple[Timer, ...]
     values: tuple[Values, ...]
@@ -150,6 +152,7 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
         config=config,
         commands=commands_of(entry.name, _functions(module), config),
         hooks=_hooks(module),
+        lifespan=_lifespan(module),
         bars=_bars(module, config),
         timers=timers_of(entry.name, _functions(module)),
         values=_declared(module, "VALUES", Values),
@@ -181,14 +184,25 @@ def _functions(module: ModuleType) -> list[Callable[..., Any]]:
     return [value for value in vars(module).values() if callable(value)]
 
 
+def _lifespan(module: ModuleType) -> Callable[..., Any] | None:
+    lifespan: Callable[..., Any] | None = getattr(module, "lifespan", None)
+    if lifespan is not None:
+        _check_takes("lifespan", lifespan, ("service", "config"))
+    return lifespan
+
+
+def _check_takes(name: str, function: Callable[..., Any], given: tuple[str, ...]) -> None:
+    try:
+        inspect.signature(function).bind(*given)
+    except TypeError as error:
+        raise PluginError(f"{name} is called with ({', '.join(given)}), which it does not take: {error}") from error
+
+
 def _hooks(module: ModuleType) -> Mapping[str, Callable[..., Any]]:
     found = {name: getattr(module, name) for name in HOOKS if callable(getattr(module, name, None))}
     for name, hook in found.items():
         given = ("ctx",) if name in _TAKES_ONE else ("service", "config") if name in {"on_start", "on_stop"} else ("ctx", "event")
-        try:
-            inspect.signature(hook).bind(*given)
-        except TypeError as error:
-            raise PluginError(f"{name} is called with ({', '.join(given)}), which it does not take: {error}") from error
+        _check_takes(name, hook, given)
     return MappingProxyType(found)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from mooring.bots.calling import call
 from mooring.bots.context import Service
 from mooring.bots.discovery import renewed
+from mooring.bots.lifespan import Lifespans
 from mooring.bots.loading import Plugin, Plugins, load_plugin
 from mooring.errors import PluginError
 from mooring.text import suggestion
@@ -16,7 +17,7 @@ from mooring.text import suggestion
 logger = logging.getLogger(__name__)
 
 
-async def reload(service: Service, plugins: Plugins, name: str, folders: Sequence[str]) -> Plugins:
+async def reload(service: Service, lifespans: Lifespans, plugins: Plugins, name: str, folders: Sequence[str]) -> Plugins:
     """All plugins with the code of one run anew. The caller puts them in force, which is one assignment between two events.
 
     Raises PluginError or ConfigError if the new code cannot take over; the old one goes on then as if nothing had been.
@@ -25,7 +26,7 @@ async def reload(service: Service, plugins: Plugins, name: str, folders: Sequenc
     if old is None:
         raise PluginError(f"No plugin called {name} is loaded.{suggestion(name, plugins.loaded)}")
     new, together = await asyncio.to_thread(_load, plugins, old, folders)
-    await _hand_over(service, old, new)
+    await _hand_over(service, lifespans, old, new)
     return together
 
 
@@ -37,15 +38,24 @@ def _load(plugins: Plugins, old: Plugin, folders: Sequence[str]) -> tuple[Plugin
         return new, plugins.with_plugin(new)
 
 
-async def _hand_over(service: Service, old: Plugin, new: Plugin) -> None:
-    if "on_stop" in old.hooks:
-        await call(old.hooks["on_stop"], service, old.config)
-    if "on_start" not in new.hooks:
-        return
+async def _hand_over(service: Service, lifespans: Lifespans, old: Plugin, new: Plugin) -> None:
+    await _end(service, lifespans, old)
     try:
-        await call(new.hooks["on_start"], service, new.config)
+        await _begin(service, lifespans, new)
     except Exception as error:
         logger.exception("the new code of plugin %s did not start; the old one goes on", new.name)
-        if "on_start" in old.hooks:
-            await call(old.hooks["on_start"], service, old.config)
+        await lifespans.leave(new.name)
+        await _begin(service, lifespans, old)
         raise PluginError(f"its new code did not start: {type(error).__name__}: {error}") from error
+
+
+async def _begin(service: Service, lifespans: Lifespans, plugin: Plugin) -> None:
+    await lifespans.enter(service, plugin)
+    if "on_start" in plugin.hooks:
+        await call(plugin.hooks["on_start"], service, plugin.config)
+
+
+async def _end(service: Service, lifespans: Lifespans, plugin: Plugin) -> None:
+    if "on_stop" in plugin.hooks:
+        await call(plugin.hooks["on_stop"], service, plugin.config)
+    await lifespans.leave(plugin.name)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from mooring.bots.calling import call, run_hooks
 from mooring.bots.context import Context
+from mooring.bots.lifespan import Lifespans
 from mooring.bots.reloading import reload
 from mooring.bots.timers import Timers
 from mooring.channels.agents import Agents
@@ -62,6 +63,7 @@ class ChannelService(Queries):
         self.service_id: str = self._settings.service.service_id
         self.plugins = self._settings.plugins
         self.channels = {}
+        self._lifespans = Lifespans(self.plugins.runtime.states)
         self._agents = Agents()
         self._secrets = Secrets(secrets_in(self.config, os.environ))
         self._clock = clock
@@ -97,8 +99,10 @@ class ChannelService(Queries):
             await self.before_channel_init()
             for channel in self._settings.service.channels:
                 await self._open(channel)
-            for plugin, hook in self.plugins.hooks("on_start"):
-                await call(hook, self, plugin.config)
+            for plugin in self.plugins.loaded.values():
+                await self._lifespans.enter(self, plugin)
+                if "on_start" in plugin.hooks:
+                    await call(plugin.hooks["on_start"], self, plugin.config)
             await self.on_start()
         except BaseException:
             await self.stop()
@@ -122,8 +126,10 @@ class ChannelService(Queries):
         await asyncio.gather(*(channel.queue.stop(patience) for channel in self._hosted.values()))
         if self._up.is_set():
             await self._guarded("on_stop", self.on_stop())
-        for plugin, hook in reversed(self.plugins.hooks("on_stop")):
-            await self._guarded(f"on_stop of {plugin.name}", call(hook, self, plugin.config))
+        for plugin in reversed(list(self.plugins.loaded.values())):
+            if "on_stop" in plugin.hooks:
+                await self._guarded(f"on_stop of {plugin.name}", call(plugin.hooks["on_stop"], self, plugin.config))
+            await self._guarded(f"lifespan of {plugin.name}", self._lifespans.leave(plugin.name))
         self._up.clear()
         self._hosted.clear()
         for channel_id, storage in list(self.channels.items()):
@@ -232,7 +238,7 @@ class ChannelService(Queries):
 
     async def reload_plugin(self, name: str) -> None:
         """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
-        self.plugins = await reload(self, self.plugins, name, self._settings.service.plugin_folders)
+        self.plugins = await reload(self, self._lifespans, self.plugins, name, self._settings.service.plugin_folders)
         await self.timers.begin()
 
     async def settle(self) -> None:
