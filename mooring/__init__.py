@@ -43,6 +43,7 @@ from mooring.events import (
     SimpleAction,
     StyleItem,
     UpEvent,
+    UpType,
 )
 from mooring.gateways.admission import Admission, AdmissionRefused, Applicant
 from mooring.gateways.catch_up import HistoryPage, missed_messages, older_messages
@@ -50,6 +51,7 @@ from mooring.gateways.content_limits import CONTENT_LIMITS, ContentLimits
 from mooring.gateways.names import NameIndex, NameRefused, clean_name
 from mooring.gateways.throttle import Throttle
 from mooring.gateways.token_bucket import TokenBucket
+from mooring.kinds import DOWN_KINDS, MESSAGE_DOWN, DownKind
 from mooring.protocols import ChannelBusy, Gateway, ServiceError, ServiceStopping, UnknownChannel
 from mooring.roles import ROLES, Role
 from mooring.secrets import SecretFound, Secrets
@@ -62,6 +64,8 @@ Moobius = ChannelService
 
 __all__ = [
     "CONTENT_LIMITS",
+    "DOWN_KINDS",
+    "MESSAGE_DOWN",
     "ROLES",
     "Acknowledgement",
     "Admission",
@@ -88,6 +92,7 @@ __all__ = [
     "Context",
     "Dialog",
     "Down",
+    "DownKind",
     "Gateway",
     "HistoryPage",
     "InputComponent",
@@ -120,6 +125,7 @@ __all__ = [
     "TokenBucket",
     "UnknownChannel",
     "UpEvent",
+    "UpType",
     "Values",
     "at_most",
     "card",

@@ -27,7 +27,6 @@ PASSWORD = "password"  # noqa: S105 - a kind of input field
 TEXTBOX = "textbox"
 
 UpType = Literal["message_up", "join", "leave", "button_click", "menu_item_click", "refresh"]
-DownType = Literal["message_down", "characters", "canvas", "buttons", "menu", "style", "channel_info"]
 
 
 @dataclass
@@ -229,7 +228,8 @@ class Down:
     next one replaces, are not numbered (0) and not kept. `recipients` None means all members of the channel.
     """
 
-    type: DownType
+    type: str
+    """The name of a kind; `mooring.kinds` has them all."""
     channel_id: str
     body: Any
     recipients: frozenset[str] | None = None

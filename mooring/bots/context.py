@@ -23,6 +23,7 @@ from mooring.commands.pending import Question
 from mooring.commands.people import Channel, Member
 from mooring.errors import CommandError, PluginError
 from mooring.events import Button, CanvasItem, MenuItem, StyleItem, UpEvent
+from mooring.kinds import update_kind
 from storage import MoobiusStorage
 
 StateT = TypeVar("StateT", default=Any)
@@ -115,19 +116,24 @@ class Context(Generic[StateT]):
 
     def canvas(self, items: Sequence[CanvasItem], to: Iterable[Member] | None = None) -> None:
         """Show `items` on the canvas beside the messages, in place of what was there."""
-        self._turn.outbox.update("canvas", list(items), _ids(to))
+        self.show("canvas", items, to)
 
     def buttons(self, items: Sequence[Button], to: Iterable[Member] | None = None) -> None:
         """Show `items` above the composer, in place of what was there."""
-        self._turn.outbox.update("buttons", list(items), _ids(to))
+        self.show("buttons", items, to)
 
     def menu(self, items: Sequence[MenuItem], to: Iterable[Member] | None = None) -> None:
         """Offer `items` in the menu of messages, in place of those that were offered before."""
-        self._turn.outbox.update("menu", list(items), _ids(to))
+        self.show("menu", items, to)
 
     def style(self, items: Sequence[StyleItem], to: Iterable[Member] | None = None) -> None:
         """Show, hide or highlight widgets of the page."""
-        self._turn.outbox.update("style", list(items), _ids(to))
+        self.show("style", items, to)
+
+    def show(self, kind: str, items: Any, to: Iterable[Member] | None = None) -> None:
+        """Show an update of any kind (`mooring.DOWN_KINDS`), in place of the one before. Raises ValueError if there is no such kind."""
+        known = update_kind(kind)
+        self._turn.outbox.update(known, known.body_of(items), None if to is None else [member.id for member in to])
 
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; its steps leave at once, its end is a reply like any other."""
@@ -261,7 +267,3 @@ Background: TypeAlias = beside.Background[Context]
 
 Service: TypeAlias = protocols.Service[Context]
 """The running service as plugins see it."""
-
-
-def _ids(members: Iterable[Member] | None) -> list[str] | None:
-    return None if members is None else [member.id for member in members]

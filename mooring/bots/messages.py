@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from mooring.channels.sent_files import LocalFile
-from mooring.events import AUDIO, CARD, FILE, IMAGE, TABLE, TEXT, Character, MessageBody, MessageContent
+from mooring.events import AUDIO, CARD, FILE, IMAGE, TABLE, TEXT, Character, MessageBody, MessageContent, copy_with
 
 Recipients = str | Character | Iterable[str | Character]
 Message = MessageBody | dict[str, Any] | str | PurePath
@@ -35,7 +35,7 @@ def compose(message: Message, *, subtype: str | None = None, file_name: str | No
     """
     subtype = subtype or (FILE if file_name else None)
     if isinstance(message, MessageBody):
-        body = replace(message, content=replace(message.content), subtype=subtype or message.subtype)
+        body = copy_with(message, content=copy_with(message.content), subtype=subtype or message.subtype)
     elif isinstance(message, dict):
         body = _from_dict(message, subtype)
     elif isinstance(message, PurePath) or (subtype not in {None, TEXT}):

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from mooring.events import Down, MessageBody, copy_with
+from mooring.events import Down, MessageBody, MessageContent, copy_with
+from mooring.kinds import MESSAGE_DOWN
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class History:
         last = self.last
         numbered = []
         for down in downs:
-            if down.type == "message_down":
+            if down.type == MESSAGE_DOWN:
                 last += 1
                 down = copy_with(down, number=last)
                 self._stored[str(last)] = _to_record(down)
@@ -93,9 +94,17 @@ class History:
 
 
 def _to_record(down: Down) -> dict[str, Any]:
-    body = {name: value for name, value in msgspec.to_builtins(down.body).items() if value is not None}
-    body["content"] = {name: value for name, value in body["content"].items() if value is not None}
+    """What is kept of a message: the fields that are set, by name. The body itself goes on to the members and stays as it is."""
+    body = _set_fields(down.body)
+    body["content"] = _set_fields(down.body.content)
+    if "context" in body:
+        # A bot may put anything in there. What JSON cannot carry raises here, before the commit.
+        body["context"] = msgspec.to_builtins(body["context"])
     return {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
+
+
+def _set_fields(item: MessageBody | MessageContent) -> dict[str, Any]:
+    return {name: value for name, value in vars(item).items() if value is not None}
 
 
 def _from_record(number: int, record: Any) -> Down | None:
@@ -105,4 +114,4 @@ def _from_record(number: int, record: Any) -> Down | None:
     except (TypeError, KeyError, msgspec.ValidationError) as error:
         log.warning("message %d of the history is not readable and is left out: %s", number, error)
         return None
-    return Down("message_down", body.channel_id, body, recipients, number)
+    return Down(MESSAGE_DOWN, body.channel_id, body, recipients, number)

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from mooring.events import Button, CanvasItem, ChannelInfo, Character, Down, DownType, MenuItem, StyleItem
-
-_BODIES: dict[str, Any] = {
-    "characters": list[Character],
-    "canvas": list[CanvasItem],
-    "buttons": list[Button],
-    "menu": list[MenuItem],
-    "style": list[StyleItem],
-    "channel_info": ChannelInfo,
-}
+from mooring.events import Down
+from mooring.kinds import DOWN_KINDS, MESSAGE_DOWN
 
 
 class LatestUpdates:
@@ -29,13 +21,13 @@ class LatestUpdates:
 
     def __init__(self, stored: MutableMapping[str, Any] | None = None) -> None:
         self._stored = stored
-        self._for_all: dict[DownType, Down] = {}
-        self._for_one: dict[DownType, dict[str, Down]] = {}
+        self._for_all: dict[str, Down] = {}
+        self._for_one: dict[str, dict[str, Down]] = {}
 
     def accept(self, downs: Sequence[Down]) -> None:
         """Take over the updates among downs that were delivered."""
         for down in downs:
-            if down.type == "message_down":
+            if down.type == MESSAGE_DOWN:
                 continue
             if down.recipients is None:
                 self._for_all[down.type] = down
@@ -48,7 +40,7 @@ class LatestUpdates:
         if self._stored is None:
             return
         for down in downs:
-            if down.type == "message_down":
+            if down.type == MESSAGE_DOWN:
                 continue
             picture = msgspec.to_builtins(down.body)
             if down.recipients is None:
@@ -71,17 +63,17 @@ class LatestUpdates:
         downs = []
         for key in sorted(stored if keys is None else keys, key=lambda key: "/" in key):
             kind, _, member_id = key.partition("/")
-            if key in stored and kind in _BODIES:
-                body = msgspec.convert(stored[key], _BODIES[kind])
-                downs.append(Down(cast(DownType, kind), channel_id, body, frozenset({member_id}) if member_id else None))
+            if key in stored and kind in DOWN_KINDS:
+                body = msgspec.convert(stored[key], DOWN_KINDS[kind].body)
+                downs.append(Down(kind, channel_id, body, frozenset({member_id}) if member_id else None))
         self.accept(downs)
         return downs
 
-    def shown(self, kind: DownType, member_id: str) -> Down | None:
+    def shown(self, kind: str, member_id: str) -> Down | None:
         """What this member was shown last of one kind."""
         return self._for_one.get(kind, {}).get(member_id) or self._for_all.get(kind)
 
-    def all_shown(self, kind: DownType) -> list[Down]:
+    def all_shown(self, kind: str) -> list[Down]:
         """Everything that is shown of one kind: first what is for everybody, then what is for some."""
         for_all = self._for_all.get(kind)
         for_some = {id(down): down for down in self._for_one.get(kind, {}).values()}

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from mooring.channels.sent_files import LocalFile, SentFiles
-from mooring.events import TEXT, Down, DownType, MessageBody, MessageContent, copy_with
+from mooring.events import TEXT, Down, MessageBody, MessageContent, copy_with
+from mooring.kinds import MESSAGE_DOWN, DownKind
 
 AfterCommit = Callable[[], Awaitable[None] | None]
 
@@ -27,24 +28,28 @@ class Outbox:
         self._sent_files = sent_files
 
     def message(self, message: MessageBody | str, recipients: Iterable[str] | None = None, *, context: dict[str, Any] | None = None) -> MessageBody:
-        """Send a message to `recipients` (member ids; None: everybody) and return it with its id and time filled in."""
+        """Send a message to `recipients` (member ids; None: everybody) and return it with its id and time filled in.
+
+        The body is taken over: this very object is kept in the history, delivered and encoded, so nobody changes it from here on.
+        Whoever was handed it by a plugin, which may go on with it, copies it first (`compose` does).
+        """
         body = MessageBody(TEXT, self.channel_id, MessageContent(text=message)) if isinstance(message, str) else message
         if isinstance(body.content.path, LocalFile) and self._sent_files is not None:
+            # A copy even so: a turn that runs again has to keep the file again, and so has to find its path.
             body = copy_with(body, content=copy_with(body.content, path=self._sent_files.put(body.content.path, self._clock())))
-        body = copy_with(
-            body,
-            channel_id=self.channel_id,
-            timestamp=int(self._clock() * 1000),
-            recipients=[] if recipients is None else sorted(set(recipients)),
-            message_id=body.message_id or f"{random.getrandbits(64):016x}",
-            context={**(body.context or {}), **context} if context else body.context,
-        )
-        self.update("message_down", body, None if recipients is None else body.recipients)
+        to = None if recipients is None else frozenset(recipients)
+        body.channel_id = self.channel_id
+        body.timestamp = int(self._clock() * 1000)
+        body.recipients = [] if to is None else sorted(to)
+        body.message_id = body.message_id or f"{random.getrandbits(64):016x}"
+        if context:
+            body.context = {**(body.context or {}), **context}
+        self.downs.append(Down(MESSAGE_DOWN, self.channel_id, body, to))
         return body
 
-    def update(self, kind: DownType, body: Any, recipients: Iterable[str] | None = None) -> None:
-        """Send an update of the named kind; its body is what the kind shows, all of it."""
-        self.downs.append(Down(kind, self.channel_id, body, None if recipients is None else frozenset(recipients)))
+    def update(self, kind: DownKind, body: Any, recipients: Iterable[str] | None = None) -> None:
+        """Send an update; its body is what the kind shows, all of it, and is taken over as that of a message."""
+        self.downs.append(Down(kind.name, self.channel_id, body, None if recipients is None else frozenset(recipients)))
 
     def after_commit(self, call: AfterCommit) -> None:
         """Call, and await if it can be awaited, when the commit succeeded and the downs were delivered."""

@@ -13,7 +13,8 @@ from mooring.channels.members import Members, MembersInTurn
 from mooring.channels.presence import Presence
 from mooring.channels.sent_files import SentFiles
 from mooring.config import ChannelLimits
-from mooring.events import Down, DownType
+from mooring.events import Down
+from mooring.kinds import DOWN_KINDS
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -63,6 +64,5 @@ class ChannelState:
 
     def drawn(self, member_id: str) -> list[Down]:
         """What this member was shown last of each kind that the channel itself does not keep."""
-        kinds: tuple[DownType, ...] = ("style", "buttons", "menu", "canvas")
-        shown = [self.latest_updates.shown(kind, member_id) for kind in kinds]
+        shown = [self.latest_updates.shown(kind.name, member_id) for kind in DOWN_KINDS.values() if kind.source == "sender"]
         return [down for down in shown if down is not None]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mooring.bots.messages import Everyone, Message, Recipients, compose, ids_of, shorten
@@ -16,10 +15,10 @@ from mooring.events import (
     Button,
     CanvasItem,
     Character,
-    DownType,
     MenuItem,
     StyleItem,
 )
+from mooring.kinds import update_kind
 
 Item = TypeVar("Item")
 
@@ -74,7 +73,7 @@ class Senders(ABC):
         target = channel_id or body.channel_id
         if not target:
             raise ValueError("send_message needs a channel_id, as an argument or in the message")
-        body = replace(body, message_id=None, context=context or body.context)
+        body.message_id, body.context = None, context or body.context
         # A MessageBody without recipients is for everybody; only an empty list that was handed in means nobody.
         to = ids_of(recipients) if recipients is not None else (body.recipients or Everyone())
         await self._send_to(target, to, lambda outbox, only: outbox.message(body, only))
@@ -84,23 +83,30 @@ class Senders(ABC):
         named = [characters] if isinstance(characters, str | Character) else characters
         known = self.members(channel_id)
         listed = [self._profile(known, entry) for entry in named]
-        await self._show("characters", [character for character in listed if character is not None], channel_id, recipients)
+        await self.send_update("characters", [character for character in listed if character is not None], channel_id, recipients)
 
     async def send_buttons(self, buttons: Sequence[Button] | Button, channel_id: str, recipients: Recipients | None = None) -> None:
         """Show these buttons above the composer, in place of those that were there."""
-        await self._show("buttons", _listed(buttons, Button), channel_id, recipients)
+        await self.send_update("buttons", buttons, channel_id, recipients)
 
     async def send_canvas(self, canvas_items: Sequence[CanvasItem] | CanvasItem, channel_id: str, recipients: Recipients | None = None) -> None:
         """Show these items on the canvas, in place of those that were there."""
-        await self._show("canvas", _listed(canvas_items, CanvasItem), channel_id, recipients)
+        await self.send_update("canvas", canvas_items, channel_id, recipients)
 
     async def send_menu(self, menu_items: Sequence[MenuItem] | MenuItem, channel_id: str, recipients: Recipients | None = None) -> None:
         """Offer these entries in the menu of messages, in place of those that were there."""
-        await self._show("menu", _listed(menu_items, MenuItem), channel_id, recipients)
+        await self.send_update("menu", menu_items, channel_id, recipients)
 
     async def send_style(self, style_items: Sequence[StyleItem] | StyleItem, channel_id: str, recipients: Recipients | None = None) -> None:
         """Show, hide or highlight parts of the page, in place of what was said of them before."""
-        await self._show("style", _listed(style_items, StyleItem), channel_id, recipients)
+        await self.send_update("style", style_items, channel_id, recipients)
+
+    async def send_update(self, kind: str, items: Any, channel_id: str, recipients: Recipients | None = None) -> None:
+        """Show an update of any kind (`mooring.DOWN_KINDS`), in place of the one before. Raises ValueError if there is no such kind."""
+        known = update_kind(kind)
+        body = known.body_of(items)
+        to = Everyone() if recipients is None else ids_of(recipients)
+        await self._send_to(channel_id, to, lambda outbox, only: outbox.update(known, body, only))
 
     async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> list[str]:
         """The ids of all who have joined. As recipients they are everybody, those who join later included."""
@@ -137,18 +143,8 @@ class Senders(ABC):
     def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
         return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
 
-    async def _show(self, kind: DownType, items: list[Any], channel_id: str, recipients: Recipients | None) -> None:
-        to = Everyone() if recipients is None else ids_of(recipients)
-        await self._send_to(channel_id, to, lambda outbox, only: outbox.update(kind, items, only))
-
     async def _send_to(self, channel_id: str, to: list[str], act: Callable[[Outbox, list[str] | None], object]) -> None:
         if isinstance(to, Everyone):
             await self._post(channel_id, lambda outbox: act(outbox, None))
         elif to:
             await self._post(channel_id, lambda outbox: act(outbox, to))
-
-
-def _listed(items: Iterable[Item] | Item, kind: type[Item]) -> list[Any]:
-    if isinstance(items, kind):
-        return [items]
-    return [kind(**entry) if isinstance(entry, dict) else entry for entry in ([items] if isinstance(items, dict) else items)]  # type: ignore[union-attr]

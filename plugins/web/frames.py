@@ -6,49 +6,14 @@ A frame is a JSON object `{"type", "request_id", "body"}` in a text message.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from mooring import (
-    Acknowledgement,
-    ButtonClick,
-    ChannelInfo,
-    ClickArgument,
-    Down,
-    MenuItemClick,
-    MessageBody,
-    MessageContent,
-    SimpleAction,
-    UpEvent,
-)
-from mooring.plugins.web.schema import (
-    UP,
-    Ack,
-    ArgumentUp,
-    Buttons,
-    ButtonUp,
-    Canvas,
-    Characters,
-    ContentUp,
-    HistoryDown,
-    Info,
-    Join,
-    Leave,
-    Menu,
-    MenuUp,
-    MessageDown,
-    MessageUp,
-    Pong,
-    Problem,
-    Refresh,
-    RequestId,
-    Style,
-    UpFrameBody,
-    Welcome,
-)
+from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, Down, MessageBody, UpEvent, UpType
+from mooring.plugins.web.schema import UP, Ack, EventBody, Items, MessageDown, Problem, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
 
@@ -123,52 +88,12 @@ def request_id(data: str | bytes) -> str | None:
 
 def to_event(frame: UpFrame, member_id: str, joining: Mapping[str, Any] | None = None) -> UpEvent:
     """The event that an event frame stands for; `joining` tells the service who a joining member is."""
-    body = frame.body
-    if isinstance(body, MessageUp):
-        message = MessageBody(body.subtype, body.channel_id, _content(body.content), recipients=list(body.recipients), sender=member_id)
-        return UpEvent("message_up", frame.request_id, body.channel_id, member_id, message)
-    if isinstance(body, ButtonUp):
-        click = ButtonClick(body.button_id, body.channel_id, member_id, _arguments(body.arguments), bottom_button_id=body.bottom_button_id)
-        return UpEvent("button_click", frame.request_id, body.channel_id, member_id, click)
-    if isinstance(body, MenuUp):
-        chosen = MenuItemClick(
-            body.menu_item_id,
-            body.message_subtype,
-            _content(body.message_content),
-            body.channel_id,
-            member_id,
-            message_id=body.message_id,
-            arguments=_arguments(body.arguments),
-            bottom_button_id=body.bottom_button_id,
-        )
-        return UpEvent("menu_item_click", frame.request_id, body.channel_id, member_id, chosen)
-    if isinstance(body, Join):
-        return UpEvent("join", frame.request_id, body.channel_id, member_id, SimpleAction("join", body.channel_id, member_id, dict(joining or {})))
-    if isinstance(body, Leave):
-        return UpEvent("leave", frame.request_id, body.channel_id, member_id, SimpleAction("leave", body.channel_id, member_id))
-    if isinstance(body, Refresh):
-        return UpEvent("refresh", frame.request_id, body.channel_id, member_id, SimpleAction("refresh", body.channel_id, member_id))
-    raise TypeError(f"{frame.type} frames are no events")
-
-
-def _arguments(arguments: Sequence[ArgumentUp]) -> list[ClickArgument]:
-    return [ClickArgument(argument.label, argument.value) for argument in arguments]
-
-
-def _content(content: ContentUp) -> MessageContent:
-    return MessageContent(
-        text=content.text,
-        path=content.path,
-        size=content.size,
-        filename=content.filename,
-        link=content.link,
-        title=content.title,
-        button=content.button,
-    )
-
-
-# A down body names its own channel; states are lists that travel as `items`.
-_STATES: Mapping[str, type[Any]] = {"characters": Characters, "canvas": Canvas, "buttons": Buttons, "menu": Menu, "style": Style}
+    if not isinstance(frame.body, EventBody):
+        raise TypeError(f"{frame.type} frames are no events")
+    body = frame.body.to_body(member_id)
+    if joining:
+        body.context = dict(joining)
+    return UpEvent(cast(UpType, frame.type), frame.request_id, frame.body.channel_id, member_id, body)
 
 
 def to_message(down: Down, sender_name: str = "") -> MessageDown:
@@ -190,12 +115,10 @@ def to_message(down: Down, sender_name: str = "") -> MessageDown:
 
 def encode_down(down: Down, sender_name: str = "") -> bytes:
     """The frame for a down. Raises FrameError if it holds something that JSON cannot carry."""
-    if down.type == "message_down":
-        return encode(down.type, to_message(down, sender_name))
-    if down.type == "channel_info":
-        info: ChannelInfo = down.body
-        return encode(down.type, Info(down.channel_id, info.channel_name, info.channel_description, info.channel_type))
-    return encode(down.type, _STATES[down.type](down.channel_id, down.body))
+    kind = DOWN_KINDS[down.type]
+    if kind.name == MESSAGE_DOWN:
+        return encode(kind.name, to_message(down, sender_name))
+    return encode(kind.name, Items(down.channel_id, down.body) if kind.is_list else down.body)
 
 
 def encode_ack(acknowledgement: Acknowledgement) -> bytes:
@@ -210,7 +133,7 @@ def encode_error(error: FrameError) -> bytes:
 
 class _Down(Struct, omit_defaults=True):
     type: str
-    body: Welcome | Ack | Problem | Pong | HistoryDown | MessageDown | Characters | Canvas | Buttons | Menu | Style | Info
+    body: Any
     request_id: str | None = None
 
 

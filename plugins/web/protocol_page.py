@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mooring.plugins.web.config import GatewayLimits
-from mooring.plugins.web.schema import DOWN, UP
+from mooring.plugins.web.schema import UP, down_frames
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _REFERENCES = "#/$defs/"
@@ -63,7 +63,8 @@ def render() -> str:
     for name, language in (("member.py", "python"), ("member.mjs", "javascript")):
         parts.append(f"[{name}](clients/{name}):\n\n```{language}\n{(DOCS / 'clients' / name).read_text()}```\n\n")
     parts.append(_limits())
-    schemas, definitions = _schemas({**{f"up {name}": body for name, body in UP.items()}, **{f"down {name}": body for name, body in DOWN.items()}})
+    frames = {**{f"up {name}": body for name, body in UP.items()}, **{f"down {name}": body for name, body in down_frames().items()}}
+    schemas, definitions = _schemas(frames)
     for direction, title in (("up", "Up: what members send"), ("down", "Down: what they get")):
         parts.append(f"## {title}\n\n")
         for key, schema in schemas.items():

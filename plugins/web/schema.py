@@ -2,7 +2,7 @@
 
 Clients are not trusted: what comes up has classes of its own, which lack everything that a client has no say in (who the
 sender is, above all), and every string and list has a limit. What goes down lacks what is nobody's business (who else got a
-private message). `docs/protocol.md` is generated from this module.
+private message). `docs/protocol.md` is generated from this module and from the framework's kinds of downs.
 """
 
 from __future__ import annotations
@@ -10,9 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, defstruct
 
-from mooring import CONTENT_LIMITS, Button, CanvasItem, Character, MenuItem, MessageContent, StyleItem
+from mooring import (
+    CONTENT_LIMITS,
+    DOWN_KINDS,
+    MESSAGE_DOWN,
+    ButtonClick,
+    ClickArgument,
+    DownKind,
+    MenuItemClick,
+    MessageBody,
+    MessageContent,
+    SimpleAction,
+)
 
 RequestId = Annotated[
     str, Meta(min_length=1, max_length=64, description="Made by the client, unique for this member; the same id again is the same event.")
@@ -36,17 +47,29 @@ class Join(Struct, omit_defaults=True, forbid_unknown_fields=True):
     channel_id: ChannelId
     after: Number | None = None
 
+    def to_body(self, member_id: str) -> SimpleAction:
+        """What the event says."""
+        return SimpleAction("join", self.channel_id, member_id)
+
 
 class Leave(Struct, forbid_unknown_fields=True):
     """Give up the membership of a channel."""
 
     channel_id: ChannelId
 
+    def to_body(self, member_id: str) -> SimpleAction:
+        """What the event says."""
+        return SimpleAction("leave", self.channel_id, member_id)
+
 
 class Refresh(Struct, forbid_unknown_fields=True):
     """Ask for the channel's state to be drawn again."""
 
     channel_id: ChannelId
+
+    def to_body(self, member_id: str) -> SimpleAction:
+        """What the event says."""
+        return SimpleAction("refresh", self.channel_id, member_id)
 
 
 class ContentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -60,6 +83,10 @@ class ContentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     size: Number | None = None
     button: Annotated[str, Meta(max_length=CONTENT_LIMITS.button)] | None = None
 
+    def to_content(self) -> MessageContent:
+        """The same as plugins see it."""
+        return MessageContent(self.text, self.path, self.size, self.filename, self.link, self.title, self.button)
+
 
 class MessageUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """Say something, or give a command: a text that begins with `/`."""
@@ -69,12 +96,20 @@ class MessageUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     subtype: Literal["text"] = "text"
     recipients: Annotated[list[Identifier], Meta(max_length=CONTENT_LIMITS.recipients)] = []
 
+    def to_body(self, member_id: str) -> MessageBody:
+        """What the event says."""
+        return MessageBody(self.subtype, self.channel_id, self.content.to_content(), recipients=self.recipients, sender=member_id)
+
 
 class ArgumentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """What was entered into the dialog field named `label`."""
 
     label: Annotated[str, Meta(max_length=CONTENT_LIMITS.label)]
     value: Text
+
+    def to_argument(self) -> ClickArgument:
+        """The same as plugins see it."""
+        return ClickArgument(self.label, self.value)
 
 
 class ButtonUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -84,6 +119,11 @@ class ButtonUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     button_id: Identifier
     arguments: Annotated[list[ArgumentUp], Meta(max_length=CONTENT_LIMITS.arguments)] = []
     bottom_button_id: Identifier | None = None
+
+    def to_body(self, member_id: str) -> ButtonClick:
+        """What the event says."""
+        arguments = [argument.to_argument() for argument in self.arguments]
+        return ButtonClick(self.button_id, self.channel_id, member_id, arguments, bottom_button_id=self.bottom_button_id)
 
 
 class MenuUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -96,6 +136,19 @@ class MenuUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     message_content: ContentUp
     arguments: Annotated[list[ArgumentUp], Meta(max_length=CONTENT_LIMITS.arguments)] = []
     bottom_button_id: Identifier | None = None
+
+    def to_body(self, member_id: str) -> MenuItemClick:
+        """What the event says."""
+        return MenuItemClick(
+            self.menu_item_id,
+            self.message_subtype,
+            self.message_content.to_content(),
+            self.channel_id,
+            member_id,
+            message_id=self.message_id,
+            arguments=[argument.to_argument() for argument in self.arguments],
+            bottom_button_id=self.bottom_button_id,
+        )
 
 
 class HistoryUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -198,61 +251,27 @@ class HistoryDown(Struct):
     last: int
 
 
-class Characters(Struct):
-    """Everybody in the channel, with their bars in `character_context`."""
+REPLIES: Mapping[str, type[Any]] = {"welcome": Welcome, "ack": Ack, "error": Problem, "pong": Pong, "history": HistoryDown}
+"""Frames of this gateway's own; all others that go down are made from the framework's kinds of downs."""
+
+
+class Items(Struct):
+    """The body of every frame that shows a list."""
 
     channel_id: str
-    items: list[Character]
+    items: list[Any]
 
 
-class Canvas(Struct):
-    """What the panel beside the messages shows."""
-
-    channel_id: str
-    items: list[CanvasItem]
+def down_frames() -> dict[str, type[Any]]:
+    """The class of each frame that goes down, by type."""
+    return {**REPLIES, **{name: _frame_of(kind) for name, kind in DOWN_KINDS.items()}}
 
 
-class Buttons(Struct):
-    """The shortcuts above the composer."""
-
-    channel_id: str
-    items: list[Button]
-
-
-class Menu(Struct):
-    """What the menu of a message offers."""
-
-    channel_id: str
-    items: list[MenuItem]
-
-
-class Style(Struct):
-    """Which widgets are shown, hidden or highlighted."""
-
-    channel_id: str
-    items: list[StyleItem]
-
-
-class Info(Struct):
-    """What the channel is called and what it is for."""
-
-    channel_id: str
-    channel_name: str
-    channel_description: str
-    channel_type: str = "ccs"
-
-
-DOWN: Mapping[str, type[Any]] = {
-    "welcome": Welcome,
-    "ack": Ack,
-    "error": Problem,
-    "pong": Pong,
-    "history": HistoryDown,
-    "message_down": MessageDown,
-    "characters": Characters,
-    "canvas": Canvas,
-    "buttons": Buttons,
-    "menu": Menu,
-    "style": Style,
-    "channel_info": Info,
-}
+def _frame_of(kind: DownKind) -> type[Any]:
+    if kind.name == MESSAGE_DOWN:
+        return MessageDown
+    if kind.is_list:
+        # Only the documentation and tests need the precise class; what is sent is an Items.
+        return defstruct(kind.name, [("channel_id", str), ("items", kind.body)], namespace={"__doc__": kind.explanation})
+    body: type[Any] = kind.body
+    return body

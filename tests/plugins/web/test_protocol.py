@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from mooring.plugins.web.protocol_page import DOCS, render
-from mooring.plugins.web.schema import DOWN
+from mooring.plugins.web.schema import down_frames
 from tests.plugins.web.conftest import missing
 from tests.plugins.web.harness import gateway
 
@@ -30,8 +30,8 @@ async def test_frames_that_come_fit_what_is_written(tmp_path: Path) -> None:
         await ann.ask("nonsense")
         for frame in ann.frames:
             assert set(frame) <= {"type", "request_id", "body"}
-            msgspec.convert(frame["body"], DOWN[frame["type"]])
-        assert {frame["type"] for frame in ann.frames} >= set(DOWN) - {"channel_info"}
+            msgspec.convert(frame["body"], down_frames()[frame["type"]])
+        assert {frame["type"] for frame in ann.frames} >= set(down_frames()) - {"channel_info"}
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])

@@ -1,0 +1,71 @@
+"""The kinds of downs: everything that a channel can show its members.
+
+One entry here is all that the framework and the page's gateway have to be told of a kind: senders (`ctx.show`, `send_update`), what is
+kept for those who come in later, the frame and its section in the protocol's documentation are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from mooring.events import Button, CanvasItem, ChannelInfo, Character, MenuItem, MessageBody, StyleItem
+from mooring.text import suggestion
+
+MESSAGE_DOWN = "message_down"
+
+
+@dataclass(frozen=True)
+class DownKind:
+    """One kind of down."""
+
+    name: str
+    body: Any
+    """The type of `Down.body`: a class, or `list[...]` of one."""
+    explanation: str = ""
+    """What a list shows, for the protocol's documentation; a class is explained by its docstring."""
+    source: Literal["event", "sender", "channel"] = "sender"
+    """`event`: a message, numbered and kept in the history. The others are updates, of which each takes the place of the one before:
+    of `sender`, only the newest is known, and is what a member is shown who comes in; of `channel`, the channel makes one when asked."""
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the body is a list of items."""
+        return get_origin(self.body) is list
+
+    def body_of(self, items: Any) -> Any:
+        """A body from what a sender was given: one item or many, each an object or a dict of its fields."""
+        if not self.is_list:
+            return self.body(**items) if isinstance(items, dict) else items
+        (item,) = get_args(self.body)
+        if isinstance(items, item | dict):
+            items = [items]
+        return [item(**entry) if isinstance(entry, dict) else entry for entry in items]
+
+
+def _by_name(kinds: Iterable[DownKind]) -> Mapping[str, DownKind]:
+    return {kind.name: kind for kind in kinds}
+
+
+DOWN_KINDS: Mapping[str, DownKind] = _by_name(
+    (
+        DownKind(MESSAGE_DOWN, MessageBody, source="event"),
+        DownKind("characters", list[Character], "Everybody in the channel, with their bars in `character_context`.", source="channel"),
+        DownKind("canvas", list[CanvasItem], "What the panel beside the messages shows."),
+        DownKind("buttons", list[Button], "The shortcuts above the composer."),
+        DownKind("menu", list[MenuItem], "What the menu of a message offers."),
+        DownKind("style", list[StyleItem], "Which widgets are shown, hidden or highlighted."),
+        DownKind("channel_info", ChannelInfo, source="channel"),
+    )
+)
+"""All kinds by name."""
+
+
+def update_kind(name: str) -> DownKind:
+    """The kind of update with this name. Raises ValueError for a name that is none."""
+    kind = DOWN_KINDS.get(name)
+    if kind is None or kind.source == "event":
+        updates = [each.name for each in DOWN_KINDS.values() if each.source != "event"]
+        raise ValueError(f"there is no update {name!r}; there are {', '.join(updates)}.{suggestion(name, updates)}")
+    return kind
