@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
+from storage.db_config import DbConfig
 from storage.dicts.cached_dict import CachedDict
 from storage.dicts.transaction import Transaction
 from storage.encoding.codec import register
@@ -45,6 +46,7 @@ __all__ = [
     "CommitFailed",
     "ConfigError",
     "DatabaseInterface",
+    "DbConfig",
     "DomainChanges",
     "Fault",
     "Finding",

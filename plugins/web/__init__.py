@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from weakref import WeakKeyDictionary
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from mooring import Service
 from mooring.plugins.web.config import Config, GatewayLimits, OpenToAll
@@ -11,33 +12,27 @@ from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.server import WebGateway
 from mooring.plugins.web.token_store import SERVICE_DICTS, open_token_store
 
-__all__ = ["SERVICE_DICTS", "Config", "GatewayLimits", "OpenToAll", "WebGateway", "on_start", "on_stop"]
-
-_running: WeakKeyDictionary[Service, WebGateway] = WeakKeyDictionary()
+__all__ = ["SERVICE_DICTS", "Config", "GatewayLimits", "OpenToAll", "WebGateway", "lifespan"]
 
 
-async def on_start(service: Service, config: Config) -> None:
-    """Open the gateway."""
+@asynccontextmanager
+async def lifespan(service: Service, config: Config) -> AsyncIterator[WebGateway]:
+    """Open the gateway, and at the end answer what is left and close it."""
     config.check_exposure(each for each in service.channel_ids() if service.access(each) == "open")
     identities = await asyncio.to_thread(_identities, service, config)
-    for secret in identities.secrets():
-        service.keep_secret(secret)
-    gateway = WebGateway(service, config, identities)
     try:
+        for secret in identities.secrets():
+            service.keep_secret(secret)
+        gateway = WebGateway(service, config, identities)
         await gateway.start()
-    except BaseException:
+        service.attach(gateway)
+        try:
+            yield gateway
+        finally:
+            service.detach(gateway)
+            await gateway.close()
+    finally:
         await asyncio.to_thread(identities.close)
-        raise
-    _running[service] = gateway
-    service.attach(gateway)
-
-
-async def on_stop(service: Service, config: Config) -> None:
-    """Answer what is left and close."""
-    gateway = _running.pop(service, None)
-    if gateway is not None:
-        service.detach(gateway)
-        await gateway.close()
 
 
 def _identities(service: Service, config: Config) -> Identities:

@@ -91,7 +91,6 @@ class WebGateway:
             self._outgoing.flush()
             await asyncio.gather(*(connection.close(1001, "the service stops") for connection in self._server.connections))
             await self._server.wait_closed()
-        await asyncio.to_thread(self._hub.identities.close)
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Pass downs on to those whom they are for."""

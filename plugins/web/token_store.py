@@ -18,9 +18,7 @@ import msgspec
 
 from mooring import ServiceDicts, SystemDict, shared_entry
 from mooring.plugins.web.token_files import KEY_BYTES, IssuedToken, TokenFiles, checked_key, key_text
-from storage import MoobiusStorage
-from storage.db_config import DbConfig
-from storage.errors import StorageError, VersionConflict
+from storage import DbConfig, MoobiusStorage, StorageError, VersionConflict
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
