@@ -11,8 +11,8 @@ from pathlib import Path
 
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
 from storage.dicts import locks
+from storage.files import Files, make_folders, replace_file
 from storage.json import snapshots
-from storage.json.files import Files, make_folders, replace_file
 from storage.json.paths import snapshot_path
 
 FOLDER = "cleared"

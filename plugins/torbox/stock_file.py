@@ -13,7 +13,7 @@ from typing import Any
 
 from mooring.plugins.torbox.documents import Document, decode, stock_text
 from mooring.plugins.torbox.table_state import DocumentId
-from storage.json.files import Files, make_folders, replace_file
+from storage.files import Files, make_folders, replace_file
 
 QUARANTINE = "quarantine"
 _CHUNK = 500

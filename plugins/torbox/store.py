@@ -23,8 +23,8 @@ from mooring.plugins.torbox.journal_text import read_changes, record_text
 from mooring.plugins.torbox.stock_file import BrokenFile, create_file, read_file, set_aside, write_file
 from mooring.plugins.torbox.table_state import Change, DocumentId, Put, Tables
 from storage import Finding, StorageError, StoreClosed
+from storage.files import Files, make_folders
 from storage.json.entry import Entry
-from storage.json.files import Files, make_folders
 from storage.json.journal import Journal
 from storage.json.lockfile import Ownership
 from storage.json.replay import Replay

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from threading import Event, Lock
 
+from storage.engine_support.worker import Worker
 from storage.errors import StorageError
-from storage.json.worker import Worker
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0

@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
+from storage.engine_support.shared_instances import SharedInstances
 from storage.errors import ConfigError, Fault, KeyRefused, StorageError, StorageUnavailable, StoreClosed
 from storage.json.paths import JOURNAL
-from storage.json.registry import StoreRegistry
-from storage.json.store import CHECKPOINT_BYTES
+from storage.json.store import CHECKPOINT_BYTES, Store
 from storage.json.table import Change, Table
 
 _log = logging.getLogger(__name__)
 _DURABILITIES = ("commit", "always", "never")
-_stores = StoreRegistry()
+_STORES: SharedInstances[Path, Store] = SharedInstances()
+"""One store per folder and process."""
 
 
 class JSONDatabase(DatabaseInterface):
@@ -45,10 +47,11 @@ class JSONDatabase(DatabaseInterface):
         if settings:
             _log.info("JSONDatabase has no use for the settings %s", ", ".join(sorted(settings)))
         try:
-            self._store = _stores.acquire(Path(root_dir), checkpoint_bytes=checkpoint_bytes)
+            root = Path(root_dir).resolve()
+            self._store, release = _STORES.acquire(root, partial(Store, root, checkpoint_bytes=checkpoint_bytes))
         except (OSError, ValueError) as error:
             raise StorageError(f"cannot open {str(root_dir)!r}: {error}") from error
-        self._release = weakref.finalize(self, _stores.release, self._store)
+        self._release = weakref.finalize(self, release)
         self._table = self._store.table(domain)
         self._store.watch(self._table, self)
         self._is_ready = False

@@ -23,6 +23,12 @@ class Entry(msgspec.Struct, eq=False):
     cause: BaseException | None = None
     """Why it failed; None for a commit that is done."""
     future: Any = None
+    """What a task that waits for it awaits."""
+
+    def result(self) -> None:
+        """Raises CommitFailed or StoreClosed if it is not in the log."""
+        if self.cause is not None or not self.done:
+            raise failure(self)
 
 
 class ClosedError(OSError):

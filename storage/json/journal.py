@@ -23,8 +23,8 @@ from pathlib import Path
 from threading import Lock
 from zlib import crc32
 
-from storage.json.entry import ClosedError, Entry, failure
-from storage.json.files import Files, make_folders, write_all
+from storage.files import Files, make_folders, write_all
+from storage.json.entry import ClosedError, Entry
 from storage.json.lines import frame
 from storage.json.replay import Replay, header_payload, read_segments, segment_name
 
@@ -72,8 +72,7 @@ class Journal:
         with self.lock:
             if not entry.done:
                 self._commit_pending()
-        if entry.cause is not None or not entry.done:
-            raise failure(entry)
+        entry.result()
 
     def commit_all(self, entries: list[Entry]) -> None:
         """The same for many, in order. Does not raise: each entry has its `cause`."""

@@ -12,7 +12,7 @@ import msgspec
 from storage.database_interface import Finding, Origin
 from storage.encoding import codec
 from storage.errors import UnreadableValue
-from storage.json.files import Files
+from storage.files import Files
 from storage.json.lines import CHECK_LENGTH, frame
 from storage.json.quarantine import Fault, Quarantine
 from storage.json.replay import Damage, Replay

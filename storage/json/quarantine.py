@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from storage.json.files import Files, replace_file
+from storage.files import Files, replace_file
 
 _log = logging.getLogger(__name__)
 

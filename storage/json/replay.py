@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from storage.errors import StorageError
-from storage.json.files import Files
+from storage.files import Files
 from storage.json.lines import Scan, scan
 
 FORMAT = 1

@@ -11,11 +11,11 @@ from threading import Lock
 
 from storage.database_interface import Finding, Origin
 from storage.encoding.codec import Encoded
+from storage.engine_support.committer import Committer, tell
 from storage.errors import StorageError, StorageUnavailable, StoreClosed
+from storage.files import Files, make_folders, replace_file
 from storage.json.checkpoints import Checkpoints
-from storage.json.committer import Committer
 from storage.json.entry import Entry
-from storage.json.files import Files, make_folders, replace_file
 from storage.json.journal import Journal
 from storage.json.journal_records import NOBODY, History, record_text, report, single_text, sort_history
 from storage.json.lockfile import Ownership
@@ -54,7 +54,7 @@ class Store:
         self._checkpoint_lock = Lock()
         self._quarantine = Quarantine(root, root / QUARANTINE, self._files)
         self._journal = Journal(root / JOURNAL, on_commit=self._apply, files=self._files)
-        self._committer = Committer(self._journal, self._after_commit)
+        self._committer = Committer(self._commit_all, "mooring-commits", "the store is closed")
         self._checkpoints = Checkpoints(self._checkpoint_in_background)
         make_folders(self._files, root)
         self._ownership = Ownership(root / OWNER)
@@ -204,6 +204,14 @@ class Store:
         for table, _ in parts:
             self.load(table)
         return Entry(record_text(parts, origin), sync=sync, token=parts)
+
+    def _commit_all(self, entries: list[Entry]) -> None:
+        """What the committer's thread does with all that tasks have handed in."""
+        try:
+            self._journal.commit_all(entries)
+        finally:
+            tell(entries)
+        self._after_commit()
 
     def _apply(self, entries: list[Entry]) -> None:
         with self._apply_lock:

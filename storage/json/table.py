@@ -13,7 +13,7 @@ import msgspec
 from storage.database_interface import Finding
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
-from storage.json.files import Files
+from storage.files import Files
 from storage.json.paths import snapshot_path
 from storage.json.quarantine import Fault, Quarantine
 from storage.json.salvage import salvage

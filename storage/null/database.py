@@ -8,7 +8,7 @@ from typing import Any
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
-from storage.engine_messages import key_refusal, missing, report_unused
+from storage.engine_support.messages import key_refusal, missing, report_unused
 from storage.errors import ValueRefused
 
 

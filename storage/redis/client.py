@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 from redis.exceptions import ClusterDownError, NoScriptError, ReadOnlyError, RedisError, ResponseError, TryAgainError
 
+from storage.engine_support.committer import Committer
 from storage.errors import StorageError, StorageUnavailable
 from storage.redis.address import RedisAddress
 from storage.redis.channel import RedisChannel
 from storage.redis.commit import Unanswered
-from storage.redis.committer import RedisCommitter
+from storage.redis.committer import CommitSender
 from storage.redis.connections import Connections, NotSent, connect
 from storage.redis.follower import RedisFollower
 from storage.redis.scripts import Request, Script
@@ -36,7 +37,7 @@ class RedisClient:
         """By which the channels know this client's commits from those of others."""
         self.problem: str | None = None
         """Why the server could not be reached when it was asked last."""
-        self.committer = RedisCommitter(self)
+        self.committer = Committer(CommitSender(self).step, "mooring-redis-commits", "the connection to Redis is closed")
         self.follower = RedisFollower(self)
         self._connections: Connections | None = None
         self._lock = threading.Lock()
@@ -103,10 +104,13 @@ class RedisClient:
     def close(self) -> None:
         """Drop the connections and end the threads."""
         self.follower.stop()
-        self.committer.stop()
+        self.committer.close()
         with self._lock:
             if self._connections is not None:
                 self._connections.close()
+
+    def abandon(self) -> None:
+        """In a forked child: connections and threads are the parent's."""
 
     def _exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         if os.getpid() != self._pid:
@@ -132,26 +136,3 @@ class RedisClient:
 
     def _told(self, error: Exception, what: str) -> str:
         return self.address.without_secrets(f"Redis at {self.address.name} {what}: {type(error).__name__}: {error}")
-
-
-class ClientRegistry:
-    """Counts who uses which client; the last to let go closes it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._clients: dict[RedisAddress, tuple[RedisClient, int]] = {}
-
-    def acquire(self, address: RedisAddress) -> tuple[RedisClient, Callable[[], None]]:
-        """The shared client, and what to call once when it is no longer needed."""
-        with self._lock:
-            client, users = self._clients.get(address) or (RedisClient(address), 0)
-            self._clients[address] = (client, users + 1)
-        return client, lambda: self._release(address)
-
-    def _release(self, address: RedisAddress) -> None:
-        with self._lock:
-            client, users = self._clients.pop(address)
-            if users > 1:
-                self._clients[address] = (client, users - 1)
-                return
-        client.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -12,15 +14,17 @@ import msgspec
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, News, Origin
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
-from storage.engine_messages import key_refusal, missing, report_unused
+from storage.engine_support.messages import key_refusal, missing, report_unused
+from storage.engine_support.shared_instances import SharedInstances
 from storage.errors import CommitFailed, StorageError, StoreClosed, UnreadableValue
-from storage.redis.address import SETTINGS, read_settings
+from storage.redis.address import SETTINGS, RedisAddress, read_settings
 from storage.redis.channel import ANY_VERSION
-from storage.redis.client import ClientRegistry
+from storage.redis.client import RedisClient
 from storage.redis.commit import Commit, refuse_too_many
 from storage.redis.committer import commit_now
 
-_CLIENTS = ClientRegistry()
+_CLIENTS: SharedInstances[RedisAddress, RedisClient] = SharedInstances()
+"""One client per server, login and process."""
 _CHANNEL_DOMAIN = re.compile(r"(service_[^.]*\.channel_[^.]*)\.([^.]*)", re.DOTALL)
 _CLASHING = {"~": "~~", "{": "~(", "}": "~)", "$": "~$"}
 """Characters that mean something in our Redis keys: braces mark the part that decides the slot, `$` our own bookkeeping."""
@@ -55,7 +59,7 @@ class RedisDatabase(DatabaseInterface):
     ) -> None:
         super().__init__(domain)
         address = read_settings({"host": host, "port": port, "db": db, "username": username, "password": password, **settings})
-        self._client, release = _CLIENTS.acquire(address)
+        self._client, release = _CLIENTS.acquire(address, partial(RedisClient, address))
         self._release = weakref.finalize(self, release)
         prefix, self._name = redis_key(domain)
         self._hash = prefix + self._name
@@ -161,14 +165,10 @@ class RedisDatabase(DatabaseInterface):
 
     def follow(self, listener: Callable[[], None]) -> Callable[[], None] | None:
         self._check_open()
-        deaf = self._channel.listen(listener)
-        let_go = self._client.follower.follow(self._channel)
-
-        def end() -> None:
-            deaf()
-            let_go()
-
-        return end
+        unsubscribe = ExitStack()
+        unsubscribe.callback(self._channel.listen(listener))
+        unsubscribe.callback(self._client.follower.follow(self._channel))
+        return unsubscribe.close
 
     def size(self) -> int | None:
         self._check_open()
@@ -250,4 +250,4 @@ def _check_text(encoded: bytes) -> None:
     try:
         _check_json(encoded)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise UnreadableValue(f"the value is no JSON: {error}") from error
+        raise UnreadableValue(f"the value is invalid JSON: {error}") from error

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from storage.engine_support.worker import Worker
 from storage.errors import StorageError
 from storage.redis.address import RedisAddress
 from storage.redis.channel import RedisChannel
@@ -42,7 +43,7 @@ class RedisFollower:
         self._client = client
         self._channels: dict[RedisChannel, int] = {}
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread: Worker | None = None
         self._stopping = threading.Event()
 
     def follow(self, channel: RedisChannel) -> Callable[[], None]:
@@ -51,17 +52,17 @@ class RedisFollower:
             self._channels[channel] = self._channels.get(channel, 0) + 1
             channel.followed = True
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="mooring-redis-follower", daemon=True)
+                self._thread = Worker(self._run, "mooring-redis-follower")
                 self._thread.start()
-        return lambda: self._let_go(channel)
+        return lambda: self._unfollow(channel)
 
     def stop(self) -> None:
         """End the thread."""
         self._stopping.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None:
             self._thread.join()
 
-    def _let_go(self, channel: RedisChannel) -> None:
+    def _unfollow(self, channel: RedisChannel) -> None:
         with self._lock:
             left = self._channels.pop(channel, 1) - 1
             if left:

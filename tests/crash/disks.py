@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from storage.json.files import Files
+from storage.files import Files
 
 OPERATIONS = (
     "read", "names", "create", "overwrite", "reopen", "write", "sync", "sync_data", "truncate", "close", "rename", "unlink",

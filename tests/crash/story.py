@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from storage.encoding.codec import Encoded
 from storage.errors import CommitFailed, StorageError
-from storage.json.files import Files
+from storage.files import Files
 from storage.json.store import Store
 from storage.json.table import Change
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.database_interface import Finding
-from storage.json.files import Files
+from storage.files import Files
 from storage.json.store import Store
 from storage.json.table import Change
 

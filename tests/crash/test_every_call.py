@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.json.files import Files
+from storage.files import Files
 from tests.crash.disks import CountingFiles, FailingFiles, PowerLossFiles, Stop, StoppingFiles
 from tests.crash.story import COMMITS, LONGEST_FAULT, Ledger, live, opened, state_of
 

@@ -158,7 +158,7 @@ class TestDurability:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: str, single: int, together: int
     ) -> None:
         synced: list[int] = []
-        monkeypatch.setattr("storage.json.files._sync_data", synced.append)
+        monkeypatch.setattr("storage.files._sync_data", synced.append)
         settings = {"root_dir": str(tmp_path), "durability": durability}
         with MoobiusStorage("1", "tavern", {"implementation": "json", "name": "bars", "settings": settings}) as storage:
 

@@ -16,7 +16,7 @@ from mooring.channels.turn import current_turn
 from mooring.errors import CommandError
 from mooring.events import Down, MessageBody, SimpleAction, UpEvent
 from mooring.protocols import ChannelBusy, ServiceStopping, UnknownChannel
-from storage.json import files
+from storage import files
 from tests.service_for_tests import Driver, Recorder, running
 from tests.storage.engines_for_tests import FourMethods
 

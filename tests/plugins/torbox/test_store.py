@@ -15,7 +15,7 @@ from mooring.plugins.torbox.records import collect
 from mooring.plugins.torbox.refresh import replace_generation
 from mooring.plugins.torbox.table import JournalDB
 from storage import CommitFailed, StorageError
-from storage.json.files import Files
+from storage.files import Files
 from tests.crash.disks import CountingFiles, FailingFiles, PowerLossFiles, Stop, StoppingFiles
 from tests.plugins.torbox.torbox_server import make_items
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from storage.errors import CommitFailed, StorageError, StoreClosed
+from storage.files import Files
 from storage.json.entry import Entry
-from storage.json.files import Files
 from storage.json.journal import Journal
 from storage.json.lines import frame, scan
 from storage.json.replay import Replay, header_payload

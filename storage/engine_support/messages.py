@@ -1,4 +1,4 @@
-"""What every engine of ours says in the same words."""
+"""What our engines say in the same words."""
 
 from __future__ import annotations
 
