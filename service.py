@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from mooring import ChannelService, MoobiusStorage
-from mooring.cli.main import build_app
+from mooring import ChannelService, MoobiusStorage, run_command_line
 
 log = logging.getLogger("service")
 
@@ -32,7 +31,7 @@ class Application(ChannelService):
 
 def main() -> None:
     """Run the command line: the service, and the commands that look after it."""
-    build_app(Application)()
+    run_command_line(Application)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ from mooring.bots.schedule import every
 from mooring.bots.schemas import Values
 from mooring.channels.gauges import Reading, Readings
 from mooring.channels.system_dicts import ServiceDicts, SystemDict, shared_entry
+from mooring.cli.command import CliContext, cli_command, run_command_line
 from mooring.clock import now
 from mooring.commands.arguments import ChoicesFrom, Rest
 from mooring.commands.command import Command, command
 from mooring.commands.people import Channel, Member
 from mooring.commands.rules import at_most, cooldown, requires
-from mooring.config import ServiceConfig
 from mooring.durations import format_duration, parse_duration
 from mooring.errors import CommandError, PluginError
 from mooring.events import (
@@ -85,6 +85,7 @@ __all__ = [
     "ChannelService",
     "Character",
     "ChoicesFrom",
+    "CliContext",
     "ClickArgument",
     "Command",
     "CommandError",
@@ -114,7 +115,6 @@ __all__ = [
     "SecretFound",
     "Secrets",
     "Service",
-    "ServiceConfig",
     "ServiceDicts",
     "ServiceError",
     "ServiceStopping",
@@ -130,6 +130,7 @@ __all__ = [
     "at_most",
     "card",
     "clean_name",
+    "cli_command",
     "clip",
     "command",
     "cooldown",
@@ -140,6 +141,7 @@ __all__ = [
     "older_messages",
     "parse_duration",
     "requires",
+    "run_command_line",
     "run_confirmed",
     "shared_entry",
     "suggestion",

@@ -42,14 +42,24 @@ def find_plugin(name: str, folders: Sequence[str] = ()) -> ModuleType:
 
 def plugin_names(folders: Sequence[str] = ()) -> list[str]:
     """Every name that `find_plugin` would find, sorted."""
-    names = {path.stem for folder in (_BUILT_IN, *map(Path, folders)) if folder.is_dir() for path in folder.iterdir() if _file_in(folder, path.stem)}
+    names = {*built_in_names(), *(name for folder in folders for name in _names_in(Path(folder)))}
     names |= {entry_point.name for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)}
     return sorted(name for name in names if not name.startswith("_"))
+
+
+def built_in_names() -> list[str]:
+    """The plugins that come with Mooring, sorted."""
+    return sorted(_names_in(_BUILT_IN))
 
 
 def module_name(name: str) -> str:
     """What the module of a plugin from a folder is called."""
     return _FOLDER_PREFIX + name
+
+
+def _names_in(folder: Path) -> set[str]:
+    found = {path.stem for path in folder.iterdir()} if folder.is_dir() else set()
+    return {name for name in found if not name.startswith("_") and _file_in(folder, name) is not None}
 
 
 def _file_in(folder: Path, name: str) -> Path | None:

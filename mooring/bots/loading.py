@@ -145,7 +145,7 @@ def load_plugins(entries: Sequence[PluginEntry], folders: Sequence[str] = (), fi
 def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json") -> Plugin:
     """Load one plugin. Raises PluginError, or ConfigError if its config has faults."""
     module = _import(entry.name, folders)
-    config = _config(module, entry, file)
+    config = config_of(module, entry, file)
     return Plugin(
         name=entry.name,
         module=module,
@@ -206,7 +206,8 @@ def _hooks(module: ModuleType) -> Mapping[str, Callable[..., Any]]:
     return MappingProxyType(found)
 
 
-def _config(module: ModuleType, entry: PluginEntry, file: str) -> Any:
+def config_of(module: ModuleType, entry: PluginEntry, file: str) -> Any:
+    """The plugin's settings, an instance of its `Config`; None if it has none. Raises ConfigError, which names `file`."""
     model = getattr(module, "Config", None)
     place = f"plugin {entry.name}"
     if not (isinstance(model, type) and issubclass(model, BaseModel)):

@@ -1,99 +1,110 @@
-"""The command line: options, the one line when the service is up, and faults in plain words."""
+"""The command line of Mooring: its own commands, and those of the plugins, which are loaded only when no other has the name."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import copy
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from mooring.cli.init import init
 from mooring.cli.migrate import add_migrate
+from mooring.cli.options import CONFIG
+from mooring.cli.plugin_commands import plugin_commands
 from mooring.cli.scaffold import add_new_plugin
-from mooring.errors import PluginError
-from mooring.plugins.web.tokens import add_token_commands
-from storage.errors import ConfigError, StorageError
+from mooring.cli.serving import add_run
+from mooring.version import __version__
 
 if TYPE_CHECKING:
     from mooring.service.service import ChannelService
 
-log = logging.getLogger(__name__)
-
-FAULTY_CONFIG = 2
-NOT_STARTED = 1
-_THREAD_SECONDS = 2
+_FLAGS = frozenset({"--help", "--version", "--allow-open"})
+"""The options that take no value and may stand before the command."""
 
 
 def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     """The command line for one service class."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=_Commands, add_completion=False, pretty_exceptions_enable=False)
 
-    @app.callback(invoke_without_command=True)
-    def run(  # noqa: PLR0917 - typer reads the options from the arguments
-        context: typer.Context,
-        config: Annotated[Path, typer.Option(envvar="MOORING_CONFIG", help="Channels, plugins, limits.")] = Path("config/service.json"),
-        db_config: Annotated[Path, typer.Option(envvar="MOORING_DB_CONFIG", help="Which dict is in which engine.")] = Path("config/db_config.json"),
-        host: Annotated[str | None, typer.Option(envvar="MOORING_HOST", help="The address on which the page is served.")] = None,
-        port: Annotated[int | None, typer.Option(envvar="MOORING_PORT", help="Its port; 0 takes a free one.")] = None,
-        data_dir: Annotated[Path | None, typer.Option(envvar="MOORING_DATA_DIR", help="Where the gateway keeps its signing key and tokens.")] = None,
-        allow_open: Annotated[
-            bool | None, typer.Option("--allow-open", envvar="MOORING_ALLOW_OPEN", help="Let strangers from the network into open channels.")
-        ] = None,
-        log_level: Annotated[str, typer.Option(envvar="MOORING_LOG_LEVEL", help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    @app.callback(epilog="Where no command is named, run is meant.")
+    def mooring(
+        _version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and stop.")] = False,
     ) -> None:
-        """Host channels, and run commands and plugins in them."""
-        if context.invoked_subcommand is not None:
-            return
-        gateway = {"host": host, "port": port, "data_dir": data_dir, "allow_open": allow_open}
-        given = {name: value for name, value in gateway.items() if value is not None}
-        try:
-            log_config = {"terminal_log_level": log_level}
-            service = make_service(service_config=config, db_config=db_config, log_config=log_config, plugin_config={"web": given})
-        except ConfigError as error:
-            raise _fault(str(error), FAULTY_CONFIG) from error
-        service.set_up_logging()
-        _serve(service)
+        """A channel-bot service whose persistent dicts do not lose data."""
 
+    add_run(app, make_service)
+    app.command()(init)
     add_new_plugin(app)
-    add_token_commands(app)
     add_migrate(app)
     return app
 
 
-def _serve(service: ChannelService) -> None:
-    try:
-        asyncio.run(_live(service))
-    except ConfigError as error:
-        raise _fault(str(error), FAULTY_CONFIG) from error
-    except (StorageError, PluginError, OSError) as error:
-        log.debug("the start failed", exc_info=True)
-        raise _fault(f"Mooring did not start: {error}", NOT_STARTED) from error
+class _Commands(TyperGroup):
+    """Looks for a command among the plugins' if Mooring itself has none of the name."""
+
+    _added: Mapping[str, Any] | None = None
+    _config = CONFIG
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Find out which config names the plugins, and which command is meant."""
+        self._config = _config_named_in(args)
+        return super().parse_args(ctx, _with_command(args))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command by its name, None if there is none."""
+        return super().get_command(ctx, cmd_name) or self._of_plugins().get(cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all."""
+        return [*super().list_commands(ctx), *self._of_plugins()]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """List the options of `run` as well, since they may stand where no command is named."""
+        shown = copy(self)
+        options: list[Any] = [copy(option) for option in self.commands["run"].params]
+        for option in options:
+            option.rich_help_panel = "Options of run"
+        shown.params = [*self.params, *options]
+        super(_Commands, shown).format_help(ctx, formatter)
+
+    def _of_plugins(self) -> Mapping[str, Any]:
+        if self._added is None:
+            self._added = plugin_commands(self._config, self.commands)
+        return self._added
 
 
-async def _live(service: ChannelService) -> None:
-    await service.run(lambda: _announce(service))
-    # A `def` handler that hangs was given up, but its thread is still there, and Python would wait for it for ever.
-    threads = asyncio.create_task(asyncio.get_running_loop().shutdown_default_executor())
-    await asyncio.wait({threads}, timeout=_THREAD_SECONDS)
-    if not threads.done():
-        log.warning("a handler still blocks its thread; everything is stored and closed, so the process ends without it")
-        logging.shutdown()
-        os._exit(0)
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mooring {__version__}")
+        raise typer.Exit
 
 
-def _announce(service: ChannelService) -> None:
-    addresses = service.addresses()
-    place = f"is at {' and '.join(addresses)}" if addresses else "is up; no plugin of it listens for members"
-    # What is loaded by now stays. Looking through it again and again made the longest pauses of all channels, of 0.1 s and more.
-    gc.collect()
-    gc.freeze()
-    typer.echo(f"Mooring {place}")
+def _config_named_in(args: list[str]) -> Path:
+    """The value of --config, which belongs to a command that is not known before the config is read."""
+    named = os.environ.get("MOORING_CONFIG") or CONFIG
+    options = args[: args.index("--")] if "--" in args else args
+    for option, value in pairwise([*options, ""]):
+        name, _, joined = option.partition("=")
+        if name == "--config" and (joined or value):
+            named = joined or value
+    return Path(named)
 
 
-def _fault(message: str, code: int) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(code)
+def _with_command(args: list[str]) -> list[str]:
+    """The arguments with the command first: options that stood before it behind it, and `run` where none is named."""
+    start = 0
+    while start < len(args) and args[start].startswith("-"):
+        start += 1 if "=" in args[start] or args[start] in _FLAGS else 2
+    leading, rest = args[:start], args[start:]
+    for option in ("--help", "--version"):
+        if option in leading:
+            return [option]
+    if not rest:
+        return ["run", *leading]
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *leading, *rest[end:]]

@@ -12,6 +12,7 @@ import typer
 
 from mooring.bots.loading import kept_by_plugins
 from mooring.channels.system_dicts import OF_THE_SERVICE, of_channel, shared_entry
+from mooring.cli.options import CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, fault
 from mooring.config import parse_service
 from mooring.errors import PluginError
 from storage import MoobiusStorage
@@ -21,8 +22,6 @@ from storage.json_config import read_json
 from storage.migrate import Step, carry_out, left_out, plan
 from storage.moobius_storage import TAKEN_NAMES
 
-_FAULTY, _FAILED = 2, 1
-
 
 def add_migrate(app: typer.Typer) -> None:
     """Let the command line migrate."""
@@ -31,9 +30,7 @@ def add_migrate(app: typer.Typer) -> None:
     def migrate(  # noqa: PLR0917 - typer reads the options from the arguments
         source: Annotated[Path, typer.Option("--from", help="The db config whose engines have the data.")],
         target: Annotated[Path, typer.Option("--to", help="The db config whose engines shall have it.")],
-        config: Annotated[Path, typer.Option(envvar="MOORING_CONFIG", help="The service's config, which names the channels.")] = Path(
-            "config/service.json"
-        ),
+        config: ConfigFile = CONFIG,
         yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
         plan_only: Annotated[bool, typer.Option("--plan", help="Show the plan and stop.")] = False,
         replace: Annotated[bool, typer.Option("--replace", help="Take the place of other data at the target, which is kept in dated files.")] = False,
@@ -43,9 +40,9 @@ def add_migrate(app: typer.Typer) -> None:
         try:
             _migrate(source, target, config, yes=yes, plan_only=plan_only, replace=replace, switch=switch)
         except ConfigError as error:
-            raise _end(str(error), _FAULTY) from error
+            raise fault(str(error), FAULTY_CONFIG) from error
         except (StorageError, PluginError, OSError) as error:
-            raise _end(f"The migration stopped: {error}\nThe old data is as it was, and still in use.", _FAILED) from error
+            raise fault(f"The migration stopped: {error}\nThe old data is as it was, and still in use.", FAILED) from error
 
 
 def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: bool, replace: bool, switch: bool) -> None:
@@ -103,8 +100,3 @@ def _switch(source: Path, target: Path) -> Path:
         os.fsync(file.fileno())
     draft.replace(source)
     return kept
-
-
-def _end(message: str, code: int) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(code)

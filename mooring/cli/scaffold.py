@@ -124,4 +124,4 @@ def add_new_plugin(app: typer.Typer) -> None:
             raise typer.Exit(2) from error
         place = files[0].parent
         typer.echo("\n".join(["Written:", *(f"  {file}" for file in files)]))
-        typer.echo(f"Try it:  pytest {place}\nRun it:  mooring --config {place / 'service.json'} --db-config {place / 'db_config.json'}")
+        typer.echo(f"Try it:  pytest {place}\nRun it:  mooring run --config {place / 'service.json'} --db-config {place / 'db_config.json'}")

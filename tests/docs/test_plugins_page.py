@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import mooring
+from mooring import ChannelService
 from mooring.bots.loading import load_plugins
+from mooring.cli.main import build_app
 from mooring.commands.parsing import parse
 from mooring.commands.people import Channel
 from mooring.config import PluginEntry
@@ -27,6 +32,7 @@ class Example:
     heading: str
     source: str
     chat: list[str] = field(default_factory=list)
+    console: str = ""
 
 
 def examples() -> list[Example]:
@@ -40,6 +46,8 @@ def examples() -> list[Example]:
             found.append(Example(heading, content))
         elif language == "chat":
             found[-1].chat = content.splitlines()
+        elif language == "console":
+            found[-1].console = content
     return found
 
 
@@ -63,7 +71,6 @@ FOR_GATEWAYS = {
     "Reading",
     "Readings",
     "Role",
-    "ServiceConfig",
     "ServiceDicts",
     "ServiceError",
     "ServiceStopping",
@@ -78,10 +85,11 @@ FOR_GATEWAYS = {
     "older_messages",
 }
 """Public names that the page about gateways explains."""
-FOR_SERVICES = {"ChannelService", "Moobius", "MoobiusStorage", "types"}
+FOR_SERVICES = {"ChannelService", "Moobius", "MoobiusStorage", "run_command_line", "types"}
 """And those that the page about running it explains."""
 FOR_PLUGINS = [name for name in mooring.__all__ if name not in FOR_GATEWAYS | FOR_SERVICES]
 PLAYED = [example for example in examples() if example.chat]
+TYPED = [example for example in examples() if example.console]
 TESTS = [example.source for example in examples() if "def test_" in example.source]
 
 
@@ -98,6 +106,17 @@ def test_every_python_block_is_played_or_is_a_test() -> None:
 def test_the_dialogue_goes_as_the_page_says(make_bot: MakeBot, tmp_path: Path, example: Example) -> None:
     (tmp_path / "example.py").write_text(example.source)
     play(make_bot(str(tmp_path / "example.py"), dicts=dicts_in(example.source)), example.chat)
+
+
+@pytest.mark.parametrize("example", TYPED, ids=[example.heading for example in TYPED])
+def test_what_is_typed_is_answered_as_the_page_says(tmp_path: Path, example: Example) -> None:
+    (tmp_path / "example.py").write_text(example.source)
+    dicts = [{"implementation": "json", "name": name, "settings": {"root_dir": str(tmp_path)}} for name in dicts_in(example.source)]
+    (tmp_path / "service.json").write_text(json.dumps({"channels": ["room"], "plugins": ["example"], "plugin_folders": [str(tmp_path)]}))
+    (tmp_path / "db_config.json").write_text(json.dumps(dicts))
+    variables = {"MOORING_CONFIG": str(tmp_path / "service.json"), "MOORING_DB_CONFIG": str(tmp_path / "db_config.json")}
+    for line, said in re.findall(r"^\$ mooring (.*)\n((?:(?!\$).*\n)*)", example.console, re.MULTILINE):
+        assert CliRunner().invoke(build_app(ChannelService), shlex.split(line), env=variables).output == said
 
 
 def play(bot: Bot, chat: list[str]) -> None:

@@ -1,0 +1,58 @@
+"""Commands of `mooring`'s command line that come from plugins: the decorator, and what such a command is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from storage.db_config import DbConfig
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+_MARK = "__mooring_cli_command__"
+
+
+@dataclass(frozen=True)
+class CliContext:
+    """Which service a command is for, as `--config` and `--db-config` say.
+
+    No service runs in the process of the command; one may run beside it. To reach a channel's dicts open a
+    `MoobiusStorage(ctx.service_id, channel_id, ctx.db_config)`; a folder of the JSON engine that a running service has open
+    is refused with StoreLocked.
+    """
+
+    service_id: str
+    channel_ids: tuple[str, ...]
+    """The channels that the service's config names."""
+    config: Any
+    """The plugin's own settings: an instance of its `Config`, None if it has none."""
+    db_config: DbConfig
+
+
+def cli_command(name: str) -> Callable[[Handler], Handler]:
+    """Make a function of a plugin's module a command of `mooring`; `"token create"` is `create` in the group `token`.
+
+    The function takes a CliContext first, and then arguments and options in the way of typer. The docstring is its help, and a
+    returned str is printed. ConfigError, CommandError and StorageError are shown in a line and make the exit code 2, 1 and 1.
+    """
+
+    def mark(function: Handler) -> Handler:
+        setattr(function, _MARK, name)
+        return function
+
+    return mark
+
+
+def cli_commands_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Those of the functions that are commands of the command line, by their names."""
+    return {getattr(function, _MARK): function for function in functions if hasattr(function, _MARK)}
+
+
+def run_command_line(make_service: Callable[..., Any]) -> None:
+    """Read `sys.argv` and run the service, or the command that it names; never returns.
+
+    `make_service` is a subclass of ChannelService, or a function that takes its arguments.
+    """
+    from mooring.cli.main import build_app  # here, so that bots and tests that run no command line do not wait for typer
+
+    build_app(make_service)()
