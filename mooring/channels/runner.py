@@ -35,7 +35,8 @@ ATTEMPTS = 20
 """How often an event is run when other processes keep committing first, before its member is asked to try again."""
 
 PICTURE_SECONDS = 0.1
-"""How often the characters are shown while events keep coming."""
+"""How often the characters are shown while events keep coming. This bounds what is computed, gateway or no gateway; how much of it a crowd
+is sent is for the `Throttle` of each gateway, which alone knows how many watch."""
 
 Body = Callable[[Turn], Awaitable[T]]
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mooring.events import Character
 from mooring.gateways.names import NameIndex, NameRefused, clean_name
 from mooring.protocols import Service, UnknownChannel
 from mooring.roles import Role
@@ -99,14 +97,13 @@ class Admission:
         """A member is one no more."""
         self._index(channel_id).remove(member_id)
 
-    def shown(self, channel_id: str, characters: Iterable[Character]) -> None:
-        """A channel shows all of its members: these, and nobody else."""
-        self._index(channel_id).keep_only((character.character_id, character.name) for character in characters)
+    def members_changed(self, channel_id: str) -> None:
+        """Look at a channel's members anew, of whom some may have come, gone or changed their names through another process."""
+        # What a channel shows is not to be trusted for this: a service may show whom it likes.
+        index = self._members.setdefault(channel_id, NameIndex())
+        index.keep_only((member_id, character.name) for member_id, character in self._service.members(channel_id).items())
 
     def _index(self, channel_id: str) -> NameIndex:
-        index = self._members.get(channel_id)
-        if index is None:
-            index = self._members[channel_id] = NameIndex()
-            for member_id, character in self._service.members(channel_id).items():
-                index.add(member_id, character.name)
-        return index
+        if channel_id not in self._members:
+            self.members_changed(channel_id)
+        return self._members[channel_id]

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, Down, MessageBody, UpEvent, UpType
-from mooring.plugins.web.schema import UP, Ack, EventBody, Items, MessageDown, Problem, RequestId, UpFrameBody
+from mooring.plugins.web.schema import UP, Ack, EventBody, ListDown, MessageDown, Problem, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def encode_down(down: Down, sender_name: str = "") -> bytes:
     kind = DOWN_KINDS[down.type]
     if kind.name == MESSAGE_DOWN:
         return encode(kind.name, to_message(down, sender_name))
-    return encode(kind.name, Items(down.channel_id, down.body) if kind.is_list else down.body)
+    return encode(kind.name, ListDown(down.channel_id, down.body) if kind.is_list else down.body)
 
 
 def encode_ack(acknowledgement: Acknowledgement) -> bytes:

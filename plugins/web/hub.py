@@ -146,7 +146,7 @@ class Hub:
         for down in downs:
             if down.type == "characters" and down.recipients is None:
                 self._drop_departed(channel_id)
-                self.admission.shown(channel_id, down.body)
+                self.admission.members_changed(channel_id)
                 self._throttle.offer(channel_id, down, len(watching) * len(down.body))
             else:
                 self._send(channel_id, down)

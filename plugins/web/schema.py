@@ -255,7 +255,7 @@ REPLIES: Mapping[str, type[Any]] = {"welcome": Welcome, "ack": Ack, "error": Pro
 """Frames of this gateway's own; all others that go down are made from the framework's kinds of downs."""
 
 
-class Items(Struct):
+class ListDown(Struct):
     """The body of every frame that shows a list."""
 
     channel_id: str
@@ -271,7 +271,7 @@ def _frame_of(kind: DownKind) -> type[Any]:
     if kind.name == MESSAGE_DOWN:
         return MessageDown
     if kind.is_list:
-        # Only the documentation and tests need the precise class; what is sent is an Items.
+        # Only the documentation and tests need the precise class; what is sent is a ListDown.
         return defstruct(kind.name, [("channel_id", str), ("items", kind.body)], namespace={"__doc__": kind.explanation})
     body: type[Any] = kind.body
     return body

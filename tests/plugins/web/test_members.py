@@ -132,6 +132,16 @@ async def test_an_agent_speaks_under_its_name(tmp_path: Path) -> None:
             assert history["messages"][-1]["sender_name"] == "Innkeeper"
 
 
+async def test_members_whom_a_service_does_not_show_keep_their_names(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place, place.member("ann") as ann:
+        async with place.member("bob") as bob:
+            await place.service.send_characters([ann.welcome["member_id"]], "tavern")
+            await bob.say("still me")
+            assert (await ann.until("still me"))["body"]["sender_name"] == "bob"
+        async with place.connection() as other:
+            assert (await other.hello(name="bob"))["body"]["code"] == "name_taken"
+
+
 async def test_presence_follows_the_last_connection(tmp_path: Path) -> None:
     async def online(watcher: Client, name: str) -> bool:
         while True:
