@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from mooring import Service
 from mooring.plugins.torbox.account import Account
 from mooring.plugins.torbox.changing_commands import torbox_clear, torbox_import, torbox_link, torbox_restore, torbox_sync
@@ -11,8 +14,7 @@ from mooring.plugins.torbox.pool import SHARED_POOL
 
 __all__ = [
     "Config",
-    "on_start",
-    "on_stop",
+    "lifespan",
     "torbox_clear",
     "torbox_import",
     "torbox_info",
@@ -25,18 +27,12 @@ __all__ = [
 ]
 
 
-async def on_start(service: Service, config: Config) -> None:
+@asynccontextmanager
+async def lifespan(service: Service, config: Config) -> AsyncIterator[Account]:
     account = Account(config, SHARED_POOL, service.show, on_key=service.keep_secret)
-    config.run_with(account)
-    service.gauge(
-        "torbox_refresh_age_seconds", "Since when a list has not been fetched anew.", "kind", lambda: account.ages() if config.running else {}
-    )
-    if config.refresh_minutes:
-        service.spawn(account.refresh_all_every(config.refresh_minutes), name="torbox refresh")
-
-
-async def on_stop(_: Service, config: Config) -> None:
-    if config.running:  # it may not have come so far
-        account = config.account
-        config.run_with(None)
+    try:
+        service.gauge("torbox_refresh_age_seconds", "Since when a list has not been fetched anew.", "kind", account.ages)
+        account.start()
+        yield account
+    finally:
         await account.close()

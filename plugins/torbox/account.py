@@ -71,9 +71,17 @@ class Account:
             budget=budget or RequestBudget(config.requests_per_minute),
         )
         self._running: dict[Kind, asyncio.Task[Refreshed]] = {}
+        self._closed = False
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to refresh all lists as often as the config says."""
+        if self.config.refresh_minutes:
+            self._refreshing = asyncio.create_task(self._refresh_all_every(self.config.refresh_minutes), name="torbox refresh")
 
     async def close(self) -> None:
-        tasks = list(self._running.values())
+        self._closed = True
+        tasks: list[asyncio.Task[Any]] = [*self._running.values(), *filter(None, [self._refreshing])]
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -100,7 +108,7 @@ class Account:
             watch(f"Waiting for the refresh of {kind} that is under way", 0, None)
         return await asyncio.shield(running)
 
-    async def refresh_all_every(self, minutes: float) -> None:
+    async def _refresh_all_every(self, minutes: float) -> None:
         """Runs until it is cancelled. Failures are logged and tried again the next time."""
         while True:
             for kind in KINDS:
@@ -136,6 +144,8 @@ class Account:
 
     def ages(self) -> dict[str, float]:
         """Seconds since each list was fetched, without those that never were. Blocks; from any thread. Raises StorageError and OSError."""
+        if self._closed:
+            return {}  # whoever asks then must not open the databases again
         kept = {kind: generation_of(self.pool.get(kind)) for kind in KINDS if self.pool.exists(kind)}
         return {kind: age for kind, generation in kept.items() if (age := self.age(generation)) is not None}
 

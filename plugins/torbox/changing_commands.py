@@ -48,9 +48,9 @@ _FAULTS = (TorBoxError, StorageError, OSError, SecretFound, ValueError)
 
 
 @command("torbox sync", example="/torbox sync torrents")
-async def torbox_sync(ctx: Context, kind: Kind | None = None, force: Literal["force"] | None = None) -> None:
+async def torbox_sync(ctx: Context[Account], kind: Kind | None = None, force: Literal["force"] | None = None) -> None:
     """Fetch the lists from TorBox anew; moderators can add "force" to take one that looks wrong."""
-    account: Account = ctx.config.account
+    account = ctx.state
     if force and ctx.member.role == "member":
         raise CommandError("Only moderators of this channel can force a list to be taken.")
     try:
@@ -70,9 +70,11 @@ async def torbox_sync(ctx: Context, kind: Kind | None = None, force: Literal["fo
 
 
 @command("torbox import", example="/torbox import torrents.json")
-async def torbox_import(ctx: Context, file: Annotated[str, Field(description="its name in the import folder")], kind: Kind | None = None) -> None:
+async def torbox_import(
+    ctx: Context[Account], file: Annotated[str, Field(description="its name in the import folder")], kind: Kind | None = None
+) -> None:
     """Add the files of a list that was saved as a file; what is in the cache already is updated, nothing is removed."""
-    account: Account = ctx.config.account
+    account = ctx.state
     chosen = kind or kind_of_file(file)
     items = await asyncio.to_thread(read_list, account.config.import_dir, file)
 
@@ -87,9 +89,9 @@ async def torbox_import(ctx: Context, file: Annotated[str, Field(description="it
 
 
 @command("torbox link", example="/torbox link torrents/12/0")
-async def torbox_link(ctx: Context, id: FileId) -> None:  # noqa: A002 - the argument's name is what /help shows
+async def torbox_link(ctx: Context[Account], id: FileId) -> None:  # noqa: A002 - the argument's name is what /help shows
     """Get an address from which a file can be fetched; only you see it."""
-    account: Account = ctx.config.account
+    account = ctx.state
     records = await asyncio.to_thread(records_of, account, id)
     if len(records) > 1:
         raise CommandError(f"{id} means {len(records)} files. /torbox info {id} lists their ids.")
@@ -111,9 +113,9 @@ async def torbox_link(ctx: Context, id: FileId) -> None:  # noqa: A002 - the arg
 
 @requires("moderator")
 @command("torbox clear", example="/torbox clear torrents")
-async def torbox_clear(ctx: Context, kind: Kind) -> None:
+async def torbox_clear(ctx: Context[Account], kind: Kind) -> None:
     """Remove all records of one kind from the cache."""
-    account: Account = ctx.config.account
+    account = ctx.state
     count = await asyncio.to_thread(read, account, kind, len)
     if not count:
         say(ctx, f"There are no records of {kind}.")
@@ -130,9 +132,9 @@ async def torbox_clear(ctx: Context, kind: Kind) -> None:
 
 @requires("moderator")
 @command("torbox restore", example="/torbox restore torrents")
-async def torbox_restore(ctx: Context, kind: Kind) -> None:
+async def torbox_restore(ctx: Context[Account], kind: Kind) -> None:
     """Bring back what there was before the last /torbox clear or /torbox import."""
-    account: Account = ctx.config.account
+    account = ctx.state
     copy = await asyncio.to_thread(newest_copy, account.pool, kind)
     if copy is None:
         raise CommandError(f"There is no copy of {kind}; /torbox clear and /torbox import make one.")
@@ -179,7 +181,7 @@ async def _told(work: Awaitable[T]) -> T:
         raise CommandError(str(error)) from error
 
 
-async def _say(ctx: Context, text: str) -> None:
+async def _say(ctx: Context[Account], text: str) -> None:
     say(ctx, text)
 
 
@@ -197,7 +199,7 @@ def _watcher(progress: Progress) -> Watcher:
     return watch
 
 
-def _to_one(ctx: Context, member: Member, body: MessageBody) -> Down:
+def _to_one(ctx: Context[Account], member: Member, body: MessageBody) -> Down:
     """A message that one member sees now, and nobody later."""
     channel_id = ctx.channel.id
     body = replace(

@@ -23,38 +23,38 @@ FileId = Annotated[str, Field(description="as /torbox list shows it")]
 
 
 @command("torbox list", example="/torbox list torrents 2")
-def torbox_list(ctx: Context, kind: Kind | None = None, page: Annotated[int, Field(ge=1, le=1_000_000)] = 1) -> None:
+def torbox_list(ctx: Context[Account], kind: Kind | None = None, page: Annotated[int, Field(ge=1, le=1_000_000)] = 1) -> None:
     """List the files, sorted by title, a page at a time."""
-    account: Account = ctx.config.account
+    account = ctx.state
     records = by_title(record for each in _chosen(kind) for record in read(account, each, _contents))
     _show_page(ctx, records, page, f"{kind or 'all kinds'}")
 
 
 @command("torbox search", example="/torbox search matrix 1999")
-def torbox_search(ctx: Context, words: Rest) -> None:
+def torbox_search(ctx: Context[Account], words: Rest) -> None:
     """Find files in which all the words occur, in any field; the best come first."""
-    account: Account = ctx.config.account
+    account = ctx.state
     if not words.strip():
         raise CommandError("Which words? Example: /torbox search matrix 1999")
     ranked = sorted((hit for kind in KINDS for hit in read(account, kind, lambda database: ranked_search(database, words))), key=lambda hit: hit[0])
     if not ranked:
         say(ctx, "No file has all of these words.")
         return
-    shown = [record for _, record in ranked[: ctx.config.page_size]]
+    shown = [record for _, record in ranked[: ctx.state.config.page_size]]
     say(ctx, records_table(shown, f"{_count(len(ranked))}{_rest_hint(len(ranked), len(shown))}"))
 
 
 @command("torbox info", example="/torbox info torrents/12/0")
-def torbox_info(ctx: Context, id: FileId) -> None:  # noqa: A002 - the argument's name is what /help shows
+def torbox_info(ctx: Context[Account], id: FileId) -> None:  # noqa: A002 - the argument's name is what /help shows
     """Show everything about one file, or list the files of one download."""
-    records = records_of(ctx.config.account, id)
-    say(ctx, describe(records[0]) if len(records) == 1 else records_table(records[: ctx.config.page_size], _count(len(records))))
+    records = records_of(ctx.state, id)
+    say(ctx, describe(records[0]) if len(records) == 1 else records_table(records[: ctx.state.config.page_size], _count(len(records))))
 
 
 @command("torbox stats", example="/torbox stats")
-def torbox_stats(ctx: Context) -> None:
+def torbox_stats(ctx: Context[Account]) -> None:
     """Show how many files there are, how large they are, and how old the lists are."""
-    account: Account = ctx.config.account
+    account = ctx.state
     rows = [_stats_row(account, kind) for kind in KINDS]
     say(ctx, table(("Kind", "Files", "Size", "Generation", "Age", "Last refresh failed"), rows, title="The TorBox cache"))
     for finding in account.pool.findings:
@@ -62,9 +62,9 @@ def torbox_stats(ctx: Context) -> None:
             say(ctx, f"{finding.domain}: {finding.reason}. What was there is kept in {finding.kept}.")
 
 
-def say(ctx: Context, message: MessageBody | str) -> None:
+def say(ctx: Context[Account], message: MessageBody | str) -> None:
     """Reply, unless the key is in it."""
-    account: Account = ctx.config.account
+    account = ctx.state
     account.key.secrets.check(message if isinstance(message, str) else repr(message), "The reply")
     ctx.reply(message)
 
@@ -101,11 +101,11 @@ def _chosen(kind: Kind | None) -> Sequence[Kind]:
     return KINDS if kind is None else (kind,)
 
 
-def _show_page(ctx: Context, records: Sequence[dict[str, Any]], page: int, what: str) -> None:
+def _show_page(ctx: Context[Account], records: Sequence[dict[str, Any]], page: int, what: str) -> None:
     if not records:
         say(ctx, f"There are no files of {what} yet. /torbox sync fetches them.")
         return
-    size = ctx.config.page_size
+    size = ctx.state.config.page_size
     pages = -(-len(records) // size)
     if page > pages:
         raise CommandError(f"There is no page {page} of {what}: the last one is {pages}.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field
 
 from mooring.plugins.torbox.pool import DEFAULT_FOLDER
 
@@ -30,19 +30,3 @@ class TorBoxConfig(BaseModel):
     page_size: Annotated[int, Field(ge=1, le=100)] = 20
     """Lines of a page of `/torbox list` and `/torbox search`."""
     durability: Literal["commit", "always", "never"] = "commit"
-
-    _account: Any = PrivateAttr(default=None)
-
-    @property
-    def running(self) -> bool:
-        return self._account is not None
-
-    @property
-    def account(self) -> Any:
-        """What runs for this config; there from the plugin's start to its stop."""
-        if self._account is None:
-            raise RuntimeError("the torbox plugin is not started")
-        return self._account
-
-    def run_with(self, account: Any) -> None:
-        self._account = account

@@ -137,13 +137,10 @@ async def test_a_failure_keeps_what_is_there_and_is_remembered_until_the_next_su
 async def test_refreshing_in_the_background_goes_on_after_failures(server: TorBoxServer, key: str) -> None:
     server.items["webdl"] = make_items(4)
     server.troubles.append(Trouble(status=404))
-    async with account(server) as own:
-        work = asyncio.create_task(own.refresh_all_every(0.0005))
+    async with account(server, refresh_minutes=0.0005) as own:
+        own.start()
         while len([request for request in server.requests if "webdl" in request.path]) < 3:
             await asyncio.sleep(0.01)
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
         generation = await own.generation("webdl")
     assert generation is not None
     assert generation.records == 4
