@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+import mooring.plugins
+from mooring.plugins import web
 from tests.plugins.web.harness import Gateway, gateway
+
+
+@pytest.fixture(autouse=True)
+def code_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests have imported the plugin's classes, and a reload makes new ones."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mooring.plugins.web"):
+            monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(mooring.plugins, "web", web)
 
 
 async def test_a_reload_closes_one_gateway_and_opens_another(tmp_path: Path) -> None:
