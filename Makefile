@@ -18,6 +18,9 @@ test: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/deptry . --extend-exclude '^(tests|benchmarks|docs|examples)/'
+	$(BIN)/deptry . --exclude '$(VENV)|build' --ignore DEP002,DEP004
 
 crash: $(VENV)/.test
 	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash
@@ -30,7 +33,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.gateway_hostile
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mooring needs Python 3.11 or later; say which with make PYTHON=python3.12 ..."; exit 1; }

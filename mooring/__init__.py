@@ -16,7 +16,8 @@ from mooring.bots.schedule import every
 from mooring.bots.schemas import Values
 from mooring.channels.gauges import Reading, Readings
 from mooring.channels.system_dicts import ServiceDicts, SystemDict, shared_entry
-from mooring.cli.command import CliContext, cli_command, run_command_line
+from mooring.cli.command import CliContext, cli_command
+from mooring.cli.entry import run_command_line
 from mooring.clock import now
 from mooring.commands.arguments import ChoicesFrom, Rest
 from mooring.commands.command import Command, command

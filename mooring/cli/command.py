@@ -46,13 +46,3 @@ def cli_command(name: str) -> Callable[[Handler], Handler]:
 def cli_commands_of(functions: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """Those of the functions that are commands of the command line, by their names."""
     return {getattr(function, _MARK): function for function in functions if hasattr(function, _MARK)}
-
-
-def run_command_line(make_service: Callable[..., Any]) -> None:
-    """Read `sys.argv` and run the service, or the command that it names; never returns.
-
-    `make_service` is a subclass of ChannelService, or a function that takes its arguments.
-    """
-    from mooring.cli.main import build_app  # here, so that bots and tests that run no command line do not wait for typer
-
-    build_app(make_service)()
