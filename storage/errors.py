@@ -102,3 +102,7 @@ class StoreLocked(StorageError):
 
 class StoreClosed(StorageError):
     """The dict, storage or engine was used after close()."""
+
+
+class PredecessorFailed(CommitFailed):
+    """A commit that this one was built on failed."""

@@ -117,7 +117,7 @@ class MoobiusStorage:
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
-    def transaction(self, member: str = "", event: str = "") -> Transaction:
+    def transaction(self, member: str = "", event: str = "", overlap: bool = False) -> Transaction:
         """All changes to all dicts inside are committed together at the end, or none if an exception leaves the block.
 
         For `with` and `async with`; inside another transaction of this storage it joins that one. `member` and `event` go

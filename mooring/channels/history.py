@@ -19,7 +19,10 @@ LAST = "last"
 
 
 class History:
-    """The last `keep` messages of one channel, in a dict of its storage and, as the commits left them, in memory."""
+    """The last `keep` messages of one channel, in a dict of its storage and, as the commits left them, in memory.
+
+    While commits are on their way, the next messages are numbered after those that were handed in; what is found is what is kept.
+    """
 
     def __init__(self, stored: MutableMapping[str, Any], *, keep: int) -> None:
         self._stored = stored
@@ -30,10 +33,14 @@ class History:
         self._oldest = numbers[0] if numbers else 1
         # The counter may be lost to damage while messages are not; a number is never given twice.
         self.last: int = max(stored.get(LAST, 0), numbers[-1] if numbers else 0)
+        self._handed_oldest, self._handed_last = self._oldest, self.last
 
     def number(self, downs: Sequence[Down]) -> list[Down]:
-        """Number the messages among `downs` and write them, inside the event's transaction; `accept` them after the commit."""
-        last = self.last
+        """Number the messages among `downs` and write them, inside the event's transaction.
+
+        `hand` them when the transaction was handed in, and `accept` them when it is kept.
+        """
+        last = self._handed_last
         numbered = []
         for down in downs:
             if down.type == MESSAGE_DOWN:
@@ -41,19 +48,30 @@ class History:
                 down = copy_with(down, number=last)
                 self._stored[str(last)] = _to_record(down)
             numbered.append(down)
-        if last != self.last:
+        if last != self._handed_last:
             self._stored[LAST] = last
-            for number in range(self._oldest, self._first_after(last)):
+            for number in range(self._handed_oldest, self._first_after(self._handed_oldest, self._handed_last, last)):
                 self._stored.pop(str(number), None)
         return numbered
 
+    def hand(self, downs: Sequence[Down]) -> None:
+        """Go on from these messages, whose commit is on its way."""
+        last = _last_of(downs)
+        if last:
+            self._handed_oldest, self._handed_last = self._first_after(self._handed_oldest, self._handed_last, last), last
+
     def accept(self, downs: Sequence[Down]) -> None:
         """Take over what a commit has made true."""
-        numbered = [down for down in downs if down.number]
-        if numbered:
-            self._kept.extend(numbered)
-            last = numbered[-1].number
-            self._oldest, self.last = self._first_after(last), last
+        last = _last_of(downs)
+        if last:
+            self._kept.extend(down for down in downs if down.number)
+            self._oldest, self.last = self._first_after(self._oldest, self.last, last), last
+            if last > self._handed_last:
+                self.reset()
+
+    def reset(self) -> None:
+        """Nothing of what was handed in and not accepted is kept."""
+        self._handed_oldest, self._handed_last = self._oldest, self.last
 
     def catch_up(self, keys: Iterable[str] | None) -> list[Down]:
         """Take over what other processes committed under these keys (None: under any), and return the messages that are new.
@@ -69,14 +87,15 @@ class History:
         self._oldest = max(self._oldest, max(gone, default=0) + 1)
         # Never back: after a loss of data in the server, what members have seen keeps its number.
         self.last = max([self.last, self._stored.get(LAST, 0), *(down.number for down in downs)])
+        self.reset()
         return downs
 
-    def _first_after(self, last: int) -> int:
-        """The oldest number that stays when the newest is `last`.
+    def _first_after(self, oldest: int, before: int, last: int) -> int:
+        """The oldest number that stays when `last` follows on `before`.
 
         It rises by a few more than come in, so that a memory made shorter shrinks, and not at once, so that no event pays for all.
         """
-        return max(self._oldest, min(last - self._keep + 1, self._oldest + 2 * (last - self.last) + 2))
+        return max(oldest, min(last - self._keep + 1, oldest + 2 * (last - before) + 2))
 
     @property
     def first(self) -> int:
@@ -91,6 +110,10 @@ class History:
             if down.number > after and (before is None or down.number < before) and (down.recipients is None or member_id in down.recipients)
         ]
         return visible if after else visible[len(visible) - min(limit, len(visible)) :]
+
+
+def _last_of(downs: Sequence[Down]) -> int:
+    return max((down.number for down in downs), default=0)
 
 
 def _to_record(down: Down) -> dict[str, Any]:

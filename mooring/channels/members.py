@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
@@ -31,6 +32,7 @@ class Members(Mapping[str, Character]):
         self._names: dict[str, str] = {}
         self._online: set[str] = set()
         self._remote_online: set[str] = set()
+        self._handed: dict[str, dict[str, Any] | None] = {}
         self._seen = -1
         self.refresh()
 
@@ -92,9 +94,39 @@ class Members(Mapping[str, Character]):
         """Who has a connection to this process."""
         return set(self._online)
 
+    def handed(self, member_id: str) -> dict[str, Any] | None:
+        """What the next turn goes by: what is kept of a member, or will be when the commits on their way are."""
+        return self._handed[member_id] if member_id in self._handed else self._known.get(member_id)
+
+    def handed_ids(self) -> Iterator[str]:
+        """The members as the next turn finds them."""
+        if not self._handed:
+            return iter(self._known)
+        stayed = (member_id for member_id in self._known if self._handed.get(member_id, ...) is not None)
+        return itertools.chain(stayed, (member_id for member_id, kept in self._handed.items() if kept is not None and member_id not in self._known))
+
+    def handed_owner(self, name: str) -> str | None:
+        """Who will have this name, or one that looks the same."""
+        folded = fold_name(name)
+        for member_id, kept in self._handed.items():
+            if kept is not None and fold_name(kept["name"]) == folded:
+                return member_id
+        owner = self._names.get(folded)
+        return None if owner in self._handed else owner
+
+    def hand(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
+        """Let the next turn see what was handed in, and is not kept yet."""
+        self._handed.update(changes)
+
+    def reset(self) -> None:
+        """Nothing of what was handed in and not accepted is kept."""
+        self._handed.clear()
+
     def accept(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
         """Take over what a commit has made true: new records by id, None for those who left."""
         for member_id, kept in changes.items():
+            if member_id in self._handed and self._handed[member_id] is kept:
+                del self._handed[member_id]
             before = self._known.pop(member_id, None) if kept is None else self._known.get(member_id)
             if before is not None and self._names.get(fold_name(before["name"])) == member_id:
                 del self._names[fold_name(before["name"])]
@@ -123,33 +155,35 @@ class MembersInTurn(Mapping[str, Character]):
         self.changes: dict[str, dict[str, Any] | None] = {}
 
     def __getitem__(self, member_id: str) -> Character:
-        if member_id not in self.changes:
-            return self._members[member_id]
-        kept = self.changes[member_id]
+        kept = self._kept(member_id)
         if kept is None:
             raise KeyError(member_id)
-        return character_of(member_id, kept, online=True)
+        return character_of(member_id, kept, online=member_id in self.changes or self._members.is_online(member_id))
 
     def __iter__(self) -> Iterator[str]:
         if not self.changes:
-            return iter(self._members)
-        stayed = [member_id for member_id in self._members if self.changes.get(member_id, ...) is not None]
-        return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in self._members)])
+            return self._members.handed_ids()
+        before = list(self._members.handed_ids())
+        stayed = [member_id for member_id in before if self.changes.get(member_id, ...) is not None]
+        return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in before)])
 
     def __len__(self) -> int:
-        return sum(1 for _ in self) if self.changes else len(self._members)
+        return sum(1 for _ in self)
 
     def __contains__(self, member_id: object) -> bool:
-        return self.changes[member_id] is not None if member_id in self.changes else member_id in self._members
+        return isinstance(member_id, str) and self._kept(member_id) is not None
+
+    def _kept(self, member_id: str) -> dict[str, Any] | None:
+        return self.changes[member_id] if member_id in self.changes else self._members.handed(member_id)
 
     def join(self, member_id: str, name: str, role: str | None, now: float) -> bool:
         """Let a member in, or take over the new name and role of one who is in; true if the member was not in before.
 
         Raises NameTaken.
         """
-        if self._members.owner(name) not in {None, member_id}:
+        if self._members.handed_owner(name) not in {None, member_id}:
             raise NameTaken(name)
-        before = self._members.kept(member_id)
+        before = self._members.handed(member_id)
         kept = {"joined": now, **(before or {}), "name": name}
         kept["role"] = role if role in ROLES else kept.get("role", "member")
         if kept != before:

@@ -42,13 +42,15 @@ class Metrics:
         """An event came to the head of its queue."""
         self._waiting.observe(seconds)
 
-    def ran(self, turn: Turn, handling: float, commit: float | None) -> None:
-        """A turn is over; without a `commit` time it was undone."""
+    def ran(self, turn: Turn, handling: float, *, is_kept: bool) -> None:
+        """A turn was run; `is_kept` false says that it was undone."""
         handler = turn.handler or _kind(turn)
-        self._handled(handler, "undone" if commit is None else "kept").inc()
+        self._handled(handler, "kept" if is_kept else "undone").inc()
         self._handling(handler).observe(handling)
-        if commit is not None:
-            self._commit.observe(commit)
+
+    def committed(self, seconds: float) -> None:
+        """The commit of a turn is kept, so long after the end of its handler."""
+        self._commit.observe(seconds)
 
     def ended(self, kind: str, answer: Acknowledgement, *, failed: bool) -> None:
         """An event was answered; `failed` tells a fault of ours from a refusal."""

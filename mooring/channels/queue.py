@@ -1,28 +1,48 @@
-"""One channel, one order: a bounded queue, and one worker that takes its events through their turns."""
+"""One channel, one order: a bounded queue, and one worker that takes its events through their turns.
+
+The turns overlap their commits: the next one runs on what the one before has handed to the engine, while that is being made
+safe. Results come out in the same order, each when its own commit and all before it are kept. If one fails, so do all that
+were built on it; they are run again on what is kept, before anything else.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from mooring.channels.attempt import Attempt
 from mooring.channels.runner import Body, TurnRunner
 from mooring.channels.turn import current_turn
 from mooring.events import Acknowledgement, UpEvent
 from mooring.protocols import ChannelBusy, ServiceStopping
+from storage.errors import CommitFailed, PredecessorFailed, VersionConflict
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+ATTEMPTS = 20
+"""How often a turn is run when other processes keep committing first, before its member is asked to try again."""
 
-class _Job(NamedTuple):
+_BREATH = 0.002
+"""Seconds after which a channel that is never out of work lets the others have the event loop."""
+
+
+class _Job:
     """Something to do in the channel's order, and who waits for it."""
 
-    run: Callable[[], Awaitable[Any]]
-    done: asyncio.Future[Any]
-    since: float
+    __slots__ = ("attempts", "done", "give_up", "run", "since")
+
+    def __init__(self, run: Callable[[], Awaitable[Attempt]], give_up: Callable[[CommitFailed], Any] | None = None) -> None:
+        self.run = run
+        self.give_up = give_up
+        """The result in place of one that could not be committed; without it, whoever waits gets the error."""
+        self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.since = time.perf_counter()
+        self.attempts = 0
 
 
 class ChannelQueue:
@@ -31,7 +51,17 @@ class ChannelQueue:
     def __init__(self, runner: TurnRunner, *, queue_length: int) -> None:
         self._runner = runner
         self._queue_length = queue_length
-        self._queue: asyncio.Queue[_Job] = asyncio.Queue()
+        self._waiting: deque[_Job] = deque()
+        self._again: deque[_Job] = deque()
+        """What was built on a commit that failed."""
+        self._in_flight: deque[tuple[_Job, Attempt]] = deque()
+        """Turns that were handed in, in their order."""
+        self._has_failed = False
+        """A commit in flight failed; until all that were built on it are back, no other turn begins."""
+        self._unfinished = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._news = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._stopping = False
         self._is_catching_up = False
@@ -39,7 +69,7 @@ class ChannelQueue:
     @property
     def depth(self) -> int:
         """How many events wait."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
     @property
     def is_full(self) -> bool:
@@ -59,13 +89,13 @@ class ChannelQueue:
         if self._worker is None:
             return
         try:
-            await asyncio.wait_for(self._queue.join(), patience)
+            await asyncio.wait_for(self._idle.wait(), patience)
         except TimeoutError:
             log.warning("channel %s did not finish in time; %d events and the one in hand are given up", self._runner.channel_id, self.depth)
         self._worker.cancel()
         await asyncio.wait([self._worker])
-        while not self._queue.empty():
-            _give_up(self._queue.get_nowait().done)
+        for job in (*(job for job, _ in self._in_flight), *self._again, *self._waiting):
+            _give_up(job.done)
 
     def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
         """Handle an event in its turn. Raises ChannelBusy and ServiceStopping, and then the event was not taken."""
@@ -73,7 +103,8 @@ class ChannelQueue:
             raise ServiceStopping
         if self.is_full:
             raise ChannelBusy(self._runner.channel_id, self.depth)
-        return self._enqueue(lambda: self._runner.event(event))
+        runner = self._runner
+        return self._put(_Job(lambda: runner.event(event), lambda error: runner.unavailable(event, error)))
 
     async def run(self, body: Body[T], *, member_id: str = "") -> T:
         """Run `body` in its turn; inside a turn of this channel, in that turn. Raises what `body` raises.
@@ -86,45 +117,115 @@ class ChannelQueue:
             return await body(turn)
         if self._worker is None or self._worker.done():
             raise ServiceStopping
-        result: T = await self._enqueue(lambda: self._runner.work(body, member_id=member_id))
+        result: T = await self._put(_Job(lambda: self._runner.work(body, member_id=member_id)))
         return result
 
     def catch_up(self) -> None:
         """Take over what other processes committed, before what comes in from now on. On the event loop."""
         if not self._is_catching_up and self._worker is not None and not self._worker.done():
             self._is_catching_up = True
-            self._queue.put_nowait(_Job(self._catch_up, asyncio.get_running_loop().create_future(), time.perf_counter()))
+            self._put(_Job(self._catch_up, self._news_have_to_wait))
 
     async def say_presence(self) -> None:
         """Tell the other processes who is connected here."""
         if self._runner.is_presence_due and self._worker is not None and not self._worker.done():
-            await self._enqueue(self._runner.say_presence)
+            await self._put(_Job(self._runner.say_presence, self._presence_was_not_told))
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self) -> Attempt:
         self._is_catching_up = False
-        await self._runner.follow()
+        return await self._runner.follow()
 
-    def _enqueue(self, run: Callable[[], Awaitable[Any]]) -> asyncio.Future[Any]:
+    def _news_have_to_wait(self, error: CommitFailed) -> None:
+        log.debug("the news of channel %s have to wait: %s", self._runner.channel_id, error)
+
+    def _presence_was_not_told(self, error: CommitFailed) -> None:
+        log.warning("the other processes were not told who is connected to channel %s: %s", self._runner.channel_id, error)
+
+    def _put(self, job: _Job) -> asyncio.Future[Any]:
         # Whoever sent an event may go away; that cancels the future and not the job, so the event happens all the same.
-        job = _Job(run, asyncio.get_running_loop().create_future(), time.perf_counter())
-        self._queue.put_nowait(job)
+        self._unfinished += 1
+        self._idle.clear()
+        self._waiting.append(job)
+        self._news.set()
         return job.done
 
+    # -- the worker ------------------------------------------------------------------------------------------------------
+
     async def _work(self) -> None:
+        breath = time.perf_counter()
         while True:
-            job = await self._queue.get()
-            self._runner.waited(time.perf_counter() - job.since)
+            job = await self._next()
+            if not job.attempts:
+                self._runner.waited(time.perf_counter() - job.since)
+            job.attempts += 1
             try:
-                result = await job.run()
-                self._runner.show_characters(at_once=self._queue.empty())
-                _resolve(job.done, result)
+                attempt = await job.run()
             except asyncio.CancelledError:
                 _give_up(job.done)
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the one who asked for the work
-                _fail(job.done, error)
-            finally:
-                self._queue.task_done()
+            self._in_flight.append((job, attempt))
+            if attempt.is_over:
+                self._settle()
+            elif attempt.outcome is not None:
+                attempt.outcome.add_done_callback(self._settle)
+            if time.perf_counter() - breath > _BREATH:
+                await asyncio.sleep(0)
+                breath = time.perf_counter()
+
+    async def _next(self) -> _Job:
+        """What is to be run next."""
+        while True:
+            if self._has_failed and not self._in_flight:
+                self._has_failed = False
+                self._runner.reset()
+            if not self._has_failed:
+                if self._again:
+                    return self._again.popleft()
+                if self._waiting:
+                    return self._waiting.popleft()
+            self._news.clear()
+            await self._news.wait()
+
+    def _settle(self, _: object = None) -> None:
+        """Let out the results of the turns whose commits are decided, in their order."""
+        in_flight = self._in_flight
+        while in_flight and in_flight[0][1].is_over:
+            job, attempt = in_flight.popleft()
+            failure = attempt.commit_failure()
+            if failure is None and self._has_failed:
+                failure = PredecessorFailed("a commit that this turn was built on failed")
+            if failure is None:
+                self._finish(job, attempt)
+            else:
+                self._has_failed = True
+                self._fail(job, failure)
+        self._news.set()
+
+    def _finish(self, job: _Job, attempt: Attempt) -> None:
+        if attempt.accept is not None:
+            attempt.accept()
+        self._runner.show_characters(at_once=not self._waiting)
+        if attempt.error is None:
+            _resolve(job.done, attempt.result)
+        else:
+            _raise(job.done, attempt.error)
+        self._ended()
+
+    def _fail(self, job: _Job, failure: CommitFailed) -> None:
+        if isinstance(failure, VersionConflict | PredecessorFailed) and job.attempts < ATTEMPTS:
+            self._runner.note_retry(failure, job.attempts)
+            self._again.append(job)
+            return
+        if job.give_up is None:
+            _raise(job.done, failure)
+        else:
+            _resolve(job.done, job.give_up(failure))
+        self._ended()
+
+    def _ended(self) -> None:
+        self._unfinished -= 1
+        if not self._unfinished:
+            self._idle.set()
 
 
 def _resolve(done: asyncio.Future[Any], result: Any) -> None:
@@ -132,12 +233,12 @@ def _resolve(done: asyncio.Future[Any], result: Any) -> None:
         done.set_result(result)
 
 
-def _fail(done: asyncio.Future[Any], error: BaseException) -> None:
+def _raise(done: asyncio.Future[Any], error: BaseException) -> None:
     if not done.done():
         done.set_exception(error)
 
 
 def _give_up(done: asyncio.Future[Any]) -> None:
-    _fail(done, ServiceStopping())
+    _raise(done, ServiceStopping())
     if not done.cancelled():
         done.exception()  # whoever waited may have gone away, which is not worth a line in the log

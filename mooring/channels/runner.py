@@ -9,9 +9,10 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mooring.channels.answers import NOT_A_MEMBER, Answered, error_text, refusal
+from mooring.channels.attempt import Attempt
 from mooring.channels.member_updates import MemberUpdates
 from mooring.channels.members import MembersInTurn
 from mooring.channels.metrics import Metrics
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-ATTEMPTS = 20
-"""How often an event is run when other processes keep committing first, before its member is asked to try again."""
 
 PICTURE_SECONDS = 0.1
 """How often the characters are shown while events keep coming. This bounds what is computed, gateway or no gateway; how much of it a crowd
@@ -69,53 +67,66 @@ class TurnRunner:
         self._are_characters_due = False
         self._shown_at = 0.0
 
-    async def event(self, event: UpEvent) -> Acknowledgement:
-        """Handle an event and answer it; raises nothing but cancellation."""
-        try:
-            answer, failed = await self._handle(event)
-        except Answered as known:
-            answer, failed = known.answer, False
-        except CommitFailed as error:
-            answer, failed = self._unavailable(event, error), True
-        self._wiring.metrics.ended(event.type, answer, failed=failed)
+    async def event(self, event: UpEvent) -> Attempt:
+        """Handle an event once; the result is its Acknowledgement. Raises nothing but the cancellation of the channel.
+
+        What a handler refuses, or fails at, is kept and told in a turn of its own, after the one that is undone.
+        """
+        answer = Acknowledgement(event.request_id)
+        attempt = await self._run(self._wiring.route, event.member_id, event, answer)
+        error = attempt.error
+        if attempt.failure is None and isinstance(error, Answered):
+            attempt, answer = Attempt(), error.answer
+        elif attempt.failure is None and error is not None:
+            is_refused = isinstance(error, CommandError)
+            answer = Acknowledgement(event.request_id, ok=False, message=str(error) if is_refused else self._report(event, error))
+            attempt = await self._run(refusal(event, answer), event.member_id, event, answer, on_same_state=True)
+        failed = error is not None and not isinstance(error, Answered | CommandError)
+        attempt.result, accept = answer, attempt.accept
+
+        def answered() -> None:
+            if accept is not None:
+                accept()
+            self._wiring.metrics.ended(event.type, answer, failed=failed)
+
+        attempt.accept = answered
+        return attempt
+
+    async def work(self, body: Body[Any], *, member_id: str = "") -> Attempt:
+        """Run `body` in a turn of its own; the result is what it returns, or the error that it raises."""
+        return await self._run(body, member_id)
+
+    def unavailable(self, event: UpEvent, error: CommitFailed) -> Acknowledgement:
+        """The answer to an event whose commit failed for good, which the member is told as well.
+
+        Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
+        """
+        log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
+        self._state.last_failure = str(error)
+        line = Outbox(self.channel_id, self._wiring.clock)
+        text = error_text(error)
+        line.message(text, [event.member_id], context={"error": True})
+        self._wiring.deliver(self.channel_id, line.downs)
+        answer = Acknowledgement(event.request_id, ok=False, message=text)
+        self._wiring.metrics.ended(event.type, answer, failed=True)
         return answer
 
-    async def _handle(self, event: UpEvent) -> tuple[Acknowledgement, bool]:
-        """The answer, and whether something failed that is not the member's to mend.
+    def reset(self) -> None:
+        """Go back to what is kept: a commit failed, and with it all turns that were built on it."""
+        self._state.reset()
 
-        What a handler refuses, or fails at, because of what others have changed meanwhile is no answer: it is run again.
-        """
-        for attempt in range(1, ATTEMPTS + 1):
-            answer = Acknowledgement(event.request_id)
-            failed = False
-            try:
-                try:
-                    await self._attempt(self._wiring.route, event.member_id, event, answer)
-                    return answer, False
-                except CommandError as error:
-                    answer = Acknowledgement(event.request_id, ok=False, message=str(error))
-                except (Answered, CommitFailed):
-                    raise
-                except asyncio.CancelledError:
-                    if (task := asyncio.current_task()) is not None and task.cancelling():
-                        raise
-                    # Not the channel was cancelled, but something that the handler waited for.
-                    answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
-                except Exception:  # noqa: BLE001 - handlers may raise anything, and it must end here
-                    answer, failed = Acknowledgement(event.request_id, ok=False, message=self._report(event)), True
-                await self._attempt(refusal(event, answer), event.member_id, event, answer, on_same_state=True)
-                return answer, failed
-            except VersionConflict:
-                self._note_conflict(attempt)
-        raise AssertionError("unreachable")
+    def note_retry(self, error: CommitFailed, attempt: int) -> None:
+        """A turn is run again because another process, or a turn before it whose commit failed, changed what it was built on."""
+        self._wiring.metrics.conflict()
+        log.debug("a turn of channel %s is run again, for the %d. time: %s", self.channel_id, attempt + 1, error)
 
-    async def follow(self) -> None:
+    async def follow(self) -> Attempt:
         """Take over what other processes committed, when there is no event to do it with."""
-        try:
-            async with self._storage.transaction():
-                self._take_news()
-        except CommitFailed as error:
-            log.debug("the news of channel %s have to wait: %s", self.channel_id, error)
+
+        async def nothing(turn: Turn) -> None:
+            """The turn does it at its beginning."""
+
+        return await self._run(nothing, "")
 
     @property
     def is_presence_due(self) -> bool:
@@ -123,21 +134,26 @@ class TurnRunner:
         presence = self._state.presence
         return presence is not None and presence.is_due(self._state.members.here(), self._wiring.clock())
 
-    async def say_presence(self) -> None:
+    async def say_presence(self) -> Attempt:
         """Tell the other processes who is connected here."""
         presence, clock = self._state.presence, self._wiring.clock
         here = self._state.members.here()
         if presence is None:
-            return
+            return Attempt()
 
         async def say(turn: Turn) -> None:
             presence.say(here, clock())
 
-        try:
-            await self._transact(say, "")
+        attempt = await self._run(say, "")
+        accept = attempt.accept
+
+        def said() -> None:
+            if accept is not None:
+                accept()
             presence.said(here, clock())
-        except CommitFailed as error:
-            log.warning("the other processes were not told who is connected to channel %s: %s", self.channel_id, error)
+
+        attempt.accept = said
+        return attempt
 
     def waited(self, seconds: float) -> None:
         """Note how long the next turn was in the queue."""
@@ -149,35 +165,6 @@ class TurnRunner:
         if self._are_characters_due and (at_once or now - self._shown_at >= PICTURE_SECONDS):
             self._are_characters_due, self._shown_at = False, now
             self._wiring.deliver(self.channel_id, self._member_updates.updates())
-
-    async def work(self, body: Body[T], *, member_id: str = "") -> T:
-        """Run `body` in a turn of its own; what it raises is raised here, after the rollback."""
-        return await self._transact(body, member_id)
-
-    def _unavailable(self, event: UpEvent, error: CommitFailed) -> Acknowledgement:
-        # Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
-        log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
-        self._state.last_failure = str(error)
-        line = Outbox(self.channel_id, self._wiring.clock)
-        text = error_text(error)
-        line.message(text, [event.member_id], context={"error": True})
-        self._wiring.deliver(self.channel_id, line.downs)
-        return Acknowledgement(event.request_id, ok=False, message=text)
-
-    async def _transact(self, body: Body[T], member_id: str) -> T:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return await self._attempt(body, member_id)
-            except VersionConflict:
-                self._note_conflict(attempt)
-        raise AssertionError("unreachable")
-
-    def _note_conflict(self, attempt: int) -> None:
-        """Called in the handling of a VersionConflict, which goes on after the last attempt."""
-        self._wiring.metrics.conflict()
-        if attempt == ATTEMPTS:
-            raise  # noqa: PLE0704 - the conflict in hand
-        log.debug("another process committed to channel %s first; attempt %d follows", self.channel_id, attempt + 1)
 
     def _take_news(self) -> bool:
         """Take over, inside a transaction, what other processes committed before it; true if there was something."""
@@ -205,9 +192,9 @@ class TurnRunner:
                 raise CommandError(NOT_A_MEMBER)
             raise Answered(Acknowledgement(event.request_id, ok=False, message=NOT_A_MEMBER))
 
-    async def _attempt(
-        self, body: Body[T], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None, *, on_same_state: bool = False
-    ) -> T:
+    async def _run(
+        self, body: Body[Any], member_id: str, event: UpEvent | None = None, answer: Acknowledgement | None = None, *, on_same_state: bool = False
+    ) -> Attempt:
         state, wiring = self._state, self._wiring
         if not state.is_shared:
             state.members.refresh()
@@ -215,9 +202,10 @@ class TurnRunner:
         token = in_hand.set(turn)
         kept = None
         began = handled = time.perf_counter()
-        commit: float | None = None
+        is_kept = False
+        transaction = self._storage.transaction(member=member_id, event=event.request_id if event else "", overlap=True)
         try:
-            async with self._storage.transaction(member=member_id, event=event.request_id if event else "") as transaction:
+            async with transaction:
                 if self._take_news() and on_same_state:
                     raise VersionConflict("what was refused may be possible by now")
                 if event is not None and not on_same_state:
@@ -233,20 +221,34 @@ class TurnRunner:
                     state.latest_updates.drop(member_id)
                 if answer is not None:
                     kept = state.handled.keep(member_id, answer, wiring.clock())
-            commit = time.perf_counter() - handled
+            is_kept = True
+        except CommitFailed as failure:
+            return Attempt(failure=failure)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            # Not the channel was cancelled, but something that the handler waited for.
+            return Attempt(error=error, failure=transaction.doom)
+        except Exception as error:  # noqa: BLE001 - handlers may raise anything, and it must end here
+            return Attempt(error=error, failure=transaction.doom)
         finally:
             in_hand.reset(token)
             turn.open = False
-            wiring.metrics.ran(turn, handled - began, commit)
-        state.accept(downs, turn.members, kept, wiring.clock())
+            wiring.metrics.ran(turn, handled - began, is_kept=is_kept)
+        state.hand(downs, turn.members)
         changed = frozenset(overlay.content.name for overlay in overlays if overlay.gathered)
-        self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
-        if event is not None and event.type == "leave":
-            state.latest_updates.forget(member_id)
-        wiring.deliver(self.channel_id, downs)
-        for call in turn.outbox.after:
-            self._call(call)
-        return result
+
+        def accept() -> None:
+            wiring.metrics.committed(time.perf_counter() - handled)
+            state.accept(downs, turn.members, kept, wiring.clock())
+            self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
+            if event is not None and event.type == "leave":
+                state.latest_updates.forget(member_id)
+            wiring.deliver(self.channel_id, downs)
+            for call in turn.outbox.after:
+                self._call(call)
+
+        return Attempt(result, outcome=transaction.outcome, accept=accept)
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
@@ -263,11 +265,11 @@ class TurnRunner:
         if inspect.isawaitable(pending):
             self._wiring.service.spawn(_finish(pending), name=f"after a commit of {self.channel_id}")
 
-    def _report(self, event: UpEvent) -> str:
-        """Log the exception in hand under a reference, and return the line with which the member can ask about it."""
+    def _report(self, event: UpEvent, error: BaseException) -> str:
+        """Log a fault under a reference, and return the line with which the member can ask about it."""
         reference = secrets.token_hex(3)
         culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
-        log.exception("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference)
+        log.error("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference, exc_info=error)
         return f"Something went wrong here (reference {reference}); nothing was changed."
 
 

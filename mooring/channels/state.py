@@ -40,6 +40,16 @@ class ChannelState:
         self.last_failure: str | None = None
         """Why the newest commit failed, None if it did not."""
 
+    def hand(self, downs: Sequence[Down], members: MembersInTurn) -> None:
+        """Let the next turn go on from a commit that was handed in."""
+        self.members.hand(members.changes)
+        self.history.hand(downs)
+
+    def reset(self) -> None:
+        """Go back to what is kept: a commit failed, and with it all that were built on it."""
+        self.members.reset()
+        self.history.reset()
+
     def accept(self, downs: Sequence[Down], members: MembersInTurn, kept: Kept | None, now: float) -> None:
         """Take over what a commit has made true."""
         self.members.accept(members.changes)

