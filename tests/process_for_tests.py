@@ -44,11 +44,14 @@ class Process:
 
 async def start(folder: Path, *arguments: str, **environment: str) -> Process:
     """Start the service and wait for its first line, which is empty if it ended instead."""
+    return await launch(folder, [sys.executable, str(ROOT / "service.py"), *arguments], **environment)
+
+
+async def launch(folder: Path, command: Sequence[str], **environment: str) -> Process:
+    """The same for a service that another command starts."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith(("MOORING_", "TORBOX_", "COV_"))}
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "service.py"),
-        *arguments,
+        *command,
         cwd=folder,
         env={**settings, "MOORING_PORT": "0", **environment},
         stdout=asyncio.subprocess.PIPE,
