@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, Down, MessageBody, UpEvent, UpType
-from mooring.plugins.web.schema import UP, Ack, EventBody, ListDown, MessageDown, Problem, RequestId, UpFrameBody
+from mooring.plugins.web.down_schema import Ack, ListDown, MessageDown, Problem
+from mooring.plugins.web.up_schema import UP, EventBody, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mooring import Admission, AdmissionRefused, Service
+from mooring.plugins.web.down_schema import ChannelEntry, Welcome
 from mooring.plugins.web.frames import FrameError
 from mooring.plugins.web.identity import Identities, Identity, TokenRefused
-from mooring.plugins.web.schema import ChannelEntry, Hello, Welcome
+from mooring.plugins.web.up_schema import Hello
 
 
 def introduce(hello: Hello, admission: Admission, identities: Identities, request_id: str) -> Identity:

@@ -10,10 +10,11 @@ from mooring import Acknowledgement, Admission, Down, HistoryPage, MessageBody, 
 from mooring.plugins.web import frames
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection import Connection, Transport
+from mooring.plugins.web.down_schema import HistoryDown
 from mooring.plugins.web.frames import FrameError, UpFrame
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.metrics import GatewayMetrics
-from mooring.plugins.web.schema import HistoryDown, HistoryUp, MessageUp
+from mooring.plugins.web.up_schema import HistoryUp, MessageUp
 
 log = logging.getLogger(__name__)
 

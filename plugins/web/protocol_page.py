@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from mooring.plugins.web.config import GatewayLimits
-from mooring.plugins.web.schema import UP, down_frames
+from mooring.plugins.web.down_schema import down_frames
+from mooring.plugins.web.up_schema import UP
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 _REFERENCES = "#/$defs/"

@@ -9,11 +9,12 @@ from functools import partial
 from mooring import Acknowledgement, AdmissionRefused, Applicant, ChannelBusy, ServiceError, ServiceStopping, TokenBucket, UpEvent
 from mooring.plugins.web import frames
 from mooring.plugins.web.connection import Connection
+from mooring.plugins.web.down_schema import Pong
 from mooring.plugins.web.frames import FrameError, UpFrame
 from mooring.plugins.web.hello import introduce, welcome
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
-from mooring.plugins.web.schema import Hello, HistoryUp, Join, Leave, Pong
+from mooring.plugins.web.up_schema import Hello, HistoryUp, Join, Leave
 
 log = logging.getLogger(__name__)
 

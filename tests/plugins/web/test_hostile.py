@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from mooring.plugins.web import frames
-from mooring.plugins.web.schema import UP
+from mooring.plugins.web.up_schema import UP
 from tests.plugins.web.harness import Client, Gateway, gateway
 
 MANY = int(os.environ.get("MOORING_HOSTILE_FRAMES", "100000"))

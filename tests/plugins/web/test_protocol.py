@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from mooring.plugins.web.down_schema import down_frames
 from mooring.plugins.web.protocol_page import DOCS, render
-from mooring.plugins.web.schema import down_frames
 from tests.plugins.web.conftest import missing
 from tests.plugins.web.harness import gateway
 

@@ -1,0 +1,112 @@
+"""The bodies of frames that go down.
+
+They lack what is nobody's business (who else got a private message). `docs/protocol.md` is generated from this module, the one for what
+comes up, and the framework's kinds of downs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct, defstruct
+
+from mooring import DOWN_KINDS, MESSAGE_DOWN, DownKind, MessageContent
+
+
+class ChannelEntry(Struct):
+    """A channel that the service has."""
+
+    channel_id: str
+    channel_name: str
+    channel_description: str
+    joined: bool
+    open: bool
+
+
+class Welcome(Struct):
+    """Answers `hello`: who you are, what is there, and the commands for completion. Keep `token`; it is the proof of who you are."""
+
+    member_id: str
+    name: str
+    token: str
+    channels: list[ChannelEntry]
+    commands: list[dict[str, Any]]
+
+
+class Ack(Struct):
+    """Answers an event frame after the commit. If not `ok`, nothing was changed and `message` says why."""
+
+    ok: bool
+    message: str = ""
+    repeated: bool = False
+
+
+class Problem(Struct):
+    """A frame was not taken. With `retry`, sending it again later, with the same id, may succeed."""
+
+    code: str
+    message: str
+    retry: bool = False
+
+
+class Pong(Struct):
+    """Answers `ping`."""
+
+
+class MessageDown(Struct, omit_defaults=True):
+    """A message. `number` counts up within the channel; 0 marks one that is not kept, such as progress on its way.
+
+    A message with the `message_id` of an earlier one takes its place. `private` means that it is for you alone.
+    """
+
+    channel_id: str
+    number: int
+    message_id: str
+    subtype: str
+    sender: str
+    timestamp: int
+    content: MessageContent
+    sender_name: str = ""
+    private: bool = False
+    context: dict[str, Any] | None = None
+
+
+class HistoryDown(Struct):
+    """Numbered messages, oldest first.
+
+    `mode` is `latest` (forget what you have: these are the newest), `missed` (those since `after`) or `older`. `more` tells
+    whether there are older ones than the first.
+    """
+
+    channel_id: str
+    mode: Literal["latest", "missed", "older"]
+    messages: list[MessageDown]
+    more: bool
+    last: int
+
+
+REPLIES: Mapping[str, type[Any]] = {"welcome": Welcome, "ack": Ack, "error": Problem, "pong": Pong, "history": HistoryDown}
+"""Frames of this gateway's own; all others that go down are made from the framework's kinds of downs."""
+
+
+class ListDown(Struct):
+    """The body of every frame that shows a list."""
+
+    channel_id: str
+    items: list[Any]
+
+
+def down_frames() -> dict[str, type[Any]]:
+    """The class of each frame that goes down, by type."""
+    return {**REPLIES, **{name: _frame_of(kind) for name, kind in DOWN_KINDS.items()}}
+
+
+def _frame_of(kind: DownKind) -> type[Any]:
+    if kind.name == MESSAGE_DOWN:
+        return MessageDown
+    if kind.is_list:
+        # Only the documentation and tests need the precise class; what is sent is a ListDown.
+        return defstruct(kind.name, [("channel_id", str), ("items", kind.body)], namespace={"__doc__": kind.explanation})
+    body: type[Any] = kind.body
+    return body
