@@ -57,7 +57,7 @@ class Gateway(Protocol):
     def stop_accepting(self) -> None:
         """From here on nobody comes in and nothing new is submitted; what was submitted is still answered.
 
-        The service calls it first when it stops, before the queues finish; `on_stop` closes the gateway after them.
+        The service calls it first when it stops, before the queues finish; the end of the plugin's `lifespan` closes the gateway after them.
         """
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
