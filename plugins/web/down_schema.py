@@ -42,10 +42,33 @@ class Ack(Struct):
     repeated: bool = False
 
 
-class Problem(Struct):
-    """A frame was not taken. With `retry`, sending it again later, with the same id, may succeed."""
+ErrorCode = Literal[
+    "malformed",
+    "unknown_type",
+    "not_text",
+    "too_large",
+    "too_fast",
+    "hello_first",
+    "no_hello",
+    "idle",
+    "bad_name",
+    "name_taken",
+    "bad_token",
+    "revoked",
+    "forbidden",
+    "unknown_channel",
+    "channel_full",
+    "not_joined",
+    "busy",
+    "stopping",
+    "unencodable",
+]
 
-    code: str
+
+class Problem(Struct):
+    """A frame was not taken, or its answer cannot be shown (`unencodable`). With `retry`, sending it again later, with the same id, may succeed."""
+
+    code: ErrorCode
     message: str
     retry: bool = False
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, Down, MessageBody, UpEvent, UpType
-from mooring.plugins.web.down_schema import Ack, ListDown, MessageDown, Problem
+from mooring.plugins.web.down_schema import Ack, ErrorCode, ListDown, MessageDown, Problem
 from mooring.plugins.web.up_schema import UP, EventBody, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class FrameError(Exception):
     """A frame that cannot be taken, with the words for its sender; nothing came of it."""
 
-    def __init__(self, code: str, message: str, request_id: str | None = None, *, retry: bool = False) -> None:
+    def __init__(self, code: ErrorCode, message: str, request_id: str | None = None, *, retry: bool = False) -> None:
         self.code = code
         self.message = message
         self.request_id = request_id

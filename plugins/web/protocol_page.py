@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from mooring.plugins.web.config import GatewayLimits
-from mooring.plugins.web.down_schema import down_frames
+from mooring.plugins.web.down_schema import ErrorCode, down_frames
 from mooring.plugins.web.up_schema import UP
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -93,8 +93,7 @@ def _section(name: str, schema: dict[str, Any]) -> str:
 def _limits() -> str:
     rows = [f"| `{name}` | {field.default} | {field.description or ''} |" for name, field in GatewayLimits.model_fields.items()]
     codes = (
-        "An `error` names its reason in `code`: `malformed`, `unknown_type`, `not_text`, `too_large`, `too_fast`, `hello_first`, `no_hello`, `idle`, "
-        "`bad_name`, `name_taken`, `bad_token`, `revoked`, `forbidden`, `unknown_channel`, `channel_full`, `not_joined`, `busy`, `stopping`. "
+        f"An `error` names its reason in `code`: {', '.join(f'`{code}`' for code in get_args(ErrorCode))}. "
         "The connection is closed with 1001 when the service goes down, 1008 after `no_hello`, `revoked` or endless refusals, 1009 for a "
         "huge message, 1013 when a client reads too slowly (it may come back at once and resume).\n\n"
     )
