@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from storage.errors import ConfigError, Fault
+from storage.nearest_word import nearest_word
 
 
 class _Model(BaseModel):
@@ -135,8 +135,8 @@ def faults_of(error: ValidationError, file: str, model: type[BaseModel]) -> Iter
         problem, remedy = detail["msg"].removeprefix("Value error, "), f"got {_clip(detail['input'])}"
         if detail["type"] == "extra_forbidden":
             names = list(_model_at(model, detail["loc"][:-1]).model_fields)
-            match = difflib.get_close_matches(field, names, n=1)
-            problem, remedy = "unknown field", f"did you mean {match[0]}?" if match else f"known are {', '.join(names)}"
+            match = nearest_word(field, names)
+            problem, remedy = "unknown field", f"did you mean {match}?" if match else f"known are {', '.join(names)}"
         elif detail["type"] == "missing":
             problem, remedy = "is missing", "add it"
         yield Fault(file, ".".join(entry), field, problem, remedy)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Iterable
+
+from storage.nearest_word import nearest_word
 
 _LONGEST_QUOTE = 40
 
@@ -24,9 +25,7 @@ def fold_name(name: str) -> str:
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
     """The valid word that was most likely meant, or None if none is near."""
-    by_fold = {fold(candidate): candidate for candidate in valid}
-    matches = difflib.get_close_matches(fold(word[:200]), by_fold, n=1, cutoff=0.5)
-    return by_fold[matches[0]] if matches else None
+    return nearest_word(word, valid, fold)
 
 
 def suggestion(word: str, valid: Iterable[str], prefix: str = "") -> str:

@@ -13,9 +13,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from storage.engines import find_engine, nearest_engine, suggestion
+from storage.engines import find_engine, nearest_engine
 from storage.errors import ConfigError, Fault, StorageError
 from storage.json_config import read_json
+from storage.nearest_word import suggestion
 
 DbConfig = Sequence[Mapping[str, Any]] | Mapping[str, Any] | str | os.PathLike[str]
 """A list of entries, one entry, or the name of a JSON file that holds either."""
@@ -28,7 +29,7 @@ _LONGEST_QUOTE = 60
 _log = logging.getLogger(__name__)
 
 
-class Entry(BaseModel):
+class DictConfig(BaseModel):
     """One dict of each channel."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -40,18 +41,18 @@ class Entry(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class _Settings(BaseModel):
+class _EngineSettings(BaseModel):
     """Only known settings are checked: the same settings may be given to an engine that has no use for some of them."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class _JsonSettings(_Settings):
+class _JsonSettings(_EngineSettings):
     root_dir: str = ""
     durability: Literal["commit", "always", "never"] = "commit"
 
 
-class _RedisSettings(_Settings):
+class _RedisSettings(_EngineSettings):
     host: str = Field("localhost", min_length=1)
     port: int = Field(6379, ge=1, le=65535)
     db: int = Field(0, ge=0)
@@ -72,7 +73,7 @@ class _RedisSettings(_Settings):
     stream_length: int | None = Field(None, ge=1)
 
 
-_SETTINGS: dict[str, type[_Settings]] = {"json": _JsonSettings, "redis": _RedisSettings}
+_SETTINGS: dict[str, type[_EngineSettings]] = {"json": _JsonSettings, "redis": _RedisSettings}
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -85,7 +86,7 @@ _EXPECTED = {
 }
 
 
-def read_config(config: DbConfig, taken: Collection[str]) -> list[Entry]:
+def read_config(config: DbConfig, taken: Collection[str]) -> list[DictConfig]:
     """The checked entries. `taken` are the names that no dict may have.
 
     Raises ConfigError with every fault of the whole config.
@@ -100,13 +101,13 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[Entry]:
         problem = f"the config is {_quote(config)}, expected a list of entries"
         raise ConfigError([Fault(file, "", "", problem, f"write it like {_EXAMPLE}")])
     faults: list[Fault] = []
-    entries: list[Entry] = []
+    entries: list[DictConfig] = []
     for place, raw in enumerate(config, 1):
         label = _label(place, raw)
         try:
-            entry = Entry.model_validate(raw)
+            entry = DictConfig.model_validate(raw)
         except ValidationError as error:
-            faults += _faults_of(error, file, label, Entry)
+            faults += _faults_of(error, file, label, DictConfig)
             faults += _word_faults(file, label, raw, taken)
         else:
             faults += _word_faults(file, label, entry.model_dump(), taken)
@@ -160,7 +161,7 @@ def _word_faults(file: str, label: str, raw: Any, taken: Collection[str]) -> Ite
             yield from _faults_of(error, file, label, _SETTINGS[engine.name], "settings.")
 
 
-def _warn_of_misspelt_settings(entry: Entry) -> None:
+def _warn_of_misspelt_settings(entry: DictConfig) -> None:
     """Engines ignore settings that they do not know, so a misspelt one would silently leave the default in force."""
     engine = find_engine(entry.implementation)
     known = _SETTINGS[engine.name].model_fields if engine is not None and engine.name in _SETTINGS else {}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 
 from storage.database_interface import DatabaseInterface
 from storage.errors import StorageError
+from storage.nearest_word import nearest_word
 
 
 @dataclass(frozen=True)
-class Engine:
+class EngineEntry:
     """One engine as configs may name it; the words are those of the Moobius SDK, in any case."""
 
     name: str
@@ -20,27 +19,31 @@ class Engine:
     module: str
     class_name: str
     extra: str = ""
-    """The optional dependency of our distribution that the engine needs, and of the same name the package."""
+    """The optional dependency of our distribution that the engine needs."""
+    packages: tuple[str, ...] = ()
+    """What is in it."""
 
     def load(self) -> type[DatabaseInterface]:
         """Raises StorageError with the way out if a package is missing."""
         try:
             found: type[DatabaseInterface] = getattr(import_module(self.module), self.class_name)
         except ModuleNotFoundError as error:
-            if not self.extra or error.name != self.extra:
+            if error.name not in self.packages:
                 raise
-            raise StorageError(f"the package {self.extra} is not installed; pip install 'mooring[{self.extra}]'") from error
+            raise StorageError(f"the package {error.name} is not installed; pip install 'mooring[{self.extra}]'") from error
         return found
 
 
 ENGINES = (
-    Engine("json", ("json", "JSONdb", "JSONDatabase"), "storage.json.database", "JSONDatabase"),
-    Engine("redis", ("redis", "RedisDB", "RedisDatabase"), "storage.redis.database", "RedisDatabase", extra="redis"),
-    Engine("null", ("null", "None", "NullDB", "NullDatabase"), "storage.null.database", "NullDatabase"),
+    EngineEntry("json", ("json", "JSONdb", "JSONDatabase"), "storage.json.database", "JSONDatabase"),
+    EngineEntry(
+        "redis", ("redis", "RedisDB", "RedisDatabase"), "storage.redis.database", "RedisDatabase", extra="redis", packages=("redis", "msgpack")
+    ),
+    EngineEntry("null", ("null", "None", "NullDB", "NullDatabase"), "storage.null.database", "NullDatabase"),
 )
 
 
-def find_engine(word: str) -> Engine | None:
+def find_engine(word: str) -> EngineEntry | None:
     wanted = word.strip().lower()
     return next((engine for engine in ENGINES if wanted in {each.lower() for each in engine.words}), None)
 
@@ -55,12 +58,7 @@ def engine_class(word: str) -> type[DatabaseInterface]:
 
 def nearest_engine(word: str) -> str:
     """What to tell somebody who named an engine that there is not."""
-    by_lower = {each.lower(): engine.name for engine in ENGINES for each in engine.words}
-    hint = suggestion(word.strip().lower(), by_lower, by_lower)
-    return f"{hint} " * bool(hint) + f"the engines are {', '.join(engine.name for engine in ENGINES)}"
-
-
-def suggestion(word: str, valid: Iterable[str], meant: dict[str, str] | None = None) -> str:
-    """`did you mean ...?` for the nearest valid word, or nothing."""
-    match = difflib.get_close_matches(word[:200], list(valid), n=1, cutoff=0.55)
-    return f'did you mean "{meant[match[0]] if meant else match[0]}"?' if match else ""
+    names = {each: engine.name for engine in ENGINES for each in engine.words}
+    match = nearest_word(word.strip(), names)
+    hint = f'did you mean "{names[match]}"? ' if match is not None else ""
+    return f"{hint}the engines are {', '.join(engine.name for engine in ENGINES)}"

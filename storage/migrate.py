@@ -10,7 +10,7 @@ from pathlib import Path
 
 from storage.cleared_backups import DEFAULT_ROOT, clear
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
-from storage.db_config import DbConfig, Entry, read_config
+from storage.db_config import DbConfig, DictConfig, read_config
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.engines import engine_class
@@ -26,7 +26,7 @@ class Place:
     """One dict as one of the two configs has it."""
 
     domain: str
-    entry: Entry
+    entry: DictConfig
 
     @contextmanager
     def open(self) -> Iterator[DatabaseInterface]:
@@ -46,7 +46,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Content:
+class DictSummary:
     """What a dict holds: how many keys that can be read, how many that cannot, and a checksum that the order has no part in."""
 
     keys: int
@@ -60,8 +60,8 @@ class Step:
 
     source: Place
     target: Place
-    before: Content
-    there: Content
+    before: DictSummary
+    there: DictSummary
 
     @property
     def is_done(self) -> bool:
@@ -89,9 +89,9 @@ def plan(service_id: str, channels: Mapping[str, Sequence[str]], source: DbConfi
     with ExitStack() as opened:
         for channel_id, system in channels.items():
             for place, other in _pairs(service_id, channel_id, old, new, system):
-                content, there = (_content(opened.enter_context(each.open())) for each in (place, other))
-                if content.keys or content.unreadable:
-                    steps.append(Step(place, other, content, there))
+                before, there = (_summary(opened.enter_context(each.open())) for each in (place, other))
+                if before.keys or before.unreadable:
+                    steps.append(Step(place, other, before, there))
     return steps
 
 
@@ -107,7 +107,7 @@ def carry_out(step: Step) -> None:
     Raises MigrationFailed if the source changed since the plan or the copy differs, and what engines raise. The source stays.
     """
     with step.source.open() as source, step.target.open() as target:
-        if _content(source) != step.before:
+        if _summary(source) != step.before:
             raise MigrationFailed(f"{source!r} has changed since the plan was made; stop the service and begin again")
         if step.is_in_the_way:
             clear(target, step.target.root)
@@ -116,14 +116,16 @@ def carry_out(step: Step) -> None:
             target.commit_batch([DomainChanges(target, items[first : first + _AT_ONCE])], Origin(event="migration"), sync=True)
     # Opened anew, so that what is compared is what a later start will find.
     with step.source.open() as source, step.target.open() as target:
-        found = _content(target)
+        found = _summary(target)
         if found.keys != step.before.keys or found.checksum != step.before.checksum:
             raise MigrationFailed(f"{target!r} has {found.keys} keys ({found.checksum}) instead of {step.before.keys} ({step.before.checksum})")
-        if _content(source) != step.before:
+        if _summary(source) != step.before:
             raise MigrationFailed(f"{source!r} was changed while it was copied; stop the service and begin again")
 
 
-def _pairs(service_id: str, channel_id: str, old: Sequence[Entry], new: Sequence[Entry], system: Sequence[str]) -> Iterator[tuple[Place, Place]]:
+def _pairs(
+    service_id: str, channel_id: str, old: Sequence[DictConfig], new: Sequence[DictConfig], system: Sequence[str]
+) -> Iterator[tuple[Place, Place]]:
     by_name = {entry.name: entry for entry in new}
     for entry in old:
         other = by_name.get(entry.name)
@@ -137,14 +139,14 @@ def _pairs(service_id: str, channel_id: str, old: Sequence[Entry], new: Sequence
             yield Place(domain, beside[0]), Place(domain, beside[1])
 
 
-def _keeps(entry: Entry | None) -> bool:
+def _keeps(entry: DictConfig | None) -> bool:
     return entry is not None and engine_class(entry.implementation).persistent
 
 
-def _content(engine: DatabaseInterface) -> Content:
+def _summary(engine: DatabaseInterface) -> DictSummary:
     known = len(engine.report)
     texts = engine.load_all()
-    return Content(len(texts), len(engine.report) - known, _checksum(texts))
+    return DictSummary(len(texts), len(engine.report) - known, _checksum(texts))
 
 
 def _checksum(texts: Mapping[str, Encoded]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from storage.cleared_backups import DEFAULT_ROOT, forget_cleared
 from storage.cleared_backups import clear as clear_engine
 from storage.database_interface import DatabaseInterface, Finding, Origin
-from storage.db_config import DbConfig, Entry, name_problem, read_config
+from storage.db_config import DbConfig, DictConfig, name_problem, read_config
 from storage.dicts import locks, saving
 from storage.dicts.cached_dict import CachedDict
 from storage.dicts.dict_state import DictState
@@ -22,8 +22,9 @@ from storage.dicts.locks import in_order
 from storage.dicts.scope import CLOSED, enclosing_of
 from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
-from storage.engines import engine_class, suggestion
+from storage.engines import engine_class
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
+from storage.nearest_word import suggestion
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class MoobiusStorage:
         self.channel_id = channel_id
         self._dicts: dict[str, CachedDict] = {}
         self._systems: dict[str, CachedDict] = {}
-        self._beside: Entry | None = None
+        self._beside: DictConfig | None = None
         """The first entry that keeps its data."""
         self._roots: dict[Path, list[str]] = {}
         """The folders that may hold what was cleared, with the domains that it may be from."""
@@ -89,7 +90,7 @@ class MoobiusStorage:
         """
         if name not in self._systems:
             self._check_can_grow()
-            beside = self._beside or Entry(implementation="null", name="unused")
+            beside = self._beside or DictConfig(implementation="null", name="unused")
             self._systems[name] = self._make(beside, f"_{name}", load=True, clear=False)
         return self._systems[name]
 
@@ -188,13 +189,13 @@ class MoobiusStorage:
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: DictConfig) -> None:
         made = self._make(entry, entry.name, load=entry.load, clear=entry.clear)
         self._dicts[entry.name] = made
         if self._beside is None and made.database.persistent:
             self._beside = entry
 
-    def _make(self, entry: Entry, name: str, *, load: bool, clear: bool) -> CachedDict:
+    def _make(self, entry: DictConfig, name: str, *, load: bool, clear: bool) -> CachedDict:
         database = self._engine(entry, name)
         try:
             made = self._adopt(database, Path(entry.settings.get("root_dir") or DEFAULT_ROOT), load=load, clear=clear)
@@ -204,7 +205,7 @@ class MoobiusStorage:
         self._two_phase.add(name, database, partial(self._engine, entry))
         return made
 
-    def _engine(self, entry: Entry, name: str) -> DatabaseInterface:
+    def _engine(self, entry: DictConfig, name: str) -> DatabaseInterface:
         return engine_class(entry.implementation)(domain_of(self.service_id, self.channel_id, name), **entry.settings)
 
     def _adopt(self, database: DatabaseInterface, root: Path, *, load: bool, clear: bool) -> CachedDict:

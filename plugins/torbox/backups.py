@@ -11,7 +11,7 @@ from mooring.plugins.torbox.records import Kind
 from mooring.plugins.torbox.stock_file import read_file
 from mooring.plugins.torbox.table import JournalDB
 from mooring.plugins.torbox.table_state import Change, Drop, Empty, Put, document_id
-from storage.files import Files
+from storage.json import Files
 
 CLEARED = "cleared"
 _KEPT_COPIES = 5

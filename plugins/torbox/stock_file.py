@@ -6,16 +6,14 @@ A line per document, so that a person, or a tool that works by lines, finds one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from json import dumps
 from pathlib import Path
 from typing import Any
 
 from mooring.plugins.torbox.documents import Document, decode, stock_text
 from mooring.plugins.torbox.table_state import DocumentId
-from storage.files import Files, make_folders, replace_file
+from storage.json import Files, replace_file
 
-QUARANTINE = "quarantine"
 _CHUNK = 500
 
 Content = Mapping[str, Mapping[DocumentId, Document]]
@@ -64,32 +62,7 @@ def write_file(files: Files, path: Path, content: Content) -> int:
 
 def create_file(files: Files, path: Path) -> None:
     """An empty file, which is what stock TinyDB makes of a new database."""
-    make_folders(files, path.parent)
     replace_file(files, path, [])
-
-
-def set_aside(files: Files, path: Path, data: bytes | None = None, name: str = "") -> Path:
-    """Keep a broken file, or `data` as `name`, in the folder `quarantine` beside it, and say where."""
-    folder = path.parent / QUARANTINE
-    make_folders(files, folder)
-    target = _free_name(folder, name or path.name)
-    if data is None:
-        files.rename(path, target)
-        files.sync_folder(folder)
-        files.sync_folder(path.parent)
-    else:
-        replace_file(files, target, [data])
-    return target
-
-
-def _free_name(folder: Path, name: str) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    candidate = folder / f"{stamp}-{name}"
-    number = 1
-    while candidate.exists():
-        number += 1
-        candidate = folder / f"{stamp}-{number}-{name}"
-    return candidate
 
 
 def _chunks(content: Content) -> Iterator[bytes]:

@@ -20,14 +20,10 @@ from pathlib import Path
 
 from mooring.plugins.torbox.documents import Document
 from mooring.plugins.torbox.journal_text import read_changes, record_text
-from mooring.plugins.torbox.stock_file import BrokenFile, create_file, read_file, set_aside, write_file
+from mooring.plugins.torbox.stock_file import BrokenFile, create_file, read_file, write_file
 from mooring.plugins.torbox.table_state import Change, DocumentId, Put, Tables
 from storage import Finding, StorageError, StoreClosed
-from storage.files import Files, make_folders
-from storage.json.entry import Entry
-from storage.json.journal import Journal
-from storage.json.lockfile import Ownership
-from storage.json.replay import Replay
+from storage.json import Files, FolderLock, Journal, JournalEntry, Quarantine, Replay, make_folders
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 DURABILITIES = ("commit", "always", "never")
@@ -57,6 +53,7 @@ class RecordStore:
         self._limit = self._least = checkpoint_bytes
         self._guard = guard
         self._files = files or Files()
+        self._quarantine = Quarantine(path.parent, self._files)
         self._tables = Tables()
         self._looking = threading.Lock()
         self._view = View(self, self._looking, self._tables)
@@ -65,7 +62,7 @@ class RecordStore:
         self._closed = False
         self._pid = os.getpid()
         make_folders(self._files, path.parent)
-        self._owner = Ownership(path.parent / f".{path.name}.owner")
+        self._owner = FolderLock(path.parent / f".{path.name}.owner")
         try:
             self._journal = Journal(path.with_name(path.name + ".journal"), on_commit=self._on_commit, files=self._files)
             self._load()
@@ -136,7 +133,7 @@ class RecordStore:
                 if isinstance(change, Put):
                     self._guard(change.text.decode("utf-8", "replace"))
         synced = self._durability == "always" or (sync and self._durability != "never")
-        self._journal.commit(Entry(record_text(changes), sync=synced, token=changes))
+        self._journal.commit(JournalEntry(record_text(changes), sync=synced, token=changes))
         if self._journal.size > self._limit or self._journal.unsettled:
             self._checkpoint_soon()
 
@@ -196,7 +193,9 @@ class RecordStore:
         try:
             content = read_file(self._files, self.path)
         except BrokenFile as error:
-            kept = set_aside(self._files, self.path)
+            kept = self._quarantine.keep(self.path, self._files.read(self.path))
+            self._quarantine.settle()  # or raise: what follows takes the place of the broken file
+            create_file(self._files, self.path)
             self._report("quarantined", self.path, f"{error}; the cache starts empty", kept)
             content = None
         self._tables.load(content or {})
@@ -209,14 +208,15 @@ class RecordStore:
             try:
                 self._tables.apply(read_changes(record))
             except ValueError as error:
-                kept = set_aside(self._files, self.path, record, f"{self.path.stem}.record")
+                kept = self._quarantine.keep(self.path.with_suffix(".record"), record)
                 self._report("quarantined", self._journal.folder, f"record {sequence}: {error}", kept)
         for damage in replay.damages:
             if damage.kind in ("torn", "void") or not damage.data:
                 self._report("torn" if damage.kind == "torn" else "note", damage.path, damage.reason, None)
             else:
-                kept = set_aside(self._files, self.path, damage.data, f"{self.path.stem}.record")
+                kept = self._quarantine.keep(self.path.with_suffix(".record"), damage.data)
                 self._report("quarantined", damage.path, damage.reason, kept)
+        self._quarantine.settle()
         self._dirty = bool(replay.segments)
 
     def _report(self, kind: str, place: Path, reason: str, kept: Path | None) -> None:
@@ -224,7 +224,7 @@ class RecordStore:
         aside = "" if kept is None else f"; what was there is kept in {kept}"
         _log.log(logging.INFO if kind == "note" else logging.WARNING, "%s: %s%s", place, reason, aside)
 
-    def _on_commit(self, entries: list[Entry]) -> None:
+    def _on_commit(self, entries: list[JournalEntry]) -> None:
         self._dirty = True
         with self._looking:
             for entry in entries:

@@ -11,7 +11,7 @@ from storage.dicts import saving
 from storage.dicts.dict_state import DictState
 from storage.dicts.scope import CLOSED
 from storage.dicts.transaction import Edit
-from storage.dicts.views import Items, Keys, Values
+from storage.dicts.views import CachedItems, CachedKeys, CachedValues
 from storage.encoding.texts import encode_item, plain_key
 from storage.errors import StoreClosed, UnreadableValue
 
@@ -81,16 +81,16 @@ class CachedDict(MutableMapping[str, Any]):
     def __reversed__(self) -> Iterator[str]:
         return reversed(self._keys())
 
-    def keys(self) -> Keys:
-        return Keys(self)
+    def keys(self) -> CachedKeys:
+        return CachedKeys(self)
 
-    def items(self) -> Items:
+    def items(self) -> CachedItems:
         """Keys and live values. Keys whose values cannot be read are passed over, and stand in `report`."""
-        return Items(self)
+        return CachedItems(self)
 
-    def values(self) -> Values:
+    def values(self) -> CachedValues:
         """Live values; those that cannot be read are passed over, and stand in `report`."""
-        return Values(self)
+        return CachedValues(self)
 
     def copy(self) -> dict[str, Any]:
         """A plain dict with copies of the values, changes in place that were not saved yet included."""

@@ -17,7 +17,7 @@ class Source(Reversible[str], Protocol):
     def keys(self) -> Iterable[str]: ...
 
 
-class Keys(KeysView[str]):
+class CachedKeys(KeysView[str]):
     _mapping: Source
 
     @property
@@ -29,7 +29,7 @@ class Keys(KeysView[str]):
         return reversed(self._mapping)
 
 
-class Items(ItemsView[str, Any]):
+class CachedItems(ItemsView[str, Any]):
     _mapping: Source
 
     @property
@@ -46,7 +46,7 @@ class Items(ItemsView[str, Any]):
         return readable(self._mapping, reversed(self._mapping))
 
 
-class Values(ValuesView[Any]):
+class CachedValues(ValuesView[Any]):
     _mapping: Source
 
     @property

@@ -9,7 +9,7 @@ import msgspec
 from storage.errors import CommitFailed, StoreClosed
 
 
-class Entry(msgspec.Struct, eq=False):
+class JournalEntry(msgspec.Struct, eq=False):
     """One commit: `text` is the JSON of its record after the sequence number, closing brace included.
 
     A struct of msgspec, which takes a third of the time to make, and one is made for every commit.
@@ -35,7 +35,7 @@ class ClosedError(OSError):
     """Inside of the journal a closed log is one more reason why a write fails."""
 
 
-def failure(entry: Entry) -> Exception:
+def failure(entry: JournalEntry) -> Exception:
     """What to raise for an entry that failed; a new exception each time, as several threads may raise it."""
     cause = entry.cause
     if isinstance(cause, ClosedError):

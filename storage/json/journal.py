@@ -2,7 +2,7 @@
 
     journal = Journal(folder, on_commit=apply)
     replay = journal.open()             # every commit that is there, and what was damaged
-    journal.commit(Entry(b'"changes":[...]}'))
+    journal.commit(JournalEntry(b'"changes":[...]}'))
     with journal.lock:
         last = journal.rotate()         # what is committed now is in segments up to this one ...
         state = copy_of_the_state()
@@ -24,7 +24,7 @@ from threading import Lock
 from zlib import crc32
 
 from storage.files import Files, make_folders, write_all
-from storage.json.entry import ClosedError, Entry
+from storage.json.entry import ClosedError, JournalEntry
 from storage.json.lines import frame
 from storage.json.replay import Replay, header_payload, read_segments, segment_name
 
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 class Journal:
     """Thread-safe. `on_commit` gets the entries in the order of the log, under `lock`, and must not raise."""
 
-    def __init__(self, folder: Path, *, on_commit: Callable[[list[Entry]], None], files: Files | None = None) -> None:
+    def __init__(self, folder: Path, *, on_commit: Callable[[list[JournalEntry]], None], files: Files | None = None) -> None:
         self.folder = folder
         self.lock = Lock()
         self.sequence = 0
@@ -46,7 +46,7 @@ class Journal:
         self._files = Files() if files is None else files
         self._write = self._files.write
         self._on_commit = on_commit
-        self._pending: deque[Entry] = deque()
+        self._pending: deque[JournalEntry] = deque()
         self._segments: list[tuple[int, Path]] = []
         self._number = 0
         self._descriptor: int | None = None
@@ -66,7 +66,7 @@ class Journal:
         self.size = replay.size
         return replay
 
-    def commit(self, entry: Entry) -> None:
+    def commit(self, entry: JournalEntry) -> None:
         """Returns when the entry is in the log and applied, and on the disk if it asks for that; CommitFailed means nothing is."""
         self._pending.append(entry)
         with self.lock:
@@ -74,7 +74,7 @@ class Journal:
                 self._commit_pending()
         entry.result()
 
-    def commit_all(self, entries: list[Entry]) -> None:
+    def commit_all(self, entries: list[JournalEntry]) -> None:
         """The same for many, in order. Does not raise: each entry has its `cause`."""
         self._pending.extend(entries)
         with self.lock:
@@ -147,12 +147,12 @@ class Journal:
             for entry in entries:
                 entry.done = True
 
-    def _fail(self, entries: list[Entry], error: BaseException) -> None:
+    def _fail(self, entries: list[JournalEntry], error: BaseException) -> None:
         for entry in entries:
             entry.cause = error
             entry.done = True
 
-    def _append(self, entries: list[Entry]) -> None:
+    def _append(self, entries: list[JournalEntry]) -> None:
         if self.closed:
             raise ClosedError
         if self._descriptor is None:

@@ -14,7 +14,7 @@ from storage.encoding import codec
 from storage.errors import UnreadableValue
 from storage.files import Files
 from storage.json.lines import CHECK_LENGTH, frame
-from storage.json.quarantine import Fault, Quarantine
+from storage.json.quarantine import DamagedPlace, Quarantine
 from storage.json.replay import Damage, Replay
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ _encode = msgspec.json.Encoder().encode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-class _Record(msgspec.Struct):
+class _JournalRecord(msgspec.Struct):
     seq: int
     changes: list[list[msgspec.Raw]]
 
 
-_decode_record = msgspec.json.Decoder(_Record).decode
+_decode_record = msgspec.json.Decoder(_JournalRecord).decode
 
 Changes = list[tuple[str, "Change"]]
 History = dict[str, list[tuple[int, "Change"]]]
@@ -125,11 +125,11 @@ def _read_changes(payload: bytes) -> Changes:
         raise UnreadableValue(f"the record cannot be decoded: {error}") from error
 
 
-def _faults(damage: Damage) -> Iterable[Fault]:
+def _faults(damage: Damage) -> Iterable[DamagedPlace]:
     """Names the keys if the text still tells them: the checksum may be all that was hit."""
     payload = damage.data if damage.kind == "void" else damage.data[CHECK_LENGTH:]
     try:
         changes = _read_changes(payload.rstrip(b"\n"))
     except UnreadableValue:
-        return [Fault(damage.offset, "", None, damage.reason)]
-    return [Fault(damage.offset, domain, key, damage.reason) for domain, (key, _) in changes]
+        return [DamagedPlace(damage.offset, "", None, damage.reason)]
+    return [DamagedPlace(damage.offset, domain, key, damage.reason) for domain, (key, _) in changes]

@@ -12,12 +12,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from storage.files import Files, replace_file
+from storage.json.paths import QUARANTINE
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Fault:
+class DamagedPlace:
     """One damaged place: the offset in the file, whose it was as far as that can be read, and what is wrong with it."""
 
     offset: int
@@ -29,21 +30,24 @@ class Fault:
 class Quarantine:
     """Keeps each state of a damaged file once. What cannot be kept right now is tried again by `settle`."""
 
-    def __init__(self, root: Path, folder: Path, files: Files) -> None:
+    def __init__(self, root: Path, files: Files) -> None:
         self._root = root
-        self._folder = folder
+        self._folder = root / QUARANTINE
         self._files = files
         self._waiting: dict[Path, tuple[bytes, str]] = {}
 
-    def keep(self, path: Path, data: bytes, faults: Sequence[Fault]) -> Path:
-        """Returns the path of the copy. Does not raise if the disk refuses: the damaged file is still there then."""
+    def keep(self, path: Path, data: bytes, places: Sequence[DamagedPlace] = ()) -> Path:
+        """Returns the path of the copy, which has a note beside it if there are places to name.
+
+        Does not raise if the disk refuses: the damaged file is still there then.
+        """
         label = re.sub(r"[^a-z0-9_~.-]", "-", str(path.relative_to(self._root)).lower())[-100:]
         ending = f"-{sha256(data).hexdigest()[:12]}-{label}"
         for name in self._files.names(self._folder):
             if name.endswith(ending):
                 return self._folder / name
         copy = self._folder / f"{datetime.now(UTC):%Y-%m-%d}{ending}"
-        self._waiting[copy] = (data, _note(path.relative_to(self._root), faults))
+        self._waiting[copy] = (data, _note(path.relative_to(self._root), places) if places else "")
         try:
             self.settle()
         except OSError as error:
@@ -53,12 +57,12 @@ class Quarantine:
     def settle(self) -> None:
         """Call it before a damaged file is replaced or removed. Raises OSError if its copy cannot be written even now."""
         for copy, (data, note) in list(self._waiting.items()):
-            # The note first: a copy that is there has its note.
-            replace_file(self._files, copy.with_name(copy.name + ".note.json"), [note.encode()])
+            if note:  # first: a copy that is there has its note
+                replace_file(self._files, copy.with_name(copy.name + ".note.json"), [note.encode()])
             replace_file(self._files, copy, [data])
             del self._waiting[copy]
 
 
-def _note(path: Path, faults: Sequence[Fault]) -> str:
-    places = [{"offset": fault.offset, "domain": fault.domain, "key": fault.key, "reason": fault.reason} for fault in faults]
-    return json.dumps({"file": path.as_posix(), "found": datetime.now(UTC).isoformat(timespec="seconds"), "damaged": places}, indent=1) + "\n"
+def _note(path: Path, places: Sequence[DamagedPlace]) -> str:
+    damaged = [{"offset": place.offset, "domain": place.domain, "key": place.key, "reason": place.reason} for place in places]
+    return json.dumps({"file": path.as_posix(), "found": datetime.now(UTC).isoformat(timespec="seconds"), "damaged": damaged}, indent=1) + "\n"

@@ -42,7 +42,7 @@ class Replay:
     size: int = 0
 
 
-class _Header(msgspec.Struct):
+class _SegmentHeader(msgspec.Struct):
     journal: int
     segment: int
     after: int
@@ -54,7 +54,7 @@ class _Segment:
     path: Path
     data: bytes
     found: Scan
-    header: _Header | None
+    header: _SegmentHeader | None
     records: list[tuple[int, int, bytes]]  # sequence, offset, JSON
 
 
@@ -98,9 +98,9 @@ def _read_segment(files: Files, path: Path) -> _Segment:
     return _Segment(number, path, data, found, header, records)
 
 
-def _read_header(path: Path, payload: bytes) -> _Header:
+def _read_header(path: Path, payload: bytes) -> _SegmentHeader:
     try:
-        header = msgspec.json.decode(payload, type=_Header)
+        header = msgspec.json.decode(payload, type=_SegmentHeader)
     except msgspec.MsgspecError as error:
         raise StorageError(f"{path} has a first line that this version of Mooring does not know ({error}); it was left as it is") from error
     if header.journal != FORMAT:

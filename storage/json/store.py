@@ -15,11 +15,11 @@ from storage.engine_support.committer import Committer, tell
 from storage.errors import StorageError, StorageUnavailable, StoreClosed
 from storage.files import Files, make_folders, replace_file
 from storage.json.checkpoints import Checkpoints
-from storage.json.entry import Entry
+from storage.json.entry import JournalEntry
 from storage.json.journal import Journal
 from storage.json.journal_records import NOBODY, History, record_text, report, single_text, sort_history
-from storage.json.lockfile import Ownership
-from storage.json.paths import CLEARED, JOURNAL, OWNER, QUARANTINE
+from storage.json.lockfile import FolderLock
+from storage.json.paths import CLEARED, JOURNAL, OWNER
 from storage.json.quarantine import Quarantine
 from storage.json.snapshots import render
 from storage.json.table import Change, Table, Watcher, read_snapshot
@@ -52,12 +52,12 @@ class Store:
         self._load_lock = Lock()
         self._apply_lock = Lock()
         self._checkpoint_lock = Lock()
-        self._quarantine = Quarantine(root, root / QUARANTINE, self._files)
+        self._quarantine = Quarantine(root, self._files)
         self._journal = Journal(root / JOURNAL, on_commit=self._apply, files=self._files)
         self._committer = Committer(self._commit_all, "mooring-commits", "the store is closed")
         self._checkpoints = Checkpoints(self._checkpoint_in_background)
         make_folders(self._files, root)
-        self._ownership = Ownership(root / OWNER)
+        self._ownership = FolderLock(root / OWNER)
         try:
             self.findings: list[Finding] = self._open()
         except BaseException:
@@ -108,7 +108,7 @@ class Store:
             self._check_process()
         journal = self._journal
         try:
-            journal.commit(Entry(single_text(table.name, key, value), sync, ((table, ((key, value),)),)))
+            journal.commit(JournalEntry(single_text(table.name, key, value), sync, ((table, ((key, value),)),)))
         finally:
             if journal.size > self._limit or journal.unsettled:
                 self._checkpoints.wake()
@@ -199,13 +199,13 @@ class Store:
                 self._mark(table)
         table.loaded = True
 
-    def _entry(self, parts: _Parts, origin: Origin, sync: bool) -> Entry:
+    def _entry(self, parts: _Parts, origin: Origin, sync: bool) -> JournalEntry:
         self._check_process()
         for table, _ in parts:
             self.load(table)
-        return Entry(record_text(parts, origin), sync=sync, token=parts)
+        return JournalEntry(record_text(parts, origin), sync=sync, token=parts)
 
-    def _commit_all(self, entries: list[Entry]) -> None:
+    def _commit_all(self, entries: list[JournalEntry]) -> None:
         """What the committer's thread does with all that tasks have handed in."""
         try:
             self._journal.commit_all(entries)
@@ -213,7 +213,7 @@ class Store:
             tell(entries)
         self._after_commit()
 
-    def _apply(self, entries: list[Entry]) -> None:
+    def _apply(self, entries: list[JournalEntry]) -> None:
         with self._apply_lock:
             for entry in entries:
                 for table, changes in entry.token:

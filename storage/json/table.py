@@ -15,7 +15,7 @@ from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.files import Files
 from storage.json.paths import snapshot_path
-from storage.json.quarantine import Fault, Quarantine
+from storage.json.quarantine import DamagedPlace, Quarantine
 from storage.json.salvage import salvage
 from storage.json.snapshots import Snapshot, read
 
@@ -82,7 +82,7 @@ def read_snapshot(table: Table, root: Path, files: Files, quarantine: Quarantine
         return Snapshot({})
     snapshot = read(data, table.domain) or salvage(data, table.domain)
     if snapshot.faults:
-        faults = [Fault(fault.offset, table.domain, fault.key, fault.reason) for fault in snapshot.faults]
+        faults = [DamagedPlace(fault.offset, table.domain, fault.key, fault.reason) for fault in snapshot.faults]
         kept = quarantine.keep(table.path, data, faults)
         table.findings = [
             Finding("quarantined", table.domain, fault.key, f"{table.path}:{fault.offset}", fault.reason, str(kept)) for fault in faults

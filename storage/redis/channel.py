@@ -38,7 +38,7 @@ STREAM_LENGTH = 1000
 """Commits that stay in a channel's stream, at least. Who falls further behind loads the dicts anew."""
 
 
-class Runner(Protocol):
+class ScriptRunner(Protocol):
     """What runs scripts; raises StorageUnavailable or another StorageError."""
 
     process: bytes
@@ -49,7 +49,7 @@ class Runner(Protocol):
 class RedisChannel:
     """Thread-safe. `lock` is held while a commit is on its way, so that the numbers arrive in order."""
 
-    def __init__(self, client: Runner, prefix: bytes, stream_length: int = STREAM_LENGTH) -> None:
+    def __init__(self, client: ScriptRunner, prefix: bytes, stream_length: int = STREAM_LENGTH) -> None:
         self.lock = threading.Lock()
         self.prefix = prefix
         self.stream = prefix + b":$stream"

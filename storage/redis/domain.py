@@ -17,7 +17,7 @@ _REMEMBERED = 1000
 
 
 @dataclass(frozen=True)
-class _Step:
+class _KnownCommit:
     version: int
     content: Mapping[str, Encoded] | None
     changes: Sequence[tuple[str, Encoded | None]]
@@ -33,7 +33,7 @@ class SharedDomain:
         """Somebody keeps the whole content in memory."""
         self._guard = threading.Lock()
         self._version = 0
-        self._steps: deque[_Step] = deque(maxlen=_REMEMBERED)
+        self._steps: deque[_KnownCommit] = deque(maxlen=_REMEMBERED)
         self._engines: weakref.WeakSet[DatabaseInterface] = weakref.WeakSet()
 
     def join(self, engine: DatabaseInterface) -> None:
@@ -46,7 +46,7 @@ class SharedDomain:
     def advance(self, changes: Sequence[tuple[str, Encoded | None]], content: Mapping[str, Encoded] | None = None, *, is_own: bool = False) -> None:
         """A commit: `content` takes the place of everything, then come the changes. `is_own` if this process made it."""
         with self._guard:
-            self._steps.append(_Step(self._version + 1, content, changes, is_own))
+            self._steps.append(_KnownCommit(self._version + 1, content, changes, is_own))
             self._raise()
 
     def forget(self) -> None:

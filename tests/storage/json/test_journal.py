@@ -10,7 +10,7 @@ import pytest
 
 from storage.errors import CommitFailed, StorageError, StoreClosed
 from storage.files import Files
-from storage.json.entry import Entry
+from storage.json.entry import JournalEntry
 from storage.json.journal import Journal
 from storage.json.lines import frame, scan
 from storage.json.replay import Replay, header_payload
@@ -26,9 +26,9 @@ class Log:
         self.replay = self.journal.open()
 
     def commit(self, number: int, *, sync: bool = False) -> None:
-        self.journal.commit(Entry(b'"n":%d}' % number, sync=sync, token=number))
+        self.journal.commit(JournalEntry(b'"n":%d}' % number, sync=sync, token=number))
 
-    def _apply(self, entries: list[Entry]) -> None:
+    def _apply(self, entries: list[JournalEntry]) -> None:
         self.applied += [entry.text for entry in entries]
 
 
