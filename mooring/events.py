@@ -7,6 +7,7 @@ defaults.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -162,7 +163,7 @@ class MessageBody:
     channel_id: str
     content: MessageContent
     timestamp: int = 0
-    recipients: list[str] = field(default_factory=list)
+    recipients: Sequence[str] = field(default_factory=list)
     sender: str = ""
     message_id: str | None = None
     context: dict[str, Any] | None = None

@@ -62,7 +62,7 @@ class Context(Generic[StateT]):
     def channel(self) -> Channel:
         """The channel and its members."""
         turn = self._turn
-        return Channel(turn.channel_id, turn.service.channel_info(turn.channel_id).channel_name, turn.members)
+        return Channel(turn.channel_id, turn.service.channel_info(turn.channel_id).channel_name, turn.members, turn.members.owner_of)
 
     @property
     def member(self) -> Member:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, overload
 
 from mooring.channels.sent_files import LocalFile
 from mooring.events import AUDIO, CARD, FILE, IMAGE, TABLE, TEXT, Character, MessageBody, MessageContent, copy_with
@@ -19,11 +19,48 @@ SOUND_EXTENSIONS = frozenset([".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", "
 _CONTENT_FIELDS = frozenset(field.name for field in fields(MessageContent))
 
 
-class Everyone(list[str]):
+class Everyone(Sequence[str]):
     """All members of a channel, and whoever joins it: the recipients of a message that is for no one in particular.
 
-    A list of the same ids made by hand is for those members only, also when they were all that there were.
+    It reads as a list of their ids, which is made when somebody looks: most messages are sent without a look, and a crowd would make
+    each of them dear. A list of the same ids made by hand is for those members only, also when they were all that there were.
     """
+
+    def __init__(self, members: Collection[str] = ()) -> None:
+        self._members = members
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return list(self._members)[index]
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __contains__(self, member_id: object) -> bool:
+        return member_id in self._members
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) and not isinstance(other, str) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as for a list
+
+    def __add__(self, others: Iterable[str]) -> list[str]:
+        return [*self, *others]
+
+    def copy(self) -> list[str]:
+        """The ids, as a list: for those members only."""
+        return list(self)
+
+    def __repr__(self) -> str:
+        return repr(list(self))
 
 
 def compose(message: Message, *, subtype: str | None = None, file_name: str | None = None, **content: str | None) -> MessageBody:
@@ -63,7 +100,7 @@ def card(title: str, text: str, link: str | None = None, button: str | None = No
     return MessageBody(CARD, "", MessageContent(title=title, text=text, link=link, button=button))
 
 
-def ids_of(characters: Recipients) -> list[str]:
+def ids_of(characters: Recipients) -> Sequence[str]:
     """The ids of characters that are given as ids or as Characters, one or many. Everyone stays Everyone."""
     if isinstance(characters, Everyone):
         return characters

@@ -105,6 +105,10 @@ class Members(Mapping[str, Character]):
         stayed = (member_id for member_id in self._known if self._handed.get(member_id, ...) is not None)
         return itertools.chain(stayed, (member_id for member_id, kept in self._handed.items() if kept is not None and member_id not in self._known))
 
+    def handed_count(self) -> int:
+        """How many they are."""
+        return sum(1 for _ in self.handed_ids()) if self._handed else len(self._known)
+
     def handed_owner(self, name: str) -> str | None:
         """Who will have this name, or one that looks the same."""
         folded = fold_name(name)
@@ -168,13 +172,22 @@ class MembersInTurn(Mapping[str, Character]):
         return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in before)])
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return sum(1 for _ in self) if self.changes else self._members.handed_count()
 
     def __contains__(self, member_id: object) -> bool:
         return isinstance(member_id, str) and self._kept(member_id) is not None
 
     def _kept(self, member_id: str) -> dict[str, Any] | None:
         return self.changes[member_id] if member_id in self.changes else self._members.handed(member_id)
+
+    def owner_of(self, name: str) -> str | None:
+        """Who has this name in this turn, whatever its case."""
+        folded = fold_name(name)
+        for member_id, kept in self.changes.items():
+            if kept is not None and fold_name(kept["name"]) == folded:
+                return member_id
+        owner = self._members.handed_owner(name)
+        return None if owner in self.changes else owner
 
     def join(self, member_id: str, name: str, role: str | None, now: float) -> bool:
         """Let a member in, or take over the new name and role of one who is in; true if the member was not in before.

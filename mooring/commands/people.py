@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from mooring.errors import CommandError
 from mooring.events import Character
 from mooring.text import clip, fold_name, suggestion
 
 MEMBER = "member"
+
+_SUGGESTED_AMONG = 200
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Channel:
     id: str
     name: str
     characters: Mapping[str, Character]
+    owner_of: Callable[[str], str | None] | None = field(default=None, repr=False, compare=False)
+    """Finds the id behind a name without going through all of them; left out, they are gone through."""
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -59,6 +64,9 @@ class Channel:
 
     def named(self, name: str) -> Member | None:
         """The member of exactly this name, whatever its case, with what cannot be seen left out."""
+        if self.owner_of is not None:
+            member_id = self.owner_of(name)
+            return None if member_id is None else self.get(member_id)
         wanted = fold_name(name)
         return next((Member.of(character) for character in self.characters.values() if fold_name(character.name) == wanted), None)
 
@@ -73,5 +81,7 @@ class Channel:
             return found
         if bare in self.characters:
             return Member.of(self.characters[bare])
-        hint = suggestion(bare, (character.name for character in self.characters.values()), "@")
+        # The likest of a crowd would take seconds to find, for everybody who mistypes a name.
+        some = itertools.islice(self.characters.values(), _SUGGESTED_AMONG)
+        hint = suggestion(bare, (character.name for character in some), "@")
         raise CommandError(f"Nobody here is called {clip(bare)}.{hint}")

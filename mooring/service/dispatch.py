@@ -44,8 +44,8 @@ def _as_sent(body: UpBody, turn: Turn) -> UpBody:
     """A copy for the handlers, which may change it (and run again); who sent it, and where, is not left to the client."""
     body = copy_with(body, channel_id=turn.channel_id, sender=turn.member_id)
     if isinstance(body, MessageBody):
-        everyone = Everyone(turn.members)
-        body.recipients = sorted({*body.recipients, turn.member_id} & set(everyone)) if body.recipients else everyone
+        named = {*body.recipients, turn.member_id} if body.recipients else ()
+        body.recipients = sorted(member_id for member_id in named if member_id in turn.members) if named else Everyone(turn.members)
         body.content = copy_with(body.content)
     return body
 

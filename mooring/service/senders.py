@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -108,7 +109,7 @@ class Senders(ABC):
         to = Everyone() if recipients is None else ids_of(recipients)
         await self._send_to(channel_id, to, lambda outbox, only: outbox.update(known, body, only))
 
-    async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> list[str]:
+    async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> Sequence[str]:
         """The ids of all who have joined. As recipients they are everybody, those who join later included."""
         ids = Everyone(self.members(channel_id))
         if raise_empty_list_err and not ids:
@@ -117,9 +118,7 @@ class Senders(ABC):
 
     async def fetch_character_profile(self, character: Recipients) -> Any:
         """The Character of one id, or a list of them for a list of ids; ids that nobody has are left out."""
-        everywhere: dict[str, Character] = {}
-        for channel_id in self.channel_ids():
-            everywhere.update(self.members(channel_id))
+        everywhere: Mapping[str, Character] = ChainMap(*(self.members(each) for each in self.channel_ids()))  # type: ignore[arg-type]  # only read
         if isinstance(character, str | Character):
             return self._profile(everywhere, character)
         return [found for one in character if (found := self._profile(everywhere, one)) is not None]
@@ -143,7 +142,7 @@ class Senders(ABC):
     def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
         return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
 
-    async def _send_to(self, channel_id: str, to: list[str], act: Callable[[Outbox, list[str] | None], object]) -> None:
+    async def _send_to(self, channel_id: str, to: Sequence[str], act: Callable[[Outbox, Sequence[str] | None], object]) -> None:
         if isinstance(to, Everyone):
             await self._post(channel_id, lambda outbox: act(outbox, None))
         elif to:

@@ -218,3 +218,13 @@ def test_quoted_text_is_one_word_again(text: str) -> None:
     token = next_token(f"  {quote(text)} x", 0)
     assert token is not None
     assert token.text == text
+
+
+def test_a_name_in_a_crowd_is_found_without_a_look_at_anybody_else() -> None:
+    class Crowd(dict[str, Character]):
+        def values(self) -> Any:
+            raise AssertionError("everybody was looked at")
+
+    crowd = Channel("c", "C", Crowd({"1": Character("1", "ann")}), {"ann": "1"}.get)
+    assert crowd.find("@ann").id == "1"
+    assert crowd.named("bob") is None
