@@ -43,6 +43,7 @@ from mooring.events import (
     MessageContent,
     SimpleAction,
     StyleItem,
+    UpBody,
     UpEvent,
     UpType,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "Throttle",
     "TokenBucket",
     "UnknownChannel",
+    "UpBody",
     "UpEvent",
     "UpType",
     "Values",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, get_args, get_origin
 
 from mooring.events import Button, CanvasItem, ChannelInfo, Character, MenuItem, MessageBody, StyleItem
@@ -29,7 +30,7 @@ class DownKind:
     """`event`: a message, numbered and kept in the history. The others are updates, of which each takes the place of the one before:
     of `sender`, only the newest is known, and is what a member is shown who comes in; of `channel`, the channel makes one when asked."""
 
-    @property
+    @cached_property
     def is_list(self) -> bool:
         """Whether the body is a list of items."""
         return get_origin(self.body) is list

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, Down, MessageBody, UpEvent, UpType
 from mooring.plugins.web.down_schema import Ack, ErrorCode, ListDown, MessageDown, Problem
-from mooring.plugins.web.up_schema import UP, EventBody, RequestId, UpFrameBody
+from mooring.plugins.web.up_schema import UP, EventUp, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def request_id(data: str | bytes) -> str | None:
 
 def to_event(frame: UpFrame, member_id: str, joining: Mapping[str, Any] | None = None) -> UpEvent:
     """The event that an event frame stands for; `joining` tells the service who a joining member is."""
-    if not isinstance(frame.body, EventBody):
+    if not isinstance(frame.body, EventUp):
         raise TypeError(f"{frame.type} frames are no events")
     body = frame.body.to_body(member_id)
     if joining:

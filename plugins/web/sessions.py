@@ -14,7 +14,7 @@ from mooring.plugins.web.frames import FrameError, UpFrame
 from mooring.plugins.web.hello import introduce, welcome
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
-from mooring.plugins.web.up_schema import Hello, HistoryUp, Join, Leave
+from mooring.plugins.web.up_schema import EventUp, Hello, HistoryUp, Join, Leave
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,8 @@ class Session:
             raise FrameError("stopping", str(ServiceStopping()), frame.request_id, retry=True)
         if self._in_flight >= self._hub.limits.in_flight:
             raise FrameError("busy", "Too many of your events wait for their answers. Wait for some of them.", frame.request_id, retry=True)
-        if not isinstance(frame.body, Join | Hello | HistoryUp):
-            channel_id = getattr(frame.body, "channel_id", "")
-            self._check_watching(channel_id, frame.request_id)
+        if isinstance(frame.body, EventUp) and not isinstance(frame.body, Join):
+            self._check_watching(frame.body.channel_id, frame.request_id)
         began = self._hub.now()
         try:
             event = self._event(frame, identity)

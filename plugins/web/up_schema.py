@@ -19,6 +19,7 @@ from mooring import (
     MessageBody,
     MessageContent,
     SimpleAction,
+    UpBody,
 )
 
 RequestId = Annotated[
@@ -37,34 +38,36 @@ class Hello(Struct, omit_defaults=True, forbid_unknown_fields=True):
     token: Annotated[str, Meta(max_length=4_000)] | None = None
 
 
-class Join(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """Come into a channel, or come back to it: `after` is the number of the last message seen."""
+class EventUp(Struct, forbid_unknown_fields=True):
+    """What all frames have that are events of a channel."""
 
     channel_id: ChannelId
+
+    def to_body(self, member_id: str) -> UpBody:
+        """What the event says, as plugins see it."""
+        raise NotImplementedError
+
+
+class Join(EventUp, omit_defaults=True):
+    """Come into a channel, or come back to it: `after` is the number of the last message seen."""
+
     after: Number | None = None
 
     def to_body(self, member_id: str) -> SimpleAction:
-        """What the event says."""
         return SimpleAction("join", self.channel_id, member_id)
 
 
-class Leave(Struct, forbid_unknown_fields=True):
+class Leave(EventUp):
     """Give up the membership of a channel."""
 
-    channel_id: ChannelId
-
     def to_body(self, member_id: str) -> SimpleAction:
-        """What the event says."""
         return SimpleAction("leave", self.channel_id, member_id)
 
 
-class Refresh(Struct, forbid_unknown_fields=True):
+class Refresh(EventUp):
     """Ask for the channel's state to be drawn again."""
 
-    channel_id: ChannelId
-
     def to_body(self, member_id: str) -> SimpleAction:
-        """What the event says."""
         return SimpleAction("refresh", self.channel_id, member_id)
 
 
@@ -84,16 +87,14 @@ class ContentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
         return MessageContent(self.text, self.path, self.size, self.filename, self.link, self.title, self.button)
 
 
-class MessageUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+class MessageUp(EventUp, omit_defaults=True):
     """Say something, or give a command: a text that begins with `/`."""
 
-    channel_id: ChannelId
     content: ContentUp
     subtype: Literal["text"] = "text"
     recipients: Annotated[list[Identifier], Meta(max_length=CONTENT_LIMITS.recipients)] = []
 
     def to_body(self, member_id: str) -> MessageBody:
-        """What the event says."""
         return MessageBody(self.subtype, self.channel_id, self.content.to_content(), recipients=self.recipients, sender=member_id)
 
 
@@ -108,24 +109,21 @@ class ArgumentUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
         return ClickArgument(self.label, self.value)
 
 
-class ButtonUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+class ButtonUp(EventUp, omit_defaults=True):
     """Use a button."""
 
-    channel_id: ChannelId
     button_id: Identifier
     arguments: Annotated[list[ArgumentUp], Meta(max_length=CONTENT_LIMITS.arguments)] = []
     bottom_button_id: Identifier | None = None
 
     def to_body(self, member_id: str) -> ButtonClick:
-        """What the event says."""
         arguments = [argument.to_argument() for argument in self.arguments]
         return ButtonClick(self.button_id, self.channel_id, member_id, arguments, bottom_button_id=self.bottom_button_id)
 
 
-class MenuUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+class MenuUp(EventUp, omit_defaults=True):
     """Use a menu item on a message."""
 
-    channel_id: ChannelId
     menu_item_id: Identifier
     message_id: Identifier
     message_subtype: Identifier
@@ -134,7 +132,6 @@ class MenuUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     bottom_button_id: Identifier | None = None
 
     def to_body(self, member_id: str) -> MenuItemClick:
-        """What the event says."""
         return MenuItemClick(
             self.menu_item_id,
             self.message_subtype,
@@ -159,8 +156,7 @@ class Ping(Struct, forbid_unknown_fields=True):
     """Show that somebody is here; answered by `pong`."""
 
 
-EventBody = Join | Leave | Refresh | MessageUp | ButtonUp | MenuUp
-UpFrameBody = Hello | EventBody | HistoryUp | Ping
+UpFrameBody = Hello | EventUp | HistoryUp | Ping
 
 UP: Mapping[str, type[Any]] = {
     "hello": Hello,

@@ -79,6 +79,7 @@ FOR_GATEWAYS = {
     "SystemDict",
     "UnknownChannel",
     "shared_entry",
+    "UpBody",
     "UpEvent",
     "clean_name",
     "missed_messages",
