@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-_NEW_FILE_MODE = 0o644
 _sync_data = getattr(os, "fdatasync", os.fsync)  # not every system has the cheaper call
 
 
 class Files:
     """System calls by name, each either done or an OSError. Descriptors are plain integers."""
+
+    new_file_mode = 0o644
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
@@ -26,11 +27,11 @@ class Files:
 
     def create(self, path: Path) -> int:
         """Opens for appending a file that must not be there yet."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, _NEW_FILE_MODE)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, self.new_file_mode)
 
     def overwrite(self, path: Path) -> int:
         """Opens for writing a file that is emptied, or made, by this call."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _NEW_FILE_MODE)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self.new_file_mode)
 
     def reopen(self, path: Path) -> int:
         """Opens for writing a file that is there, as it is."""

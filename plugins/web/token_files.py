@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from mooring import Role
+from storage import StoreLocked
+from storage.json import Files, FolderLock, replace_file
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 KEY_BYTES = 32
+_PATIENCE_SECONDS = 10
 
 
 class IssuedToken(Struct):
@@ -32,12 +35,21 @@ class IssuedToken(Struct):
     revoked: int | None = None
 
 
+class _PrivateFiles(Files):
+    new_file_mode = 0o600
+
+
 class TokenFiles:
-    """Key and list in a folder, which is made, in files that only their owner can read."""
+    """Key and list in a folder, which is made, in files that only their owner can read.
+
+    Several processes may use them at the same time, as the service and `mooring token` do: who writes has the folder's lock.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._key_file = folder / "signing.key"
         self._list_file = folder / "tokens.json"
+        self._lock_file = folder / ".lock"
+        self._files = _PrivateFiles()
         self._seen: tuple[int, int] | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -45,8 +57,16 @@ class TokenFiles:
         return str(self._list_file.parent)
 
     def key(self) -> bytes:
-        """The key. Raises ValueError if the file holds none."""
-        return _load_or_make_key(self._key_file)
+        """The key, which is made if there is none. Raises ValueError if the file holds something else, and StoreLocked."""
+        path = self._key_file
+        if not path.exists():
+            with self._locked():
+                if not path.exists():  # perhaps another process was quicker
+                    replace_file(self._files, path, [secrets.token_bytes(KEY_BYTES)])
+        if path.stat().st_mode & 0o077:
+            log.warning("%s could be read by others; its mode is 0600 now. If somebody may have read it, delete it: all tokens become void.", path)
+            path.chmod(0o600)
+        return checked_key(path.read_bytes(), str(path))
 
     def news(self) -> dict[str, IssuedToken] | None:
         """The list if another process wrote it. Reads the disk."""
@@ -62,10 +82,11 @@ class TokenFiles:
         return given
 
     def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
-        """Write the list anew."""
-        given = self._read() if self._list_file.exists() else {}
-        result = work(given)
-        _write_private(self._list_file, msgspec.json.format(msgspec.json.encode(given), indent=1))
+        """Write the list anew. Raises StoreLocked if others write all the time."""
+        with self._locked():
+            given = self._read() if self._list_file.exists() else {}
+            result = work(given)
+            replace_file(self._files, self._list_file, [msgspec.json.format(msgspec.json.encode(given), indent=1)])
         return result
 
     def close(self) -> None:
@@ -83,6 +104,17 @@ class TokenFiles:
             with suppress(FileNotFoundError):  # another process with the same folder was quicker
                 file.rename(file.with_name(f"{file.name}.moved"))
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        patient = Retrying(
+            retry=retry_if_exception_type(StoreLocked), stop=stop_after_delay(_PATIENCE_SECONDS), wait=wait_random(0, 0.02), reraise=True
+        )
+        lock = patient(FolderLock, self._lock_file)
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _read(self) -> dict[str, IssuedToken]:
         return msgspec.json.decode(self._list_file.read_bytes(), type=dict[str, IssuedToken])
 
@@ -97,33 +129,3 @@ def checked_key(key: bytes, place: str) -> bytes:
     if len(key) < KEY_BYTES:
         raise ValueError(f"{place} is too short for a signing key; restore it, or delete it and all tokens become void")
     return key
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, readable by its owner only."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _load_or_make_key(path: Path) -> bytes:
-    if not path.exists():
-        # Linked, not renamed: of two processes that start at once, one key wins, and both use it.
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-        _write_private(draft, secrets.token_bytes(KEY_BYTES))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            log.debug("another process made %s first", path)
-        finally:
-            draft.unlink()
-    if path.stat().st_mode & 0o077:
-        log.warning("%s could be read by others; its mode is 0600 now. If somebody may have read it, delete it: all tokens become void.", path)
-        path.chmod(0o600)
-    return checked_key(path.read_bytes(), str(path))

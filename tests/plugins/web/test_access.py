@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,16 @@ def test_a_key_that_others_can_read_is_closed_with_a_warning(tmp_path: Path, cap
     os.unlink(key)
     with pytest.raises(TokenRefused):
         Identities(TokenFiles(tmp_path)).check(token)
+
+
+def test_tokens_that_are_given_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    def give(giver: int) -> None:
+        operator = Identities(TokenFiles(tmp_path))
+        for number in range(10):
+            operator.give(f"guest-{giver}-{number}", {})
+
+    with ThreadPoolExecutor(4) as givers:
+        list(givers.map(give, range(4)))
+    assert len(Identities(TokenFiles(tmp_path)).given()) == 40
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["signing.key", "tokens.json"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
