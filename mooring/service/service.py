@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
@@ -31,6 +30,7 @@ from mooring.secrets import Secrets
 from mooring.service.dispatch import dispatch
 from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.queries import Queries
+from mooring.service.signals import stopping_on_signals
 from mooring.service.tasks import Tasks
 from mooring.service.watchdog import Watchdog
 from mooring.settings import Source, load_settings
@@ -148,16 +148,10 @@ class ChannelService(Queries):
 
     async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
         """Start, call `when_up`, and stop on SIGINT or SIGTERM or when `ask_to_stop` was called. A second signal ends the process at once."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.ask_to_stop)
-        try:
+        with stopping_on_signals(self.ask_to_stop):
             await self.start()
             when_up()
             await self._stop_asked.wait()
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
         await self.stop()
 
     def ask_to_stop(self) -> None:

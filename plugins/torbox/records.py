@@ -160,10 +160,6 @@ def make_record(kind: Kind, item: ListedItem, file: ListedFile, read_name: NameR
     }
 
 
-def record_key(record: Mapping[str, Any]) -> RecordKey:
-    return (record["item_id"], record["file_id"])
-
-
 def first_fault(error: ValidationError) -> str:
     """The first fault of a validation, with the field's name: "files.0.size: Input should be a valid integer"."""
     fault = error.errors(include_url=False, include_input=False)[0]
