@@ -1,6 +1,11 @@
-# One virtual environment serves every target; it is made again when the pinned versions change.
-PYTHON ?= python3
+# One virtual environment serves every target; it is made again when the pinned versions change. PYTHON=python3.12 has one of its own.
+ifdef PYTHON
+VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null)
+VENV ?= .venv-$(VERSION)
+else
+PYTHON = python3
 VENV ?= .venv
+endif
 BIN := $(VENV)/bin
 CONFIG ?= config/service.json
 DB_CONFIG ?= config/db_config.json
@@ -20,7 +25,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/deptry . --extend-exclude '^(tests|benchmarks|docs|examples)/'
-	$(BIN)/deptry . --exclude '$(VENV)|build' --ignore DEP002,DEP004
+	$(BIN)/deptry . --exclude '\.venv|build' --ignore DEP002,DEP004
 
 crash: $(VENV)/.test
 	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash
@@ -33,7 +38,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.gateway_hostile
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mooring needs Python 3.11 or later; say which with make PYTHON=python3.12 ..."; exit 1; }
