@@ -54,7 +54,7 @@ from mooring.gateways.names import NameIndex, NameRefused, clean_name
 from mooring.gateways.throttle import Throttle
 from mooring.gateways.token_bucket import TokenBucket
 from mooring.kinds import DOWN_KINDS, MESSAGE_DOWN, DownKind
-from mooring.protocols import ChannelBusy, Gateway, ServiceError, ServiceStopping, UnknownChannel
+from mooring.protocols import ChannelBusy, Gateway, OutcomeNotKnown, ServiceError, ServiceStopping, UnknownChannel
 from mooring.roles import ROLES, Role
 from mooring.secrets import SecretFound, Secrets
 from mooring.service.service import ChannelService
@@ -108,6 +108,7 @@ __all__ = [
     "MoobiusStorage",
     "NameIndex",
     "NameRefused",
+    "OutcomeNotKnown",
     "PluginError",
     "Progress",
     "Reading",

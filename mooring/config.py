@@ -46,6 +46,7 @@ class ChannelLimits(_Model):
     """How long the event loop may be blocked before the culprit is named in the log."""
     handled_hours: float = Field(default=24, gt=0)
     handled_length: int = Field(default=10_000, ge=1)
+    handled_per_member: int = Field(default=500, ge=1)
     keys: int | None = Field(default=None, ge=1)
     """The most keys that all dicts of the channel may hold together."""
     bytes: int | None = Field(default=None, ge=1)

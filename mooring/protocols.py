@@ -21,7 +21,7 @@ ContextT_co = TypeVar("ContextT_co", covariant=True, default=Any)
 
 
 class ServiceError(Exception):
-    """The service did not take an event. Nothing was changed, and the text is fit for a member to read."""
+    """The service did not take an event. Nothing was changed (but see OutcomeNotKnown), and the text is fit for a member to read."""
 
 
 class UnknownChannel(ServiceError):
@@ -45,6 +45,13 @@ class ServiceStopping(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("The service is not up at the moment. Try again soon.")
+
+
+class OutcomeNotKnown(ServiceError):
+    """Storage went away before it answered: the event may have happened. The same one sent again is answered as it was, or done then."""
+
+    def __init__(self) -> None:
+        super().__init__("Storage went away before it answered, so it is not known whether this was done. It is asked again.")
 
 
 class Gateway(Protocol):

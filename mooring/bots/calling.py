@@ -32,10 +32,7 @@ async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = froze
     check_role(command.name, command.rules, member)
     values = parse(match, own.channel)
     if command.rules.cooldowns:
-        refusal = Cooldowns(COOLDOWNS.of(own.storage), own.clock()).begin(command.name, command.rules.cooldowns, member)
-        if refusal is not None:
-            own.refuse(refusal)
-            return
+        Cooldowns(COOLDOWNS.of(own.storage), own.clock()).begin(command.name, command.rules.cooldowns, member)
     with ctx.plugins.runtime.runs.one(command.name, command.rules.runs):
         result = await run_function(own, f"/{command.name}", command.handler, *values)
     if isinstance(result, str | MessageBody | PurePath) and result:

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 
 from mooring.channels.turn import Turn
 from mooring.events import Acknowledgement, UpEvent
-from storage.errors import CommitFailed, OutcomeUnknown, VersionConflict
+from storage.errors import CommitFailed, VersionConflict
 
 UNAVAILABLE = "Storage is unavailable at the moment; nothing was changed. Try again."
 NOT_A_MEMBER = "Join the channel first."
 BUSY = "Too much is going on in this channel at once; nothing was changed. Try again."
-UNKNOWN = "Storage went away before it answered. Look whether this was done before you try again."
 
 
 class Answered(Exception):
@@ -24,7 +23,7 @@ class Answered(Exception):
 
 def error_text(error: CommitFailed) -> str:
     """What a member is told about a commit that failed."""
-    return UNKNOWN if isinstance(error, OutcomeUnknown) else BUSY if isinstance(error, VersionConflict) else UNAVAILABLE
+    return BUSY if isinstance(error, VersionConflict) else UNAVAILABLE
 
 
 def refusal(event: UpEvent, answer: Acknowledgement) -> Callable[[Turn], Awaitable[None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from mooring.events import Acknowledgement
 
 PRUNED_AT_ONCE = 4
-"""More than one, so that the window shrinks to its limit; few, so that no event pays for all."""
+"""More than one, so that a window shrinks to its limit; few, so that no event pays for all."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class HandledEvent:
     """What one event added to the window and dropped from it; true once its commit succeeded."""
 
     key: str
@@ -25,48 +24,81 @@ class Kept:
 class Deduplicator:
     """The window of handled events, in a dict of the channel's storage, so that it commits with what the events changed.
 
-    Events older than `window` seconds, and the oldest beyond `limit`, are dropped as new ones come.
+    Events older than `window` seconds are dropped as new ones come, and so are each member's oldest beyond `per_member`. Beyond
+    `limit` altogether, those go first of members who have more than their share: so nobody's flood can push out what somebody
+    else may send again. What is dropped is looked for among the acting member's own events and the oldest of all.
     """
 
-    def __init__(self, stored: MutableMapping[str, Any], *, window: float, limit: int) -> None:
+    def __init__(self, stored: MutableMapping[str, Any], *, window: float, limit: int, per_member: int) -> None:
         self._stored = stored
         self._window = window
         self._limit = limit
-        self._times: dict[str, float] = dict(sorted(((key, kept[0]) for key, kept in stored.items()), key=lambda pair: pair[1]))
+        self._per_member = per_member
+        self._times: dict[str, float] = {}
+        self._of_members: dict[str, dict[str, None]] = {}
+        for key, kept in sorted(stored.items(), key=lambda pair: float(pair[1][0])):
+            self._add(key, kept[0])
 
     def find(self, member_id: str, request_id: str) -> Acknowledgement | None:
         """What was answered to this event, marked as repeated; None if it is new."""
         kept = self._stored.get(_key(member_id, request_id))
         return None if kept is None else Acknowledgement(request_id, ok=kept[1], message=kept[2], repeated=True)
 
-    def keep(self, member_id: str, answer: Acknowledgement, now: float) -> Kept:
+    def keep(self, member_id: str, answer: Acknowledgement, now: float) -> HandledEvent:
         """Write an answer, inside the event's transaction; `accept` what it returns after the commit."""
         key = _key(member_id, answer.request_id)
         self._stored[key] = [now, answer.ok, answer.message]
-        surplus = len(self._times) + 1 - self._limit
-        dropped = []
-        for index, (old, at) in enumerate(itertools.islice(self._times.items(), PRUNED_AT_ONCE)):
-            if index >= surplus and now - at <= self._window:
-                break  # those after it are younger
-            if old != key:
-                self._stored.pop(old, None)
-                dropped.append(old)
-        return Kept(key, now, tuple(dropped))
+        dropped = tuple(old for old in self._to_drop(key, now) if old != key)
+        for old in dropped:
+            self._stored.pop(old, None)
+        return HandledEvent(key, now, dropped)
 
     def catch_up(self, keys: Iterable[str] | None) -> None:
         """Take over what other processes committed under these keys, or, with None, under any. Inside a transaction."""
         for key in list(self._times) if keys is None else keys:
-            self._times.pop(key, None)
+            self._drop(key)
         for key in self._stored if keys is None else keys:
             kept = self._stored.get(key)
             if kept is not None:
-                self._times[key] = kept[0]
+                self._add(key, kept[0])
 
-    def accept(self, kept: Kept) -> None:
+    def accept(self, event: HandledEvent) -> None:
         """Take over what a commit has made true."""
-        for old in kept.dropped:
-            self._times.pop(old, None)
-        self._times[kept.key] = kept.at
+        for old in event.dropped:
+            self._drop(old)
+        self._drop(event.key)
+        self._add(event.key, event.at)
+
+    def _to_drop(self, key: str, now: float) -> list[str]:
+        own = self._of_members.get(_member(key), {})
+        surplus = len(self._times) + 1 - self._limit
+        share = max(1, self._limit // max(1, len(self._of_members)))
+        if len(own) >= self._per_member or (surplus > 0 and len(own) >= share):
+            return _first(own, max(1, min(PRUNED_AT_ONCE, max(surplus, len(own) + 1 - self._per_member))))
+        oldest = _first(self._times, PRUNED_AT_ONCE)
+        if surplus <= 0:
+            return [old for old in oldest if now - self._times[old] > self._window]
+        of_others = [old for old in oldest if len(self._of_members[_member(old)]) > share]
+        return (of_others or oldest)[: max(1, min(surplus, PRUNED_AT_ONCE))]
+
+    def _add(self, key: str, at: float) -> None:
+        self._times[key] = at
+        self._of_members.setdefault(_member(key), {})[key] = None
+
+    def _drop(self, key: str) -> None:
+        if self._times.pop(key, None) is not None:
+            own = self._of_members[_member(key)]
+            del own[key]
+            if not own:
+                del self._of_members[_member(key)]
+
+
+def _first(keys: Iterable[str], count: int) -> list[str]:
+    return [key for key, _ in zip(keys, range(count), strict=False)]
+
+
+def _member(key: str) -> str:
+    return key.partition(":")[0]
 
 
 def _key(member_id: str, request_id: str) -> str:

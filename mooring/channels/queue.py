@@ -18,7 +18,7 @@ from mooring.channels.attempt import Attempt
 from mooring.channels.runner import Body, TurnRunner
 from mooring.channels.turn import current_turn
 from mooring.events import Acknowledgement, UpEvent
-from mooring.protocols import ChannelBusy, ServiceStopping
+from mooring.protocols import ChannelBusy, ServiceError, ServiceStopping
 from storage.errors import CommitFailed, PredecessorFailed, VersionConflict
 
 log = logging.getLogger(__name__)
@@ -216,10 +216,12 @@ class ChannelQueue:
             self._runner.note_retry(failure, job.attempts)
             self._again.append(job)
             return
-        if job.give_up is None:
-            _raise(job.done, failure)
-        else:
+        try:
+            if job.give_up is None:
+                raise failure
             _resolve(job.done, job.give_up(failure))
+        except (CommitFailed, ServiceError) as error:
+            _raise(job.done, error)
         self._ended()
 
     def _ended(self) -> None:

@@ -23,8 +23,8 @@ from mooring.channels.turn import Turn
 from mooring.clock import Clock, in_hand
 from mooring.errors import CommandError
 from mooring.events import Acknowledgement, Down, UpEvent
-from mooring.protocols import Service
-from storage.errors import CommitFailed, VersionConflict
+from mooring.protocols import OutcomeNotKnown, Service
+from storage.errors import CommitFailed, OutcomeUnknown, VersionConflict
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -97,12 +97,15 @@ class TurnRunner:
         return await self._run(body, member_id)
 
     def unavailable(self, event: UpEvent, error: CommitFailed) -> Acknowledgement:
-        """The answer to an event whose commit failed for good, which the member is told as well.
+        """The answer to an event whose commit failed for good, which the member is told as well. Raises OutcomeNotKnown.
 
         Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
         """
-        log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
         self._state.last_failure = str(error)
+        if isinstance(error, OutcomeUnknown):
+            log.error("whether %s of channel %s was committed is not known: %s", event.type, self.channel_id, error)
+            raise OutcomeNotKnown from error
+        log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
         line = Outbox(self.channel_id, self._wiring.clock)
         text = error_text(error)
         line.message(text, [event.member_id], context={"error": True})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mooring.channels import system_dicts
-from mooring.channels.deduplication import Deduplicator, Kept
+from mooring.channels.deduplication import Deduplicator, HandledEvent
 from mooring.channels.history import History
 from mooring.channels.latest_updates import LatestUpdates
 from mooring.channels.members import Members, MembersInTurn
@@ -29,7 +29,12 @@ class ChannelState:
     def __init__(self, storage: MoobiusStorage, limits: ChannelLimits) -> None:
         self.members = Members(system_dicts.MEMBERS.of(storage))
         self.history = History(system_dicts.HISTORY.of(storage), keep=limits.history_length)
-        self.handled = Deduplicator(system_dicts.HANDLED.of(storage), window=limits.handled_hours * 3600, limit=limits.handled_length)
+        self.handled = Deduplicator(
+            system_dicts.HANDLED.of(storage),
+            window=limits.handled_hours * 3600,
+            limit=limits.handled_length,
+            per_member=limits.handled_per_member,
+        )
         self.sent_files = SentFiles(storage.channel_id, system_dicts.SENT_FILES.of(storage))
         self.is_shared = storage.is_shared
         """Whether other processes may serve the same channel."""
@@ -50,7 +55,7 @@ class ChannelState:
         self.members.reset()
         self.history.reset()
 
-    def accept(self, downs: Sequence[Down], members: MembersInTurn, kept: Kept | None, now: float) -> None:
+    def accept(self, downs: Sequence[Down], members: MembersInTurn, kept: HandledEvent | None, now: float) -> None:
         """Take over what a commit has made true."""
         self.members.accept(members.changes)
         self.history.accept(downs)

@@ -58,7 +58,7 @@ def cooldown(length: str, *, per: Scope = "member") -> Callable[[Handler], Handl
     """Let the command rest for `length` (`"10s"`, `"5m"`) after each use; `per="channel"` is one rest for all members.
 
     Both may stand on one command. Rests are kept in the channel's storage, so they outlast a restart; a use that was undone
-    does not count. A member who tries too early is told once.
+    does not count. A member who tries too early is told how long it still rests.
     """
     if per not in {"member", "channel"}:
         raise ValueError(f'per={per!r} must be "member" or "channel"')

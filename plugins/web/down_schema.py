@@ -61,6 +61,7 @@ ErrorCode = Literal[
     "not_joined",
     "busy",
     "stopping",
+    "outcome_not_known",
     "unencodable",
 ]
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
 
-from mooring import Acknowledgement, AdmissionRefused, Applicant, ChannelBusy, ServiceError, ServiceStopping, TokenBucket, UpEvent
+from mooring import Acknowledgement, AdmissionRefused, Applicant, ChannelBusy, OutcomeNotKnown, ServiceError, ServiceStopping, TokenBucket, UpEvent
 from mooring.plugins.web import frames
 from mooring.plugins.web.connection import Connection
-from mooring.plugins.web.down_schema import Pong
+from mooring.plugins.web.down_schema import ErrorCode, Pong
 from mooring.plugins.web.frames import FrameError, UpFrame
 from mooring.plugins.web.hello import introduce, welcome
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
 from mooring.plugins.web.up_schema import EventUp, Hello, HistoryUp, Join, Leave
+
+_RETRIED: Mapping[type[ServiceError], ErrorCode] = {ChannelBusy: "busy", ServiceStopping: "stopping", OutcomeNotKnown: "outcome_not_known"}
+"""What may succeed, or be answered, when the same frame is sent again."""
 
 log = logging.getLogger(__name__)
 
@@ -148,8 +152,9 @@ class Session:
 
 
 def _refusal(error: ServiceError, request_id: str) -> FrameError:
-    if isinstance(error, ChannelBusy | ServiceStopping):
-        return FrameError("busy" if isinstance(error, ChannelBusy) else "stopping", str(error), request_id, retry=True)
+    code = _RETRIED.get(type(error))
+    if code is not None:
+        return FrameError(code, str(error), request_id, retry=True)
     return FrameError("unknown_channel", str(error), request_id)
 
 

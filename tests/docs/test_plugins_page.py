@@ -71,6 +71,7 @@ FOR_GATEWAYS = {
     "Reading",
     "Readings",
     "Role",
+    "OutcomeNotKnown",
     "ServiceDicts",
     "ServiceError",
     "ServiceStopping",

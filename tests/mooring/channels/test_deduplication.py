@@ -6,8 +6,8 @@ from mooring.channels.deduplication import Deduplicator
 from mooring.events import Acknowledgement
 
 
-def make(stored: dict[str, Any], *, window: float = 100.0, limit: int = 10) -> Deduplicator:
-    return Deduplicator(stored, window=window, limit=limit)
+def make(stored: dict[str, Any], *, window: float = 100.0, limit: int = 10, per_member: int = 100) -> Deduplicator:
+    return Deduplicator(stored, window=window, limit=limit, per_member=per_member)
 
 
 def keep(handled: Deduplicator, member: str, request: str, now: float = 0.0, **answer: Any) -> None:
@@ -85,3 +85,28 @@ def test_what_was_rolled_back_is_forgotten_and_drops_nothing() -> None:
     stored.update(before)  # what the transaction does at a rollback; `accept` is not called
     keep(handled, "ann", "third", now=3.0)
     assert set(stored) == {"ann:third"}
+
+
+def test_a_flood_pushes_out_nobody_elses_events() -> None:
+    stored: dict[str, Any] = {}
+    handled = make(stored, limit=50, per_member=30)
+    for member in ("ann", "bob", "cleo"):
+        keep(handled, member, "mine")
+    for number in range(500):
+        for flooder in ("eve", "mallory"):
+            keep(handled, flooder, str(number), now=1.0)
+    assert all(handled.find(member, "mine") is not None for member in ("ann", "bob", "cleo"))
+    assert handled.find("eve", "499") is not None
+    assert len(stored) <= 50
+    again = make(stored, limit=50, per_member=30)
+    assert all(again.find(member, "mine") is not None for member in ("ann", "bob", "cleo"))
+
+
+def test_many_members_have_room_for_the_newest_of_each() -> None:
+    stored: dict[str, Any] = {}
+    handled = make(stored, limit=40, per_member=30)
+    for round_ in range(20):
+        for member in range(30):
+            keep(handled, f"m{member}", str(round_), now=float(round_))
+    assert all(handled.find(f"m{member}", "19") is not None for member in range(30))
+    assert len(stored) <= 40

@@ -15,8 +15,9 @@ from mooring.channels.answers import NOT_A_MEMBER, UNAVAILABLE
 from mooring.channels.turn import current_turn
 from mooring.errors import CommandError
 from mooring.events import Down, MessageBody, SimpleAction, UpEvent
-from mooring.protocols import ChannelBusy, ServiceStopping, UnknownChannel
+from mooring.protocols import ChannelBusy, OutcomeNotKnown, ServiceStopping, UnknownChannel
 from storage import files
+from storage.errors import OutcomeUnknown
 from tests.service_for_tests import Driver, Recorder, running
 from tests.storage.engines_for_tests import FourMethods
 
@@ -429,3 +430,14 @@ async def test_fifty_channels_share_the_sync_of_the_disk(tmp_path: Path, monkeyp
         count = len(syncs)
         assert [driver.service.channels[name].health_bars["ann"] for name in names] == [1] * 50
     assert 1 <= count <= 2, "one for the first, one for all that came while it waited"
+
+
+async def test_an_outcome_that_nobody_knows_is_no_refusal(bot: Driver[Bot], monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise OutcomeUnknown("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.service.engines[0], "commit_batch", lost)
+        with pytest.raises(OutcomeNotKnown):
+            await bot.say("ann", "shelve 1", request="lost")
+    assert (await bot.say("ann", "shelve 1", request="lost")).ok
