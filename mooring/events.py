@@ -219,6 +219,23 @@ class UpEvent:
     channel_id: str
     member_id: str
     body: UpBody
+    reference: str = ""
+    """What the network calls this event, if that is not the `request_id`; it comes back in the `cause` of what is sent in answer."""
+
+    @property
+    def cause(self) -> Cause:
+        """What downs name when this event caused them."""
+        return Cause(self.request_id, self.member_id, self.reference)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The event that caused a down, so that a reply finds its question on any network."""
+
+    request_id: str
+    member_id: str
+    reference: str = ""
+    """What the event's network calls it, where it has a name of its own for it."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +252,8 @@ class Down:
     body: Any
     recipients: frozenset[str] | None = None
     number: int = 0
+    cause: Cause | None = None
+    """None for what no member's event caused: timers, work of the service."""
 
 
 @dataclass(frozen=True)

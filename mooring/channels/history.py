@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mooring.events import Down, MessageBody, MessageContent, copy_with
+from mooring.events import Cause, Down, MessageBody, MessageContent, copy_with
 from mooring.kinds import MESSAGE_DOWN
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,10 @@ def _to_record(down: Down) -> dict[str, Any]:
     if "context" in body:
         # A bot may put anything in there. What JSON cannot carry raises here, before the commit.
         body["context"] = msgspec.to_builtins(body["context"])
-    return {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
+    record = {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
+    if down.cause is not None:
+        record["by"] = [down.cause.request_id, down.cause.member_id, down.cause.reference]
+    return record
 
 
 def _set_fields(item: MessageBody | MessageContent) -> dict[str, Any]:
@@ -134,7 +137,8 @@ def _from_record(number: int, record: Any) -> Down | None:
     try:
         body = msgspec.convert(record["body"], MessageBody)
         recipients = None if record["to"] is None else frozenset(record["to"])
+        cause = Cause(*record["by"]) if "by" in record else None
     except (TypeError, KeyError, msgspec.ValidationError) as error:
         log.warning("message %d of the history is not readable and is left out: %s", number, error)
         return None
-    return Down(MESSAGE_DOWN, body.channel_id, body, recipients, number)
+    return Down(MESSAGE_DOWN, body.channel_id, body, recipients, number, cause)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from mooring.channels.sent_files import LocalFile, SentFiles
-from mooring.events import TEXT, Down, MessageBody, MessageContent, copy_with
+from mooring.events import TEXT, Cause, Down, MessageBody, MessageContent, copy_with
 from mooring.kinds import MESSAGE_DOWN, DownKind
 
 AfterCommit = Callable[[], Awaitable[None] | None]
@@ -20,12 +20,15 @@ class Outbox:
     it. If the event is rolled back or run again, its outbox is dropped as a whole. May be used from the handler's thread.
     """
 
-    def __init__(self, channel_id: str, clock: Callable[[], float], sent_files: SentFiles | None = None) -> None:
+    def __init__(
+        self, channel_id: str, clock: Callable[[], float], sent_files: SentFiles | None = None, cause: Cause | None = None
+    ) -> None:
         self.channel_id = channel_id
         self.downs: list[Down] = []
         self.after: list[AfterCommit] = []
         self._clock = clock
         self._sent_files = sent_files
+        self._cause = cause
 
     def message(self, message: MessageBody | str, recipients: Iterable[str] | None = None, *, context: dict[str, Any] | None = None) -> MessageBody:
         """Send a message to `recipients` (member ids; None: everybody) and return it with its id and time filled in.
@@ -44,12 +47,12 @@ class Outbox:
         body.message_id = body.message_id or f"{random.getrandbits(64):016x}"
         if context:
             body.context = {**(body.context or {}), **context}
-        self.downs.append(Down(MESSAGE_DOWN, self.channel_id, body, to))
+        self.downs.append(Down(MESSAGE_DOWN, self.channel_id, body, to, cause=self._cause))
         return body
 
     def update(self, kind: DownKind, body: Any, recipients: Iterable[str] | None = None) -> None:
         """Send an update; its body is what the kind shows, all of it, and is taken over as that of a message."""
-        self.downs.append(Down(kind.name, self.channel_id, body, None if recipients is None else frozenset(recipients)))
+        self.downs.append(Down(kind.name, self.channel_id, body, None if recipients is None else frozenset(recipients), cause=self._cause))
 
     def after_commit(self, call: AfterCommit) -> None:
         """Call, and await if it can be awaited, when the commit succeeded and the downs were delivered."""

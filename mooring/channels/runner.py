@@ -106,7 +106,7 @@ class TurnRunner:
             log.error("whether %s of channel %s was committed is not known: %s", event.type, self.channel_id, error)
             raise OutcomeNotKnown from error
         log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
-        line = Outbox(self.channel_id, self._wiring.clock)
+        line = Outbox(self.channel_id, self._wiring.clock, cause=event.cause)
         text = error_text(error)
         line.message(text, [event.member_id], context={"error": True})
         self._wiring.deliver(self.channel_id, line.downs)
@@ -255,7 +255,7 @@ class TurnRunner:
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
-        outbox = Outbox(self.channel_id, wiring.clock, self._state.sent_files)
+        outbox = Outbox(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None)
         return Turn(wiring.service, self.channel_id, self._storage, MembersInTurn(self._state.members), outbox, wiring.clock, member_id, event)
 
     def _call(self, call: AfterCommit) -> None:

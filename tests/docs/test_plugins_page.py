@@ -57,6 +57,7 @@ FOR_GATEWAYS = {
     "AdmissionRefused",
     "Applicant",
     "CONTENT_LIMITS",
+    "Cause",
     "DOWN_KINDS",
     "DownKind",
     "MESSAGE_DOWN",

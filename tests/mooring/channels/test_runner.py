@@ -14,7 +14,7 @@ from mooring import ChannelService, Context
 from mooring.channels.answers import NOT_A_MEMBER, UNAVAILABLE
 from mooring.channels.turn import current_turn
 from mooring.errors import CommandError
-from mooring.events import Down, MessageBody, SimpleAction, UpEvent
+from mooring.events import Cause, Down, MessageBody, SimpleAction, UpEvent
 from mooring.protocols import ChannelBusy, OutcomeNotKnown, ServiceStopping, UnknownChannel
 from storage import files
 from storage.errors import OutcomeUnknown
@@ -441,3 +441,19 @@ async def test_an_outcome_that_nobody_knows_is_no_refusal(bot: Driver[Bot], monk
         with pytest.raises(OutcomeNotKnown):
             await bot.say("ann", "shelve 1", request="lost")
     assert (await bot.say("ann", "shelve 1", request="lost")).ok
+
+
+async def test_each_down_names_the_event_that_caused_it_in_the_history_too(bot: Driver[Bot]) -> None:
+    before = len(bot.recorder.downs)
+    await bot.say("ann", "add 1", request="first")
+    await bot.say("bob", "refuse", request="second")
+    first, second = (down for down in bot.recorder.downs[before:] if down.type == "message_down")
+    assert first.cause == Cause("first", "ann")
+    assert second.cause == Cause("second", "bob")
+    assert [down.cause for down in bot.service.history("tavern", "bob", limit=2)] == [first.cause, second.cause]
+    await bot.service.in_channel("tavern", _reply)
+    assert bot.recorder.downs[-1].cause is None
+
+
+async def _reply(ctx: Context) -> None:
+    ctx.reply("from nobody")
