@@ -144,7 +144,7 @@ class DatabaseInterface(ABC):
     def follow(self, listener: Callable[[], None]) -> Callable[[], None] | None:
         """Let the commits of other processes come in, and call `listener`, in any thread, when some came.
 
-        The result ends that. None if there are no other processes that could commit.
+        The listener must not touch dicts: whoever calls it holds locks. The result ends that. None if there are no other processes that could commit.
         """
         return None
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from storage.cleared_backups import DEFAULT_ROOT, clear
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.db_config import DbConfig, DictConfig, read_config
+from storage.domains import domain_of
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.engines import engine_class
 from storage.errors import StorageError
-from storage.moobius_storage import TAKEN_NAMES, domain_of
+from storage.moobius_storage import TAKEN_NAMES
 
 _AT_ONCE = 1000
 """Keys in one commit: enough to be quick, few enough that a server is not held up."""

