@@ -50,7 +50,7 @@ def main(
             print_figures(console, figures, facts, size)
             report["sizes"][size] = {"seconds": _samples(figures), "stores": facts}
     aims = list(aims_of(figures, min(1000, sizes[-1]), sizes[-1]))
-    print_aims(console, aims, sizes[-1])
+    print_aims(console, aims, f"Aims at {sizes[-1]:,} keys")
     report["aims"] = [{"aim": aim.text, "ratio": aim.ratio, "bound": aim.bound, "met": aim.met} for aim in aims]
     results.mkdir(parents=True, exist_ok=True)
     written = results / f"storage-{datetime.now(UTC):%Y%m%d-%H%M%S}.json"

@@ -47,9 +47,9 @@ def _megabytes(count: int | None) -> str:
     return "" if count is None else f"{count / 1e6:.1f} MB"
 
 
-def print_aims(console: Console, aims: list[Aim], size: int) -> None:
+def print_aims(console: Console, aims: list[Aim], title: str) -> None:
     """Each aim with what was reached."""
-    table = Table(title=f"Aims at {size:,} keys")
+    table = Table(title=title)
     for column in ("aim", "ratio", "bound", "verdict"):
         table.add_column(column, justify="left" if column == "aim" else "right")
     for aim in aims:
