@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -144,3 +145,20 @@ def test_the_primary_that_the_sentinels_name_is_found_again_after_a_failover(tmp
                 assert engine.get_value("ann") == (True, 2)
             with redis.Redis(port=second) as promoted:
                 assert promoted.info("replication")["role"] == "master"
+
+
+def test_a_forked_child_opens_engines_of_its_own_and_leaves_those_of_its_parent_alone(redis_port: int, fresh_domain: str) -> None:
+    script = f"""
+import os
+from storage import RedisDatabase
+parents = RedisDatabase({fresh_domain!r}, port={redis_port})
+parents.set_value("ann", 1)
+if os.fork() == 0:
+    refused, message = parents.get_value("ann")
+    parents.close()
+    own = RedisDatabase({fresh_domain!r}, port={redis_port})
+    os._exit(0 if not refused and "forked child" in message and own.set_value("bob", 2)[0] else 1)
+assert os.wait()[1] == 0
+assert parents.get_value("bob") == (True, 2)
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=30)
