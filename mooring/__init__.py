@@ -14,6 +14,7 @@ from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import every
 from mooring.bots.schemas import Values
+from mooring.bots.sent_messages import MessageHandle, SentMessages
 from mooring.channels.gauges import Reading, Readings
 from mooring.channels.system_dicts import ServiceDicts, SystemDict, shared_entry
 from mooring.cli.command import CliContext, cli_command
@@ -106,6 +107,7 @@ __all__ = [
     "MenuItemClick",
     "MessageBody",
     "MessageContent",
+    "MessageHandle",
     "Moobius",
     "MoobiusStorage",
     "NameIndex",
@@ -119,6 +121,7 @@ __all__ = [
     "Role",
     "SecretFound",
     "Secrets",
+    "SentMessages",
     "Service",
     "ServiceDicts",
     "ServiceError",

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class Replies(Protocol):
     """As much of a Context as is used here; the whole of it is what `in_channel` hands on."""
 
-    def reply(self, message: Message) -> None: ...
+    def reply(self, message: Message) -> object: ...
 
 
 ContextT = TypeVar("ContextT", bound=Replies)

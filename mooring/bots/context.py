@@ -17,6 +17,7 @@ from mooring.bots.loading import Plugin, Plugins
 from mooring.bots.messages import Message, compose
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import Schedule, moment
+from mooring.bots.sent_messages import MessageHandle, SentMessages
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.commands.pending import Question
@@ -106,13 +107,18 @@ class Context(Generic[StateT]):
         """Seconds since 1970; in tests the time that the test sets."""
         return self._turn.clock()
 
-    def reply(self, message: Message) -> None:
-        """Answer in the channel, for all of its members: a text, a `table`, a `card`, or the Path of a file."""
-        self._turn.outbox.message(compose(message), context=self._message_context())
+    @property
+    def messages(self) -> SentMessages:
+        """The messages that were sent, to be edited and deleted."""
+        return SentMessages(self._turn)
 
-    def tell(self, member: Member | str, message: Message) -> None:
+    def reply(self, message: Message) -> MessageHandle:
+        """Answer in the channel, for all of its members: a text, a `table`, a `card`, or the Path of a file."""
+        return self._send(message, None)
+
+    def tell(self, member: Member | str, message: Message) -> MessageHandle:
         """Answer one member (or member id) alone."""
-        self._turn.outbox.message(compose(message), [member.id if isinstance(member, Member) else member], context=self._message_context())
+        return self._send(message, [member.id if isinstance(member, Member) else member])
 
     def canvas(self, items: Sequence[CanvasItem], to: Iterable[Member] | None = None) -> None:
         """Show `items` on the canvas beside the messages, in place of what was there."""
@@ -246,6 +252,10 @@ class Context(Generic[StateT]):
         """Called when the handler raised."""
         for progress in self._progress:
             progress.stop()
+
+    def _send(self, message: Message, recipients: list[str] | None) -> MessageHandle:
+        body = self._turn.outbox.message(compose(message), recipients, context=self._message_context())
+        return MessageHandle(body.message_id or "")
 
     def _repeatable_id(self) -> str:
         """A message id that is the same when the handler runs again, so that its progress goes on in the same message."""

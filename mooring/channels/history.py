@@ -1,11 +1,16 @@
-"""The numbered messages of a channel: given their numbers and kept with the commit, found again for those who missed them."""
+"""The numbered messages of a channel: given their numbers and kept with the commit, found again for those who missed them.
+
+A message that goes down with the id of an earlier one is an edit of it. It takes a number, as everything that is to be missed by
+nobody, and its content takes the place of the earlier one's: in the record of that, which keeps its own number and place.
+"""
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections import deque
 from collections.abc import Iterable, MutableMapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +20,27 @@ from mooring.kinds import MESSAGE_DOWN
 log = logging.getLogger(__name__)
 
 LAST = "last"
-"""The key of the newest number. All other keys are numbers in digits."""
+"""The key of the newest number. All other keys are numbers of messages in digits."""
+
+_DROPPED_FOR_ONE = 4
+"""How many old messages at most give way to a new one: more than one, so that a memory made shorter shrinks; few, so that no event pays for all."""
+
+
+class _Kept(NamedTuple):
+    """One message: its newest content under its own number, and the number of its newest edit, 0 if there was none."""
+
+    down: Down
+    edited: int
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """The downs of one event with their numbers, and what they do to the history; true once its commit succeeded."""
+
+    downs: Sequence[Down]
+    changed: dict[int, _Kept]
+    dropped: Sequence[int]
+    last: int
 
 
 class History:
@@ -28,104 +53,141 @@ class History:
         self._stored = stored
         self._keep = keep
         numbers = sorted(int(key) for key in stored if key.isdecimal())
-        readable = (_from_record(number, stored[str(number)]) for number in numbers)
-        self._kept = deque((down for down in readable if down is not None), maxlen=keep)
-        self._oldest = numbers[0] if numbers else 1
+        readable = ((number, _from_record(number, stored[str(number)])) for number in numbers)
+        self._kept = {number: kept for number, kept in readable if kept is not None}
+        self._unreadable = [number for number in numbers if number not in self._kept]
         # The counter may be lost to damage while messages are not; a number is never given twice.
-        self.last: int = max(stored.get(LAST, 0), numbers[-1] if numbers else 0)
-        self._handed_oldest, self._handed_last = self._oldest, self.last
+        self.last: int = max(stored.get(LAST, 0), *numbers, *(kept.edited for kept in self._kept.values()), 0)
+        self._handed: dict[int, str] = {}
+        self._places: dict[str, int] = {}
+        self._handed_last = self.last
+        self.reset()
 
-    def number(self, downs: Sequence[Down]) -> list[Down]:
+    def number(self, downs: Sequence[Down]) -> Numbered:
         """Number the messages among `downs` and write them, inside the event's transaction.
 
-        `hand` them when the transaction was handed in, and `accept` them when it is kept.
+        `hand` the result on when the transaction was handed in, and `accept` it when it is kept.
         """
         last = self._handed_last
-        numbered = []
+        numbered: list[Down] = []
+        changed: dict[int, _Kept] = {}
+        new: dict[str, int] = {}
         for down in downs:
             if down.type == MESSAGE_DOWN:
                 last += 1
                 down = copy_with(down, number=last)
-                self._stored[str(last)] = _to_record(down)
+                message_id = down.body.message_id or ""
+                place = new.get(message_id) or self._places.get(message_id)
+                if place is None:
+                    new[message_id] = last
+                    changed[last] = _Kept(down, 0)
+                else:
+                    changed[place] = _Kept(copy_with(down, number=place), last)
             numbered.append(down)
-        if last != self._handed_last:
+        dropped: list[int] = []
+        if changed:
+            for number, kept in changed.items():
+                self._stored[str(number)] = _to_record(kept)
             self._stored[LAST] = last
-            for number in range(self._handed_oldest, self._first_after(self._handed_oldest, self._handed_last, last)):
+            dropped = self._surplus(len(new))
+            for number in dropped:
                 self._stored.pop(str(number), None)
-        return numbered
+        return Numbered(numbered, changed, dropped, last)
 
-    def hand(self, downs: Sequence[Down]) -> None:
+    def sent(self, message_id: str) -> Down | None:
+        """A message as the turn in hand finds it, edits included; None if there is none, or none any more. Inside a transaction."""
+        number = self._places.get(message_id)
+        record = None if number is None else self._stored.get(str(number))
+        kept = None if number is None or record is None else _from_record(number, record)
+        return None if kept is None else kept.down
+
+    def hand(self, numbered: Numbered) -> None:
         """Go on from these messages, whose commit is on its way."""
-        last = _last_of(downs)
-        if last:
-            self._handed_oldest, self._handed_last = self._first_after(self._handed_oldest, self._handed_last, last), last
+        for number, kept in numbered.changed.items():
+            self._handed[number] = kept.down.body.message_id or ""
+            self._places[self._handed[number]] = number
+        for number in numbered.dropped:
+            message_id = self._handed.pop(number, None)
+            if message_id is not None and self._places.get(message_id) == number:
+                del self._places[message_id]
+        self._handed_last = numbered.last
 
-    def accept(self, downs: Sequence[Down]) -> None:
+    def accept(self, numbered: Numbered) -> None:
         """Take over what a commit has made true."""
-        last = _last_of(downs)
-        if last:
-            self._kept.extend(down for down in downs if down.number)
-            self._oldest, self.last = self._first_after(self._oldest, self.last, last), last
-            if last > self._handed_last:
-                self.reset()
+        self._kept.update(numbered.changed)
+        for number in numbered.dropped:
+            if self._kept.pop(number, None) is None and number in self._unreadable:
+                self._unreadable.remove(number)
+        self.last = numbered.last
 
     def reset(self) -> None:
         """Nothing of what was handed in and not accepted is kept."""
-        self._handed_oldest, self._handed_last = self._oldest, self.last
+        self._handed = {number: kept.down.body.message_id or "" for number, kept in self._kept.items()}
+        self._places = {message_id: number for number, message_id in self._handed.items()}
+        self._handed_last = self.last
 
     def catch_up(self, keys: Iterable[str] | None) -> list[Down]:
         """Take over what other processes committed under these keys (None: under any), and return the messages that are new.
 
         Inside a transaction, as it reads the dict.
         """
-        changed = [int(key) for key in (self._stored if keys is None else keys) if key.isdecimal()]
-        records = ((number, self._stored.get(str(number))) for number in sorted(changed) if number > self.last)
-        found = [_from_record(number, record) for number, record in records if record is not None]
-        downs = [down for down in found if down is not None]
-        gone = [number for number in changed if number <= self.last and str(number) not in self._stored]
-        self._kept.extend(downs)
-        self._oldest = max(self._oldest, max(gone, default=0) + 1)
+        changed = sorted(int(key) for key in (self._stored if keys is None else keys) if key.isdecimal())
+        before = self.last
+        for number in changed:
+            record = self._stored.get(str(number))
+            kept = None if record is None else _from_record(number, record)
+            if kept is None:
+                self._kept.pop(number, None)
+            else:
+                self._kept[number] = kept
+        self._kept = dict(sorted(self._kept.items()))
         # Never back: after a loss of data in the server, what members have seen keeps its number.
-        self.last = max([self.last, self._stored.get(LAST, 0), *(down.number for down in downs)])
+        self.last = max(self.last, self._stored.get(LAST, 0), *(max(number, kept.edited) for number, kept in self._kept.items()), 0)
         self.reset()
-        return downs
-
-    def _first_after(self, oldest: int, before: int, last: int) -> int:
-        """The oldest number that stays when `last` follows on `before`.
-
-        It rises by a few more than come in, so that a memory made shorter shrinks, and not at once, so that no event pays for all.
-        """
-        return max(oldest, min(last - self._keep + 1, oldest + 2 * (last - before) + 2))
+        return self._since(before)
 
     @property
     def first(self) -> int:
         """The number of the oldest kept message, 0 if there is none."""
-        return self._kept[0].number if self._kept else 0
+        return next(iter(self._kept), 0)
 
     def find(self, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
-        """What this member may see, oldest first: all after the number `after`, else the last `limit` before `before`."""
+        """What this member may see, oldest first: all that is new after the number `after`, else the last `limit` before `before`.
+
+        With `after`, what was edited since comes under the number of its newest edit.
+        """
+        found = self._since(after) if after else [kept.down for kept in self._kept.values()]
         visible = [
-            down
-            for down in self._kept
-            if down.number > after and (before is None or down.number < before) and (down.recipients is None or member_id in down.recipients)
+            down for down in found if (before is None or down.number < before) and (down.recipients is None or member_id in down.recipients)
         ]
         return visible if after else visible[len(visible) - min(limit, len(visible)) :]
 
+    def _since(self, after: int) -> list[Down]:
+        new = [
+            kept.down if number > after else copy_with(kept.down, number=kept.edited)
+            for number, kept in self._kept.items()
+            if number > after or kept.edited > after
+        ]
+        return sorted(new, key=lambda down: down.number)
 
-def _last_of(downs: Sequence[Down]) -> int:
-    return max((down.number for down in downs), default=0)
+    def _surplus(self, added: int) -> list[int]:
+        surplus = len(self._unreadable) + len(self._handed) + added - self._keep
+        return list(itertools.islice(itertools.chain(self._unreadable, self._handed), max(0, min(surplus, _DROPPED_FOR_ONE * added))))
 
 
-def _to_record(down: Down) -> dict[str, Any]:
+def _to_record(kept: _Kept) -> dict[str, Any]:
     """What is kept of a message: the fields that are set, by name. The body itself goes on to the members and stays as it is."""
+    down = kept.down
     body = _set_fields(down.body)
     body["content"] = _set_fields(down.body.content)
     if "context" in body:
         # A bot may put anything in there. What JSON cannot carry raises here, before the commit.
         body["context"] = msgspec.to_builtins(body["context"])
-    record = {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
+    record: dict[str, Any] = {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
     if down.cause is not None:
         record["by"] = [down.cause.request_id, down.cause.member_id, down.cause.reference]
+    if kept.edited:
+        record["edited"] = kept.edited
     return record
 
 
@@ -133,12 +195,13 @@ def _set_fields(item: MessageBody | MessageContent) -> dict[str, Any]:
     return {name: value for name, value in vars(item).items() if value is not None}
 
 
-def _from_record(number: int, record: Any) -> Down | None:
+def _from_record(number: int, record: Any) -> _Kept | None:
     try:
         body = msgspec.convert(record["body"], MessageBody)
         recipients = None if record["to"] is None else frozenset(record["to"])
         cause = Cause(*record["by"]) if "by" in record else None
-    except (TypeError, KeyError, msgspec.ValidationError) as error:
+        edited = int(record.get("edited", 0))
+    except (TypeError, KeyError, ValueError, AttributeError, msgspec.ValidationError) as error:
         log.warning("message %d of the history is not readable and is left out: %s", number, error)
         return None
-    return Down(MESSAGE_DOWN, body.channel_id, body, recipients, number, cause)
+    return _Kept(Down(MESSAGE_DOWN, body.channel_id, body, recipients, number, cause), edited)

@@ -30,8 +30,17 @@ class Outbox:
         self._sent_files = sent_files
         self._cause = cause
 
-    def message(self, message: MessageBody | str, recipients: Iterable[str] | None = None, *, context: dict[str, Any] | None = None) -> MessageBody:
+    def message(
+        self,
+        message: MessageBody | str,
+        recipients: Iterable[str] | None = None,
+        *,
+        context: dict[str, Any] | None = None,
+        timestamp: int | None = None,
+    ) -> MessageBody:
         """Send a message to `recipients` (member ids; None: everybody) and return it with its id and time filled in.
+
+        With the id of a message that was sent before, it takes the place of that one; `timestamp` is then the older one's.
 
         The body is taken over: this very object is kept in the history, delivered and encoded, so nobody changes it from here on.
         Whoever was handed it by a plugin, which may go on with it, copies it first (`compose` does).
@@ -42,7 +51,7 @@ class Outbox:
             body = copy_with(body, content=copy_with(body.content, path=self._sent_files.put(body.content.path, self._clock())))
         to = None if recipients is None else frozenset(recipients)
         body.channel_id = self.channel_id
-        body.timestamp = int(self._clock() * 1000)
+        body.timestamp = int(self._clock() * 1000) if timestamp is None else timestamp
         body.recipients = [] if to is None else sorted(to)
         body.message_id = body.message_id or f"{random.getrandbits(64):016x}"
         if context:

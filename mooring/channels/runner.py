@@ -218,8 +218,8 @@ class TurnRunner:
                 finally:
                     handled = time.perf_counter()
                 overlays = list(transaction.overlays.values())
-                downs = state.history.number(turn.outbox.downs)
-                state.latest_updates.keep(downs)
+                numbered = state.history.number(turn.outbox.downs)
+                state.latest_updates.keep(numbered.downs)
                 if event is not None and event.type == "leave":
                     state.latest_updates.drop(member_id)
                 if answer is not None:
@@ -238,16 +238,16 @@ class TurnRunner:
             in_hand.reset(token)
             turn.open = False
             wiring.metrics.ran(turn, handled - began, is_kept=is_kept)
-        state.hand(downs, turn.members)
+        state.hand(numbered, turn.members)
         changed = frozenset(overlay.content.name for overlay in overlays if overlay.gathered)
 
         def accept() -> None:
             wiring.metrics.committed(time.perf_counter() - handled)
-            state.accept(downs, turn.members, kept, wiring.clock())
+            state.accept(numbered, turn.members, kept, wiring.clock())
             self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
             if event is not None and event.type == "leave":
                 state.latest_updates.forget(member_id)
-            wiring.deliver(self.channel_id, downs)
+            wiring.deliver(self.channel_id, numbered.downs)
             for call in turn.outbox.after:
                 self._call(call)
 
@@ -256,7 +256,8 @@ class TurnRunner:
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
         outbox = Outbox(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None)
-        return Turn(wiring.service, self.channel_id, self._storage, MembersInTurn(self._state.members), outbox, wiring.clock, member_id, event)
+        members = MembersInTurn(self._state.members)
+        return Turn(wiring.service, self.channel_id, self._storage, members, outbox, self._state.history, wiring.clock, member_id, event)
 
     def _call(self, call: AfterCommit) -> None:
         """What is asked for after the commit can no longer undo anything, and must not hold up the channel."""

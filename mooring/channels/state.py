@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mooring.channels import system_dicts
 from mooring.channels.deduplication import Deduplicator, HandledEvent
-from mooring.channels.history import History
+from mooring.channels.history import History, Numbered
 from mooring.channels.latest_updates import LatestUpdates
 from mooring.channels.members import Members, MembersInTurn
 from mooring.channels.presence import Presence
@@ -45,21 +45,21 @@ class ChannelState:
         self.last_failure: str | None = None
         """Why the newest commit failed, None if it did not."""
 
-    def hand(self, downs: Sequence[Down], members: MembersInTurn) -> None:
+    def hand(self, numbered: Numbered, members: MembersInTurn) -> None:
         """Let the next turn go on from a commit that was handed in."""
         self.members.hand(members.changes)
-        self.history.hand(downs)
+        self.history.hand(numbered)
 
     def reset(self) -> None:
         """Go back to what is kept: a commit failed, and with it all that were built on it."""
         self.members.reset()
         self.history.reset()
 
-    def accept(self, downs: Sequence[Down], members: MembersInTurn, kept: HandledEvent | None, now: float) -> None:
+    def accept(self, numbered: Numbered, members: MembersInTurn, kept: HandledEvent | None, now: float) -> None:
         """Take over what a commit has made true."""
         self.members.accept(members.changes)
-        self.history.accept(downs)
-        self.latest_updates.accept(downs)
+        self.history.accept(numbered)
+        self.latest_updates.accept(numbered.downs)
         if kept is not None:
             self.handled.accept(kept)
         self.last_commit, self.last_failure = now, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mooring.channels.history import History
 from mooring.channels.members import MembersInTurn
 from mooring.channels.outbox import Outbox
 from mooring.clock import in_hand
@@ -25,6 +26,7 @@ class Turn:
     storage: MoobiusStorage
     members: MembersInTurn
     outbox: Outbox
+    history: History
     clock: Callable[[], float]
     member_id: str = ""
     event: UpEvent | None = None

@@ -14,8 +14,9 @@ def message(text: str, to: Sequence[str] | None = None, **context: Any) -> Down:
 
 def say(history: History, *downs: Down) -> list[Down]:
     numbered = history.number(downs)
+    history.hand(numbered)
     history.accept(numbered)
-    return numbered
+    return list(numbered.downs)
 
 
 def texts(downs: Sequence[Down]) -> list[str]:
@@ -33,6 +34,48 @@ def test_messages_come_back_as_they_went_after_a_restart() -> None:
     stored: dict[str, Any] = {}
     sent = say(History(stored, keep=10), message("a", command="/x"), message("b", to=["ann", "bob"]))
     assert History(stored, keep=10).find("bob") == sent
+
+
+def edit(text: str, of: str) -> Down:
+    body = MessageBody("text", "tavern", MessageContent(text=text), 5, [], "ann", "id-" + of)
+    return Down("message_down", "tavern", body)
+
+
+def test_an_edit_takes_the_place_of_the_message_and_pushes_nobody_out() -> None:
+    stored: dict[str, Any] = {}
+    history = History(stored, keep=3)
+    say(history, message("a"), message("b"), message("c"))
+    edits = [down for number in range(30) for down in say(history, edit(f"b{number}", "b"))]
+    assert [down.number for down in edits] == list(range(4, 34))
+    for kept in (history, History(stored, keep=3)):
+        assert texts(kept.find("ann")) == ["a", "b29", "c"]
+        assert [down.number for down in kept.find("ann")] == [1, 2, 3]
+        assert [(down.number, down.body.content.text) for down in kept.find("ann", after=3)] == [(33, "b29")]
+        assert [down.body.content.text for down in kept.find("ann", after=1)] == ["b29", "c"]
+        assert kept.last == 33
+    assert [down.number for down in say(history, message("d"))] == [34]
+    assert texts(history.find("ann")) == ["b29", "c", "d"]
+
+
+def test_a_message_and_its_edit_in_one_event_are_one_message() -> None:
+    history = History({}, keep=10)
+    say(history, message("a"), edit("a2", "a"))
+    assert texts(history.find("ann")) == ["a2"]
+    assert history.last == 2
+
+
+def test_what_was_handed_in_and_not_kept_is_forgotten() -> None:
+    stored: dict[str, Any] = {}
+    history = History(stored, keep=10)
+    say(history, message("a"))
+    before = dict(stored)
+    history.hand(history.number([message("b")]))
+    assert [down.number for down in history.number([edit("b2", "b")]).downs] == [3]
+    stored.clear()
+    stored.update(before)
+    history.reset()
+    assert history.sent("id-b") is None
+    assert [down.number for down in say(history, message("c"))] == [2]
 
 
 def test_private_messages_come_back_only_to_those_whom_they_were_for() -> None:
