@@ -166,7 +166,7 @@ def measure_text_search(size: int, rounds: int, samples: Samples) -> None:
 
     with tempfile.TemporaryDirectory() as folder, JournalDB(Path(folder) / "torrents.json") as database:
         database.insert_multiple(make_record(number) for number in range(size))
-        prepared = [searchable(record) for record in database.all()]
+        prepared = [searchable(record).text for record in database.all()]
         search_records(database, "once, to prepare")
         for turn in range(rounds):
             text = f"number {size // 2 + turn}"

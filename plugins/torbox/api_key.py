@@ -31,6 +31,7 @@ class ApiKey:
         self._environment = os.environ if environment is None else environment
         self._on_new = on_new
         self._seen: frozenset[str] = frozenset()
+        self._file_content: tuple[tuple[int, int, int], str] = ((-1, -1, -1), "")
 
     def get(self) -> str:
         """The key. Raises KeyMissing."""
@@ -54,7 +55,11 @@ class ApiKey:
         if self._key_file is None:
             return ""
         try:
-            return _unquoted(self._key_file.read_text(encoding="utf-8"))
+            status = self._key_file.stat()
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if version != self._file_content[0]:  # every write of a record asks
+                self._file_content = (version, _unquoted(self._key_file.read_text(encoding="utf-8")))
+            return self._file_content[1]
         except (OSError, UnicodeDecodeError) as error:
             raise KeyMissing(f"The file that the config names as api_key_file cannot be read ({type(error).__name__}): {HOW_TO_SET}.") from None
 

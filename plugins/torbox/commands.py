@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
-from tinydb import where
 
 from mooring import CommandError, Context, MessageBody, Rest, command, table
 from mooring.plugins.torbox.account import Account
 from mooring.plugins.torbox.formatting import age_text, describe, parse_file_id, records_table, size_text
 from mooring.plugins.torbox.records import KINDS, Kind
 from mooring.plugins.torbox.refresh import generation_of, size_of
-from mooring.plugins.torbox.search import by_title, find_file, ranked_search
+from mooring.plugins.torbox.search import by_title, find_file, find_item, ranked_search
 from mooring.plugins.torbox.table import JournalDB
 from storage import StorageError
 
@@ -88,7 +87,7 @@ def records_of(account: Account, text: str) -> list[dict[str, Any]]:
 
 def _finder(item_id: int, file_id: int | None) -> Callable[[JournalDB], Iterable[dict[str, Any]]]:
     if file_id is None:
-        return lambda database: database.search(where("item_id") == item_id)
+        return lambda database: find_item(database, item_id)
     return lambda database: [record for record in [find_file(database, item_id, file_id)] if record is not None]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from tinydb import TinyDB
 
+from mooring.plugins.torbox.backups import clear_with_copy
 from mooring.plugins.torbox.database_locks import DatabaseLock
 from mooring.plugins.torbox.pool import SHARED_POOL, DatabaseNameRefused
 from mooring.plugins.torbox.records import Kind
@@ -62,9 +63,9 @@ def getAllData(type: str) -> tuple[list[Any] | None, bool, str]:  # noqa: A002 -
 
 
 def clearDatabase(type: str) -> tuple[bool, str]:  # noqa: A002 - a published name
-    """Removes all records for good."""
+    """Removes all records. A copy of them is left in the folder `cleared`, where the newest few of each database are kept."""
     try:
-        SHARED_POOL.use(type, lambda database: database.truncate())
+        clear_with_copy(SHARED_POOL, type)
     except _FAILURES as error:
         return False, f"Error clearing database. {error}"
     return True, "Database cleared successfully."

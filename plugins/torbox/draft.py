@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from mooring.plugins.torbox.documents import Document, encode_document, private_copy, same_value
+from mooring.plugins.torbox.documents import Document, private_copy, same_value
+from mooring.plugins.torbox.store import RecordStore
 from mooring.plugins.torbox.table_state import Change, DocumentId, Empty, Put, Remove
 
 _REMOVED = object()
@@ -17,8 +18,9 @@ class Draft(MutableMapping[Any, Any]):
     TinyDB hands such a table to its operations as a dict, which it makes anew for each of them. This one costs what is touched.
     """
 
-    def __init__(self, documents: Mapping[DocumentId, Document]) -> None:
+    def __init__(self, documents: Mapping[DocumentId, Document], store: RecordStore) -> None:
         self._base: Mapping[DocumentId, Document] = documents
+        self._store = store
         self._touched: dict[DocumentId, Any] = {}
         self._emptied = False
 
@@ -26,7 +28,7 @@ class Draft(MutableMapping[Any, Any]):
         document = self._touched.get(key)
         if document is None:
             # The operation may change it in place, so from here on it counts as touched.
-            document = self._touched[key] = private_copy(self._base[key])
+            document = self._touched[key] = private_copy(self._store.shown(self._base[key]))
         elif document is _REMOVED:
             raise KeyError(key)
         return document
@@ -71,7 +73,7 @@ class Draft(MutableMapping[Any, Any]):
                 if old is not None:
                     changes.append(Remove(table, key))
                 continue
-            kept, text = encode_document(document)
+            kept, text = self._store.encode(document)
             if old is None or not same_value(old, kept):
                 changes.append(Put(table, key, kept, text))
         return changes

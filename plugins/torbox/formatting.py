@@ -12,6 +12,8 @@ COLUMNS = ("ID", "Title", "Year", "Episode", "Size", "File")
 _LONGEST_CELL = 80
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _EMPTY = "–"
+_LINK = "://"
+_LINK_HINT = "(a link; /torbox link gives you one of your own)"
 
 
 def records_table(records: Sequence[Mapping[str, Any]], title: str) -> MessageBody:
@@ -21,7 +23,7 @@ def records_table(records: Sequence[Mapping[str, Any]], title: str) -> MessageBo
 def describe(record: Mapping[str, Any]) -> MessageBody:
     """Every field of one record, a line for each."""
     rows = [(name, clip(_shown(name, value), 200)) for name, value in record.items()]
-    return table(("Field", "Value"), rows, title=f"{file_id(record)}: {clip(str(record.get('file_name', '')), _LONGEST_CELL)}")
+    return table(("Field", "Value"), rows, title=f"{file_id(record)}: {clip(_shown('file_name', record.get('file_name', '')), _LONGEST_CELL)}")
 
 
 def file_id(record: Mapping[str, Any]) -> str:
@@ -61,18 +63,19 @@ def _row(record: Mapping[str, Any]) -> tuple[str, ...]:
     year = record.get("metadata_years")
     return (
         file_id(record),
-        clip(str(record.get("metadata_title", "")), _LONGEST_CELL),
+        clip(_shown("metadata_title", record.get("metadata_title", "")), _LONGEST_CELL),
         str(year) if year is not None else _EMPTY,
         episode_text(record),
         _shown("file_size", record.get("file_size")),
-        clip(str(record.get("file_name", "")), _LONGEST_CELL),
+        clip(_shown("file_name", record.get("file_name", "")), _LONGEST_CELL),
     )
 
 
 def _shown(name: str, value: Any) -> str:
     if value is None:
         return _EMPTY
-    return size_text(value) if name == "file_size" and isinstance(value, int) else str(value)
+    text = size_text(value) if name == "file_size" and isinstance(value, int) else str(value)
+    return _LINK_HINT if _LINK in text else text  # whose it is nobody knows, nor what it opens
 
 
 def _numbers(letter: str, value: Any) -> str:

@@ -9,13 +9,14 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from mooring.plugins.torbox.api_key import ApiKey, KeyMissing
+from mooring.plugins.torbox.api_key import ApiKey
 from mooring.plugins.torbox.database_locks import DatabaseLock, LockedOperation
+from mooring.plugins.torbox.key_mask import KeyMask
+from mooring.plugins.torbox.recovery import mask_copies
 from mooring.plugins.torbox.table import JournalDB
 from storage import Finding, StorageError, StoreClosed
 
@@ -48,7 +49,8 @@ class Pool:
 
     def __init__(self, settings: PoolSettings | None = None, key: ApiKey | None = None, **store_settings: Any) -> None:
         self.settings = settings or PoolSettings()
-        self.key = key or ApiKey()
+        self.mask = KeyMask(key or ApiKey())
+        """Keeps the key out of the databases' files."""
         self.findings: list[Finding] = []
         """What opening the databases found; files that were set aside among it."""
         self._store_settings = store_settings
@@ -58,12 +60,9 @@ class Pool:
         self._waiting: dict[int, DatabaseLock] = {}
 
     def configure(self, settings: PoolSettings, key: ApiKey | None = None) -> None:
-        """Use other settings from now on. What is open in another folder is closed."""
-        if settings != self.settings:
-            self.close_all()
-        self.settings = settings
-        if key is not None:
-            self.key = key
+        """Use other settings, and another source of the key, from now on. What is open is closed, and opens with them."""
+        self.close_all()
+        self.settings, self.mask, self.findings = settings, KeyMask(key or ApiKey()), []
 
     @property
     def folder(self) -> Path:
@@ -144,16 +143,13 @@ class Pool:
         return closed
 
     def _open_database(self, name: str) -> JournalDB:
-        settings = {"durability": self.settings.durability, "guard": self._refuse_secret, **self._store_settings}
+        if not self._open:
+            mask_copies(self.folder, self.mask)
+        settings = {"durability": self.settings.durability, "mask": self.mask, **self._store_settings}
         database = JournalDB(self.path(name), **settings)
         self.findings += database.store.findings
         self._open[name] = database
         return database
-
-    def _refuse_secret(self, text: str) -> None:
-        with suppress(KeyMissing):
-            self.key.get()  # from here on it is known
-        self.key.secrets.check(text, "The record")
 
 
 SHARED_POOL: Final = Pool()

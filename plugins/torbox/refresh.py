@@ -135,10 +135,12 @@ def _differences(
             changes.append(Remove(table, key))
             counts["removed"] += 1
         elif not same_value(document, record):
-            changes.append(Put(table, key, *encode_document(record)))
-            counts["changed"] += 1
+            kept, text = database.store.encode(record)
+            if not same_value(document, kept):  # with the key in it, it only looked different
+                changes.append(Put(table, key, kept, text))
+                counts["changed"] += 1
     for record in left.values():
-        changes.append(Put(table, database.store.take_id(table), *encode_document(record)))
+        changes.append(Put(table, database.store.take_id(table), *database.store.encode(record)))
         counts["added"] += 1
     return changes, counts
 

@@ -1,4 +1,7 @@
-"""Finding records: by words in any field, and by the key of a file."""
+"""Finding records: by words in any field, and by the ids of an item and its files.
+
+What is found is as it is kept: where a record has a link, it holds no key. The table of `getDatabase` alone puts keys back.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,8 @@ from tinydb.table import Document
 
 from mooring.plugins.torbox.documents import Document as Content
 from mooring.plugins.torbox.documents import private_copy
-from mooring.plugins.torbox.search_index import TITLE, fold
+from mooring.plugins.torbox.search_index import TITLE, SearchText, fold, words_of
 from mooring.plugins.torbox.table import JournalDB
-
-_BY_KEY = ("item_id", "file_id")
-
 
 Rank = tuple[int, tuple[str, int, int, str]]
 
@@ -25,18 +25,16 @@ def search_records(database: JournalDB, text: str) -> list[dict[str, Any]]:
 
 def ranked_search(database: JournalDB, text: str) -> list[tuple[Rank, dict[str, Any]]]:
     """The same with what they are sorted by, for whoever puts several lists together."""
-    words = fold(text).split()
+    words = [word for typed in fold(text).split() for word in words_of(typed) or [typed]]
     if not words:
         return []
     version, documents = database.store.versioned_documents(database.default_table_name)
     keys, contents, texts = database.search_index.follow(version, documents)
     # The longest word first: it is the rarest as a rule, and leaves least to the others.
-    first, *others = sorted(set(words), key=len, reverse=True)
-    hits = [index for index, prepared in enumerate(texts) if first in prepared]
-    for word in others:
-        hits = [index for index in hits if word in texts[index]]
-    phrase = " ".join(words)
-    ranked = sorted(((_rank(texts[index], words, phrase), _order(contents[index])), index) for index in hits)
+    hits: Iterable[int] = range(len(texts))
+    for word in sorted(set(words), key=len, reverse=True):
+        hits = [index for index in hits if texts[index].has(word)]
+    ranked = sorted(((_rank(texts[index], words), _order(contents[index])), index) for index in hits)
     return [(rank, _view(keys[index], contents[index])) for rank, index in ranked]
 
 
@@ -47,31 +45,39 @@ def by_title(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def find_file(database: JournalDB, item_id: int, file_id: int) -> dict[str, Any] | None:
     """The document of one file; the oldest, where `insertData` was given it more than once."""
+    return next(iter(_found(database, ("item_id", "file_id"), (item_id, file_id))), None)
+
+
+def find_item(database: JournalDB, item_id: int) -> list[dict[str, Any]]:
+    """The documents of all files of one download."""
+    return _found(database, ("item_id",), (item_id,))
+
+
+def _found(database: JournalDB, fields: tuple[str, ...], values: tuple[Any, ...]) -> list[dict[str, Any]]:
     with database.store.look() as tables:
         state = tables.states.get(database.default_table_name)
-        keys: list[Any] = [] if state is None else state.index(_BY_KEY).find((item_id, file_id))
-        if state is None or not keys:
-            return None
-        key = keys[0]
-        content = state.documents[key]
-    return _view(key, content)
+        keys: list[Any] = [] if state is None else state.index(fields).find(values)
+        contents = [] if state is None else [(key, state.documents[key]) for key in keys]
+    return [_view(key, content) for key, content in contents]
 
 
 def _view(key: Any, content: Content) -> Document:
     return Document(private_copy(content), key)
 
 
-def _rank(prepared: str, words: list[str], phrase: str) -> int:
+def _rank(prepared: SearchText, words: list[str]) -> int:
     """0 for the best."""
-    title, _, rest = prepared.partition("\n")
-    if title == phrase:
+    title, _, rest = prepared.text.partition("\n")
+    titled, wanted = "".join(words_of(title)), "".join(words)
+    if titled == wanted:
         return 0
-    if title.startswith(phrase):
+    if titled.startswith(wanted):
         return 1
-    if all(word in title for word in words):
-        return 2 if set(words) <= set(title.split()) else 3
+    own = SearchText(title, prepared.joined)
+    if all(map(own.has, words)):
+        return 2 if set(words) <= set(words_of(title)) else 3
     file_name = rest.partition("\n")[0]
-    return 4 if all(word in title or word in file_name for word in words) else 5
+    return 4 if all(own.has(word) or word in file_name for word in words) else 5
 
 
 def _order(content: Content) -> tuple[str, int, int, str]:

@@ -23,12 +23,8 @@ class BrokenFile(ValueError):
     """The file does not hold tables of documents; the text says what it holds instead."""
 
 
-def read_file(files: Files, path: Path) -> dict[str, dict[str, Document]] | None:
-    """The tables, or None for a file that is missing or empty. Raises BrokenFile, and OSError where the disk does not answer."""
-    try:
-        data = files.read(path)
-    except FileNotFoundError:
-        return None
+def parse(data: bytes) -> dict[str, dict[str, Document]] | None:
+    """The tables that a file holds, or None if it is empty. Raises BrokenFile."""
     if not data.strip():
         return None
     try:

@@ -17,13 +17,16 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from mooring.plugins.torbox.documents import Document
-from mooring.plugins.torbox.journal_text import read_changes, record_text
-from mooring.plugins.torbox.stock_file import BrokenFile, create_file, read_file, write_file
-from mooring.plugins.torbox.table_state import Change, DocumentId, Put, Tables
+from mooring.plugins.torbox.documents import Document, encode_document
+from mooring.plugins.torbox.journal_text import record_text
+from mooring.plugins.torbox.key_mask import KeyMask, holds_placeholder
+from mooring.plugins.torbox.recovery import Recovery
+from mooring.plugins.torbox.stock_file import create_file, write_file
+from mooring.plugins.torbox.table_state import Change, DocumentId, Tables, TableState
 from storage import Finding, StorageError, StoreClosed
-from storage.json import Files, FolderLock, Journal, JournalEntry, Quarantine, Replay, make_folders
+from storage.json import Files, FolderLock, Journal, JournalEntry, make_folders
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 DURABILITIES = ("commit", "always", "never")
@@ -40,10 +43,13 @@ class RecordStore:
         *,
         durability: str = "commit",
         checkpoint_bytes: int = CHECKPOINT_BYTES,
-        guard: Callable[[str], None] | None = None,
+        mask: KeyMask | None = None,
         files: Files | None = None,
     ) -> None:
-        """Opens the database. Raises StoreLocked if another process, or another object of this one, has it open, and OSError."""
+        """Opens the database. Raises StoreLocked if another process, or another object of this one, has it open, and OSError.
+
+        With a `mask` the key is kept nowhere, and what older files hold of it is masked now.
+        """
         if durability not in DURABILITIES:
             raise ValueError(f"durability is one of {', '.join(DURABILITIES)}, and {durability!r} is none of them")
         self.path = path
@@ -51,9 +57,8 @@ class RecordStore:
         self.writing = threading.RLock()
         self._durability = durability
         self._limit = self._least = checkpoint_bytes
-        self._guard = guard
+        self.mask = mask
         self._files = files or Files()
-        self._quarantine = Quarantine(path.parent, self._files)
         self._tables = Tables()
         self._looking = threading.Lock()
         self._view = View(self, self._looking, self._tables)
@@ -123,15 +128,32 @@ class RecordStore:
         with self.look() as tables:
             return list(tables.states)
 
+    def encode(self, document: Mapping[str, Any]) -> tuple[Document, bytes]:
+        """The document as it will be kept, and its JSON text. Raises TypeError or ValueError for what is not JSON."""
+        kept, text = encode_document(document)
+        if self.mask is not None and self.mask.is_suspect(text):
+            masked = self.mask.mask_document(kept)
+            if masked is not kept:
+                return encode_document(masked)
+        return kept, text
+
+    def unmasking(self, state: TableState | None) -> Callable[[Document], Document] | None:
+        """What puts the key back into a table's documents; None if none has a place for it, or there is no key.
+
+        For those who look at the table, or hold `writing`: it counts for the documents as they are now.
+        """
+        return None if self.mask is None or state is None or not state.masked else self.mask.unmasking()
+
+    def shown(self, document: Document) -> Document:
+        """One document with the key where it belongs."""
+        unmask = self.mask.unmasking() if self.mask is not None and holds_placeholder(document) else None
+        return document if unmask is None else unmask(document)
+
     def commit(self, changes: Sequence[Change], *, sync: bool = False) -> None:
-        """All of it or nothing: raises CommitFailed if the disk refuses, and what the guard raises. `sync` survives a power loss."""
+        """All of it or nothing: raises CommitFailed if the disk refuses. `sync` survives a power loss. Documents come from `encode`."""
         if not changes:
             return
         self.refuse_if_closed()
-        if self._guard is not None:
-            for change in changes:
-                if isinstance(change, Put):
-                    self._guard(change.text.decode("utf-8", "replace"))
         synced = self._durability == "always" or (sync and self._durability != "never")
         self._journal.commit(JournalEntry(record_text(changes), sync=synced, token=changes))
         if self._journal.size > self._limit or self._journal.unsettled:
@@ -190,39 +212,14 @@ class RecordStore:
             raise StorageError(f"the database {self.path.stem!r} belongs to the process that opened it; open it again in this one")
 
     def _load(self) -> None:
-        try:
-            content = read_file(self._files, self.path)
-        except BrokenFile as error:
-            kept = self._quarantine.keep(self.path, self._files.read(self.path))
-            self._quarantine.settle()  # or raise: what follows takes the place of the broken file
-            create_file(self._files, self.path)
-            self._report("quarantined", self.path, f"{error}; the cache starts empty", kept)
-            content = None
-        self._tables.load(content or {})
-        self._replay(self._journal.open())
+        recovery = Recovery(self._files, self.path, self.mask)
+        recovery.load(self._tables, self._journal)
+        self.findings = recovery.findings
+        self._dirty = recovery.dirty or recovery.masked
         if not self.path.exists():
             create_file(self._files, self.path)
-
-    def _replay(self, replay: Replay) -> None:
-        for sequence, record in replay.records:
-            try:
-                self._tables.apply(read_changes(record))
-            except ValueError as error:
-                kept = self._quarantine.keep(self.path.with_suffix(".record"), record)
-                self._report("quarantined", self._journal.folder, f"record {sequence}: {error}", kept)
-        for damage in replay.damages:
-            if damage.kind in ("torn", "void") or not damage.data:
-                self._report("torn" if damage.kind == "torn" else "note", damage.path, damage.reason, None)
-            else:
-                kept = self._quarantine.keep(self.path.with_suffix(".record"), damage.data)
-                self._report("quarantined", damage.path, damage.reason, kept)
-        self._quarantine.settle()
-        self._dirty = bool(replay.segments)
-
-    def _report(self, kind: str, place: Path, reason: str, kept: Path | None) -> None:
-        self.findings.append(Finding(kind, self.path.stem, None, str(place), reason, None if kept is None else str(kept)))
-        aside = "" if kept is None else f"; what was there is kept in {kept}"
-        _log.log(logging.INFO if kind == "note" else logging.WARNING, "%s: %s%s", place, reason, aside)
+        if recovery.masked:
+            self._checkpoint_or_report()
 
     def _on_commit(self, entries: list[JournalEntry]) -> None:
         self._dirty = True

@@ -16,9 +16,9 @@ from tinydb.storages import Storage
 from tinydb.table import Document, Table
 
 from mooring.plugins.torbox.documents import Document as Content
-from mooring.plugins.torbox.documents import encode_document, private_copy
+from mooring.plugins.torbox.documents import private_copy
 from mooring.plugins.torbox.draft import Draft
-from mooring.plugins.torbox.queries import Candidates
+from mooring.plugins.torbox.queries import Candidates, Unmask
 from mooring.plugins.torbox.search_index import SearchIndex
 from mooring.plugins.torbox.store import RecordStore
 from mooring.plugins.torbox.table_state import Change, DocumentId, Drop, Empty, Put, document_id
@@ -44,7 +44,7 @@ class JournalTable(Table):
             with self._exclusively():
                 return super().insert(document)
         # The operation that is done most: the same as TinyDB's, without the detour over a draft.
-        content, text = encode_document(document)
+        content, text = store.encode(document)
         with store.writing:
             key = store.take_id(self.name)
             put = Put(self.name, key, content, text)
@@ -76,21 +76,25 @@ class JournalTable(Table):
     def all(self) -> list[Document]:
         if self._store is None:
             return super().all()
-        documents, mutable = self._snapshot()
-        return self._views(documents.items(), mutable)
+        documents, mutable, unmask = self._snapshot()
+        if unmask is None:
+            return self._views(documents.items(), mutable)
+        return self._views(((key, unmask(content)) for key, content in documents.items()), mutable)
 
     def search(self, cond: QueryLike) -> list[Document]:
         if self._store is None:
             return super().search(cond)
         with self._store.look() as tables:
             version = tables.version
-            if self._cache_version != version:
+            state = tables.states.get(self.name)
+            unmask = self._store.unmasking(state)
+            # With a key in the documents, answers are of no use for the next time: it may have been changed until then.
+            if self._cache_version != version or unmask is not None:
                 self._query_cache.clear()
                 self._cache_version = version
             cached = self._query_cache.get(cond)
-            state = tables.states.get(self.name)
             mutable = set() if state is None else state.mutable.copy()
-            candidates = None if state is None or cached is not None else Candidates(state, cond)
+            candidates = None if state is None or cached is not None else Candidates(state, cond, unmask)
         contents: Any = cached if cached is not None else candidates.matching() if candidates is not None else []
         if cached is None and getattr(cond, "is_cacheable", lambda: True)():
             self._remember(cond, contents, version)
@@ -101,7 +105,7 @@ class JournalTable(Table):
             return super().get(cond, doc_id, doc_ids)  # type: ignore[arg-type] # its overloads leave this call out
         if doc_id is not None:
             content = self._store.document(self.name, document_id(str(doc_id)))
-            return None if content is None else self.document_class(private_copy(content), doc_id)
+            return None if content is None else self.document_class(private_copy(self._store.shown(content)), doc_id)
         if doc_ids is not None:
             return self._get_several({document_id(str(each)) for each in doc_ids})
         if cond is None:
@@ -134,7 +138,8 @@ class JournalTable(Table):
     def _read_table(self) -> dict[str, Mapping[Any, Any]]:
         if self._store is None:
             return super()._read_table()
-        return {str(key): private_copy(content) for key, content in self._store.documents(self.name).items()}
+        shown = self._store.shown
+        return {str(key): private_copy(shown(content)) for key, content in self._store.documents(self.name).items()}
 
     def _update_table(self, updater: Callable[[dict[int, Mapping[Any, Any]]], None]) -> None:
         store = self._store
@@ -144,7 +149,7 @@ class JournalTable(Table):
         with store.writing:
             store.refuse_if_closed()
             present, documents = store.live_documents(self.name)
-            draft = Draft(documents)
+            draft = Draft(documents, store)
             updater(draft)  # type: ignore[arg-type] # all of a dict that TinyDB's operations use
             changes: list[Change] = draft.changes(self.name)
             if not present and not (changes and isinstance(changes[0], Empty)):
@@ -166,7 +171,7 @@ class JournalTable(Table):
         assert self._store is not None
         with self._store.look() as tables:
             state = tables.states.get(self.name)
-            return None if state is None else Candidates(state, cond)
+            return None if state is None else Candidates(state, cond, self._store.unmasking(state))
 
     def _get_several(self, wanted: set[DocumentId]) -> list[Document]:
         assert self._store is not None
@@ -177,14 +182,14 @@ class JournalTable(Table):
             present: Any = [key for key in wanted if key in state.documents]
             order = sorted(present) if state.ascending else [key for key in state.documents if key in wanted]
             contents = [(key, state.documents[key]) for key in order]
-        return [self._view(key, private_copy(content)) for key, content in contents]
+        return [self._view(key, private_copy(self._store.shown(content))) for key, content in contents]
 
-    def _snapshot(self) -> tuple[dict[DocumentId, Content], set[DocumentId]]:
+    def _snapshot(self) -> tuple[dict[DocumentId, Content], set[DocumentId], Unmask | None]:
         assert self._store is not None
         with self._store.look() as tables:
             state = tables.states.get(self.name)
             # A copy of the dict, and no list of pairs: ten thousand pairs would wake the garbage collector several times.
-            return ({}, set()) if state is None else (state.documents.copy(), state.mutable.copy())
+            return ({}, set(), None) if state is None else (state.documents.copy(), state.mutable.copy(), self._store.unmasking(state))
 
     def _views(self, contents: Iterable[tuple[Any, Content]], mutable: set[DocumentId]) -> list[Document]:
         """What callers get: theirs to change. Flat documents, which most are, need no deep copy."""
@@ -193,7 +198,7 @@ class JournalTable(Table):
         return [self._view(key, private_copy(content) if key in mutable else content) for key, content in contents]
 
     def _view(self, key: Any, content: Content) -> Document:
-        return self.document_class(content, key if type(key) is self.document_id_class else self.document_id_class(key))
+        return self.document_class(content, key if self.document_id_class is int else self.document_id_class(key))
 
     def _remember(self, cond: QueryLike, contents: Any, version: int) -> None:
         assert self._store is not None
@@ -208,7 +213,7 @@ def _flat_views(contents: Iterable[tuple[Any, Content]]) -> list[Document]:
     for key, content in contents:
         view = new(Document)
         view.update(content)
-        view.doc_id = key if type(key) is int else int(key)
+        view.doc_id = key  # an int, but for ids that other tools wrote
         views.append(view)
     return views
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mooring.plugins.torbox.documents import Document, holds_mutable
+from mooring.plugins.torbox.key_mask import holds_placeholder
 
 DocumentId = int | str
 """An int where the file's key is written as one; other tools may have put other keys there."""
@@ -94,6 +95,8 @@ class TableState:
         self.documents: dict[DocumentId, Document] = {}
         self.mutable: set[DocumentId] = set()
         """Ids of the documents that hold lists or objects, which readers must get their own copies of."""
+        self.masked: set[DocumentId] = set()
+        """Ids of the documents that have a place for the key."""
         self.ascending = True
         """Whether the order of the documents is that of their ids, so that a few ids can be put in order without a scan."""
         self.next_id = 1
@@ -111,6 +114,10 @@ class TableState:
             self.mutable.add(key)
         else:
             self.mutable.discard(key)
+        if holds_placeholder(document):
+            self.masked.add(key)
+        else:
+            self.masked.discard(key)
         for index in self._indexes.values():
             if old is not None:
                 index.discard(key, old)
@@ -120,6 +127,7 @@ class TableState:
         old = self.documents.pop(key, None)
         if old is not None:
             self.mutable.discard(key)
+            self.masked.discard(key)
             for index in self._indexes.values():
                 index.discard(key, old)
 

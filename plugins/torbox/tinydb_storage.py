@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tinydb.storages import Storage
 
-from mooring.plugins.torbox.documents import encode_document, private_copy, same_value
+from mooring.plugins.torbox.documents import private_copy, same_value
 from mooring.plugins.torbox.store import RecordStore
 from mooring.plugins.torbox.table_state import Change, Drop, Empty, Put, Remove, TableState, document_id
 
 _log = logging.getLogger(__name__)
 
-_STORE_SETTINGS = ("durability", "checkpoint_bytes", "guard", "files")
+_STORE_SETTINGS = ("durability", "checkpoint_bytes", "mask", "files")
 
 
 class JournalStorage(Storage):
@@ -37,7 +37,8 @@ class JournalStorage(Storage):
         """The caller's own copy of everything, None for a database without tables."""
         with self.store.look() as tables:
             content = {name: state.documents.copy() for name, state in tables.states.items()}
-        return {name: {str(key): private_copy(document) for key, document in documents.items()} for name, documents in content.items()} or None
+        shown = self.store.shown
+        return {name: {str(key): private_copy(shown(document)) for key, document in documents.items()} for name, documents in content.items()} or None
 
     def write(self, data: Mapping[str, Mapping[Any, Mapping[str, Any]]]) -> None:
         with self.store.writing:
@@ -46,7 +47,8 @@ class JournalStorage(Storage):
                 present = dict(tables.states)
             changes: list[Change] = [Drop(name) for name in present if name not in data]
             for name, documents in data.items():
-                changes += _differences(name, present.get(name), documents)
+                puts = [Put(name, document_id(str(key)), *self.store.encode(document)) for key, document in documents.items()]
+                changes += _differences(name, present.get(name), puts)
             self.store.commit(changes)
 
     def close(self) -> None:
@@ -54,11 +56,8 @@ class JournalStorage(Storage):
         self.store.close()
 
 
-def _differences(name: str, state: TableState | None, documents: Mapping[Any, Mapping[str, Any]]) -> list[Change]:
-    wanted: dict[Any, Put] = {}
-    for key, document in documents.items():
-        own = document_id(str(key))
-        wanted[own] = Put(name, own, *encode_document(document))
+def _differences(name: str, state: TableState | None, puts: Iterable[Put]) -> list[Change]:
+    wanted = {put.key: put for put in puts}
     if state is None:
         return [Empty(name), *wanted.values()]
     old = state.documents

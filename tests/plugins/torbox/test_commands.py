@@ -304,11 +304,25 @@ def test_the_key_is_in_no_file_no_message_and_no_log(bot: Bot, server: TorBoxSer
     server.link = f"https://cdn.torbox.example/{KEY}"
     say(bot, "ann", "/torbox link torrents/1/0")
     assert len(stored("torrents")) == 3
-    assert stored("usenet") == []
+    assert [record["folder_name"] for record in stored("usenet")] == [f"Leaked.{KEY}.2020"]
+    for line in ("list", "search leaked", "info usenet/4", "stats"):
+        say(bot, "bob", f"/torbox {line}")
     bot.restart()
     assert KEY not in repr(downs(bot))
     assert KEY not in caplog.text
     assert not any(KEY in path.read_text(errors="replace") for path in own_folder.rglob("*") if path.is_file())
+
+
+def test_links_of_others_are_shown_to_nobody(bot: Bot) -> None:
+    links = {"download_link": f"https://api.torbox.app/v1/api/torrents/requestdl?token={KEY}&torrent_id=7", "metadata_link": "https://x.example/?id=7"}
+    insertData({"item_id": 7, "type": "torrents", "file_id": 0, "file_name": "heat.mkv", **links}, "torrents")
+    info = bot.say("ann", "/torbox info torrents/7/0")
+    assert "file_name | heat.mkv" in info
+    assert "download_link | (a link; /torbox link gives you one of your own)" in info
+    for line in ("info 7", "list", "search heat", "search requestdl"):
+        bot.say("ann", f"/torbox {line}")
+    assert not any(word in repr(downs(bot)) for word in ("https://", "token=", KEY))
+    assert stored("torrents")[0]["download_link"] == links["download_link"]
 
 
 def test_wrong_arguments_are_told_what_is_expected(bot: Bot) -> None:

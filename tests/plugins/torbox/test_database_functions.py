@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tinydb import TinyDB
+from tinydb import TinyDB, where
 
 from mooring.plugins.torbox.database_functions import (
     clearDatabase,
@@ -170,21 +171,6 @@ def test_the_folder_is_configurable(own_folder: Path) -> None:
     assert (own_folder / "elsewhere" / "torrents.json").exists()
 
 
-def test_a_record_that_holds_the_key_is_refused(key: str, own_folder: Path) -> None:
-    record = {**RECORD, "download_link": f"https://api.torbox.app/v1/api/torrents/requestdl?token={key}&torrent_id=1"}
-    for refused in (record, {"deep": [{"x": key}]}, {key: 1}):
-        success, message = insertData(refused, "torrents")
-        assert not success
-        assert key not in message
-    database = getDatabase("torrents")
-    assert database is not None
-    with pytest.raises(ValueError, match="secret"):
-        database.update({"a": key})
-        database.insert(record)
-    closeAllDatabases()
-    assert not any(KEY in path.read_text(errors="replace") for path in own_folder.rglob("*") if path.is_file())
-
-
 def test_a_broken_file_is_set_aside_and_the_cache_starts_empty(own_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = own_folder / "torbox_db"
     folder.mkdir()
@@ -340,12 +326,56 @@ def test_records_are_found_by_words_and_by_key() -> None:
     assert find("usenet", 2, 9) is None
 
 
-def test_a_refresh_that_holds_the_key_is_refused_whole(key: str) -> None:
-    records = collect("torrents", make_items(3)).records
-    refresh("torrents", records)
-    with pytest.raises(ValueError, match="secret"):
-        refresh("torrents", [*records[:2], {**records[2], "path": f"x?token={key}"}])
-    assert len(getAllData("torrents")[0] or []) == 3
+def test_a_refresh_keeps_the_key_out_and_sees_no_change_in_it(key: str, own_folder: Path) -> None:
+    records = [{**record, "download_link": f"https://x/requestdl?token={key}"} for record in collect("torrents", make_items(3)).records]
+    assert refresh("torrents", records).added == 3
+    assert refresh("torrents", records).changed == 0
+    assert getAllData("torrents")[0] == records
+    closeAllDatabases()
+    assert not any(KEY in path.read_text(errors="replace") for path in own_folder.rglob("*") if path.is_file())
+
+
+def test_a_clear_leaves_the_newest_copies_and_a_program_may_clear_for_ever(own_folder: Path) -> None:
+    for number in range(8):
+        for name in ("torrents", "my-torrents"):
+            assert insertData({"number": number}, name)[0]
+            assert clearDatabase(name) == (True, "Database cleared successfully.")
+            assert clearDatabase(name)[0]  # there is nothing to keep
+    copies = sorted((own_folder / "torbox_db" / "cleared").iterdir())
+    for ending in ("Z-torrents.json", "Z-my-torrents.json"):
+        kept = [json.loads(path.read_text())["_default"] for path in copies if path.name.endswith(ending)]
+        assert [list(documents.values()) for documents in kept] == [[{"number": number}] for number in range(3, 8)]
+
+
+def test_copies_are_bounded_in_bytes(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mooring.plugins.torbox.backups._KEPT_BYTES", 5000)
+    for size in (100, 2000, 2000, 9000):
+        insertData({"text": "x" * size}, "torrents")
+        clearDatabase("torrents")
+    copies = sorted((own_folder / "torbox_db" / "cleared").iterdir())
+    assert [path.stat().st_size > 9000 for path in copies] == [True]
+    insertData({"text": "x"}, "torrents")
+    clearDatabase("torrents")
+    assert len(sorted((own_folder / "torbox_db" / "cleared").iterdir())) == 1
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_with_foreign_ids_loses_nothing(own_folder: Path, newline: str, mark: str) -> None:
+    documents = {"1": {"a": "x\r\ny"}, "abc": {"a": 2}, "02": {"a": 3}, "-5": {"a": 4}, "7": {"a": 5, "list": [1]}}
+    (own_folder / "torbox_db").mkdir()
+    file = own_folder / "torbox_db" / "torrents.json"
+    file.write_text(mark + json.dumps({"_default": documents}, indent=4), newline=newline, encoding="utf-8")
+    assert getAllData("torrents") == (list(documents.values()), True, "Data retrieved successfully.")
+    database = getDatabase("torrents")
+    assert database is not None
+    assert [document.doc_id for document in database] == [1, "abc", "02", "-5", 7]
+    assert database.get(doc_id="abc") == {"a": 2}
+    assert database.search(where("a") == 3)[0].doc_id == "02"
+    assert database.update({"a": 6}, where("a") == 4) == ["-5"]
+    assert database.insert({"a": 7}) == 8
+    closeAllDatabases()
+    assert json.loads(file.read_text()) == {"_default": {**documents, "-5": {"a": 6}, "8": {"a": 7}}}
 
 
 def test_the_functions_share_their_databases_under_both_names() -> None:

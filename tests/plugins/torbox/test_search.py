@@ -84,7 +84,7 @@ words = st.text("abÄéß1", min_size=1, max_size=3)
 def test_it_finds_what_a_plain_scan_finds(database: JournalDB, contents: list[list[str]], wanted: list[str]) -> None:
     database.truncate()
     database.insert_multiple(record(" ".join(content)) for content in contents)
-    expected = [each.doc_id for each in database.all() if all(fold(word) in searchable(each) for word in wanted)]
+    expected = [each.doc_id for each in database.all() if all(searchable(each).has(fold(word)) for word in wanted)]
     assert sorted(found.doc_id for found in search_records(database, " ".join(wanted))) == expected  # type: ignore[attr-defined]
 
 
@@ -107,3 +107,36 @@ def test_lists_are_sorted_by_title_season_and_episode() -> None:
     records.append(record("A", metadata_season=1, metadata_episode=9))
     listed = [(each["metadata_title"], each.get("metadata_episode")) for each in by_title(records)]
     assert listed == [("A", 9), ("A", [10, 11]), ("A", 1), ("b", None)]
+
+
+@pytest.mark.parametrize(
+    ("title", "typed"),
+    [
+        ("Bob’s Burgers", ["bobs burgers", "bob's burgers", "BOB’S", "bobsburgers"]),
+        ("Bob's Burgers", ["bobs burgers", "bob’s", "bobʼs burgers"]),
+        ("Bob s Burgers", ["bobs burgers"]),
+        ("Spider-Man Homecoming", ["spiderman", "spider man", "spider-man", "spiderman homecoming", "SpiderManHome"]),
+        ("Spiderman", ["spider man", "spider-man"]),
+        ("S.W.A.T.", ["swat", "s.w.a.t.", "s.w.a.t", "S W A T"]),
+        ("X-Men Apocalypse", ["xmen", "x men", "xmen apocalypse"]),
+        ("M*A*S*H", ["mash"]),
+        ("9-1-1", ["911", "9-1-1"]),
+        ("WALL·E", ["walle", "wall e"]),
+    ],
+)
+def test_titles_are_found_however_their_words_are_joined(database: JournalDB, title: str, typed: list[str]) -> None:
+    database.insert_multiple([record("Something Else"), record(title), record("Another Title")])
+    for text in typed:
+        assert [found["metadata_title"] for found in search_records(database, text)] == [title], text
+
+
+def test_joined_words_are_found_from_the_start_of_a_word_only(database: JournalDB) -> None:
+    database.insert_multiple([record("With Attitude")])
+    assert search_records(database, "hat") == []
+    assert len(search_records(database, "withatt")) == 1
+
+
+def test_links_are_not_searched(database: JournalDB) -> None:
+    database.insert({**record("Heat"), "download_link": "https://api.torbox.app/v1/api/torrents/requestdl?token=abc&torrent_id=1"})
+    assert search_records(database, "requestdl") == []
+    assert len(search_records(database, "heat")) == 1

@@ -55,7 +55,7 @@ conditions = st.one_of(
     st.sampled_from([where("a").test(bool), where("b").one_of([1, 2, "x"]), Query().noop()]),
     st.lists(scalars, max_size=2).map(lambda value: where("a") == value),
 )
-ids = st.lists(st.integers(1, 12), max_size=3)
+ids = st.lists(st.integers(1, 12), max_size=3, unique=True)
 tables = st.sampled_from(["_default", "other"])
 
 
