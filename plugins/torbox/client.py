@@ -23,6 +23,7 @@ from mooring import Secrets
 from mooring.plugins.torbox.api_key import ApiKey
 from mooring.plugins.torbox.budget import RequestBudget
 from mooring.plugins.torbox.errors import LimitReached, TorBoxError, TorBoxRefused, TorBoxUnavailable, UnexpectedAnswer
+from mooring.plugins.torbox.paging import Paging
 from mooring.plugins.torbox.records import Kind
 
 DEFAULT_API_URL = "https://api.torbox.app"
@@ -88,27 +89,16 @@ class TorBoxClient:
         _httpx_log.removeFilter(self._hiding)
 
     async def list_items(self, kind: Kind, on_page: Callable[[int], Awaitable[None]] | None = None) -> list[Any]:
-        """Every item of `mylist`, as TorBox sent it; `on_page` hears after each page how many there are so far.
+        """Every item of `mylist`, as TorBox sent it; `on_page` hears after each page how many there are so far."""
+        path = f"/v1/api/{kind}/mylist"
 
-        It goes on until a page brings nothing new, because a server may give fewer than the limit that was asked for, and
-        one that knows no offset gives the same page for ever.
-        """
-        items: list[Any] = []
-        seen: set[Any] = set()
-        while True:
-            query = {"limit": self._limits.page_size, "offset": len(items), "bypass_cache": "true"}
-            page = await self._get(f"/v1/api/{kind}/mylist", query)
-            if page is None:
-                page = []
-            if not isinstance(page, list):
-                raise UnexpectedAnswer(f"/v1/api/{kind}/mylist", "data", "a list", page)
-            fresh = [item for item in page if _identity(item) not in seen]
-            if not fresh:
-                return items
-            seen.update(map(_identity, fresh))
-            items += fresh
-            if on_page is not None:
-                await on_page(len(items))
+        async def fetch(position: int) -> list[Any]:
+            page = await self._get(path, {"limit": self._limits.page_size, "offset": position, "bypass_cache": "true"})
+            if page is not None and not isinstance(page, list):
+                raise UnexpectedAnswer(path, "data", "a list", page)
+            return page or []
+
+        return await Paging(fetch, on_page).read()
 
     async def request_link(self, kind: Kind, item_id: int, file_id: int) -> str:
         """An address from which the file can be fetched for some hours."""
@@ -221,12 +211,6 @@ def _decoded(path: str, status: int, body: bytes) -> dict[str, Any]:
     if 300 <= status < 400:
         raise UnexpectedAnswer(path, "status", "200", status)
     return answer
-
-
-def _identity(item: object) -> object:
-    """What tells an item from the others; one without a usable id is itself alone."""
-    identity = item.get("id") if isinstance(item, dict) else None
-    return identity if isinstance(identity, int | str) else msgspec.json.encode(item)
 
 
 def _seconds(value: str | None, default: float) -> float:

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mooring.plugins.torbox.release_names import ReleaseName, read_release_name
 
@@ -27,19 +27,19 @@ RecordKey = tuple[int, int]
 class ListedFile(BaseModel):
     """One file of a listed item; TorBox sends more fields, which the cache has no use for."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
     id: int
     name: str
     short_name: str | None = None
-    size: int = Field(default=0, ge=0)
+    size: Annotated[int, Field(ge=0), BeforeValidator(lambda size: 0 if size is None else size)] = 0
     mimetype: str | None = None
 
 
 class ListedItem(BaseModel):
     """One torrent, usenet download or web download of `mylist`."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
 
     id: int
     name: str | None = None

@@ -74,3 +74,10 @@ def test_names_that_are_known_are_taken_over() -> None:
 def test_sizes_are_never_negative() -> None:
     with pytest.raises(ValidationError):
         ListedFile.model_validate({"id": 1, "name": "a", "size": -1})
+
+
+def test_odd_values_keep_no_file_out() -> None:
+    file = {"id": 0, "name": 2012, "short_name": 1917, "size": None, "mimetype": "video/mp4"}
+    (record,) = collect("torrents", [{"id": 5, "name": 300, "hash": 123456, "files": [file]}]).records
+    Record.model_validate(record)
+    assert [record[field] for field in ("folder_name", "folder_hash", "file_name", "path", "file_size")] == ["300", "123456", "1917", "2012", 0]
