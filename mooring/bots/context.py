@@ -139,7 +139,7 @@ class Context(Generic[StateT]):
     def show(self, kind: str, items: Any, to: Iterable[Member] | None = None) -> None:
         """Show an update of any kind (`mooring.DOWN_KINDS`), in place of the one before. Raises ValueError if there is no such kind."""
         known = update_kind(kind)
-        self._turn.outbox.update(known, known.body_of(items), None if to is None else [member.id for member in to])
+        self._turn.sends.update(known, known.body_of(items), None if to is None else [member.id for member in to])
 
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; its steps leave at once, its end is a reply like any other."""
@@ -199,7 +199,7 @@ class Context(Generic[StateT]):
 
     def after_commit(self, call: Callable[[], Awaitable[None] | None]) -> None:
         """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""
-        self._turn.outbox.after_commit(call)
+        self._turn.sends.after_commit(call)
 
     def background(self, work: Callable[[beside.Background[Context]], Awaitable[None]]) -> None:
         """Run `work` after the commit beside the channel, which goes on meanwhile: for long fetches."""
@@ -236,7 +236,7 @@ class Context(Generic[StateT]):
     def refuse(self, text: str) -> None:
         """Tell the member why nothing was done, in an event that is kept all the same; nothing is sent for an empty text."""
         if text:
-            self._turn.outbox.message(text, [self._member_id], context={**self._message_context(), "error": True})
+            self._turn.sends.message(text, [self._member_id], context={**self._message_context(), "error": True})
 
     def name_handler(self, what: str) -> None:
         """Note who runs, for the log."""
@@ -246,7 +246,7 @@ class Context(Generic[StateT]):
         """Turn what `progress` showed last into replies; called when the handler returned."""
         for progress in self._progress:
             if (final := progress.final()) is not None:
-                self._turn.outbox.message(final)
+                self._turn.sends.message(final)
 
     def stop_progress(self) -> None:
         """Called when the handler raised."""
@@ -254,7 +254,7 @@ class Context(Generic[StateT]):
             progress.stop()
 
     def _send(self, message: Message, recipients: list[str] | None) -> MessageHandle:
-        body = self._turn.outbox.message(compose(message), recipients, context=self._message_context())
+        body = self._turn.sends.message(compose(message), recipients, context=self._message_context())
         return MessageHandle(body.message_id or "")
 
     def _repeatable_id(self) -> str:

@@ -38,13 +38,13 @@ class SentMessages:
         body = compose(new)
         now = int(self._turn.clock() * 1000)
         body = copy_with(body, sender=before.body.sender, message_id=before.body.message_id, context={**(body.context or {}), "edited": now})
-        self._turn.outbox.message(body, before.recipients, timestamp=before.body.timestamp)
+        self._turn.sends.message(body, before.recipients, timestamp=before.body.timestamp)
 
     def delete(self, message: MessageHandle | str) -> None:
         """Take a message out of the screens and the history; only that there was one stays. Raises CommandError if it is gone."""
         before = self._before(message)
         body = MessageBody(TEXT, "", MessageContent(), sender=before.body.sender, message_id=before.body.message_id, context={"deleted": True})
-        self._turn.outbox.message(body, before.recipients, timestamp=before.body.timestamp)
+        self._turn.sends.message(body, before.recipients, timestamp=before.body.timestamp)
 
     def _before(self, message: MessageHandle | str) -> Down:
         down = self._find(_id(message))
@@ -53,7 +53,7 @@ class SentMessages:
         return down
 
     def _find(self, message_id: str) -> Down | None:
-        sent = (down for down in reversed(self._turn.outbox.downs) if down.type == MESSAGE_DOWN and down.body.message_id == message_id)
+        sent = (down for down in reversed(self._turn.sends.downs) if down.type == MESSAGE_DOWN and down.body.message_id == message_id)
         return next(sent, None) or self._turn.history.sent(message_id)
 
 

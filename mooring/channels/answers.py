@@ -31,6 +31,6 @@ def refusal(event: UpEvent, answer: Acknowledgement) -> Callable[[Turn], Awaitab
 
     async def say(turn: Turn) -> None:
         if event.member_id in turn.members:
-            turn.outbox.message(answer.message, [event.member_id], context={"error": True})
+            turn.sends.message(answer.message, [event.member_id], context={"error": True})
 
     return say

@@ -16,7 +16,7 @@ from mooring.channels.attempt import Attempt
 from mooring.channels.member_updates import MemberUpdates
 from mooring.channels.members import MembersInTurn
 from mooring.channels.metrics import Metrics
-from mooring.channels.outbox import AfterCommit, Outbox
+from mooring.channels.sends import AfterCommit, Sends
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import MEMBERS, SCHEDULES
 from mooring.channels.turn import Turn
@@ -106,7 +106,7 @@ class TurnRunner:
             log.error("whether %s of channel %s was committed is not known: %s", event.type, self.channel_id, error)
             raise OutcomeNotKnown from error
         log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
-        line = Outbox(self.channel_id, self._wiring.clock, cause=event.cause)
+        line = Sends(self.channel_id, self._wiring.clock, cause=event.cause)
         text = error_text(error)
         line.message(text, [event.member_id], context={"error": True})
         self._wiring.deliver(self.channel_id, line.downs)
@@ -218,7 +218,7 @@ class TurnRunner:
                 finally:
                     handled = time.perf_counter()
                 overlays = list(transaction.overlays.values())
-                numbered = state.history.number(turn.outbox.downs)
+                numbered = state.history.number(turn.sends.downs)
                 state.latest_updates.keep(numbered.downs)
                 if event is not None and event.type == "leave":
                     state.latest_updates.drop(member_id)
@@ -248,16 +248,16 @@ class TurnRunner:
             if event is not None and event.type == "leave":
                 state.latest_updates.forget(member_id)
             wiring.deliver(self.channel_id, numbered.downs)
-            for call in turn.outbox.after:
+            for call in turn.sends.after:
                 self._call(call)
 
         return Attempt(result, outcome=transaction.outcome, accept=accept)
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
-        outbox = Outbox(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None)
+        sends = Sends(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None)
         members = MembersInTurn(self._state.members)
-        return Turn(wiring.service, self.channel_id, self._storage, members, outbox, self._state.history, wiring.clock, member_id, event)
+        return Turn(wiring.service, self.channel_id, self._storage, members, sends, self._state.history, wiring.clock, member_id, event)
 
     def _call(self, call: AfterCommit) -> None:
         """What is asked for after the commit can no longer undo anything, and must not hold up the channel."""

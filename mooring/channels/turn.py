@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mooring.channels.history import History
 from mooring.channels.members import MembersInTurn
-from mooring.channels.outbox import Outbox
+from mooring.channels.sends import Sends
 from mooring.clock import in_hand
 from mooring.events import UpEvent
 from mooring.protocols import Service
@@ -25,7 +25,7 @@ class Turn:
     channel_id: str
     storage: MoobiusStorage
     members: MembersInTurn
-    outbox: Outbox
+    sends: Sends
     history: History
     clock: Callable[[], float]
     member_id: str = ""

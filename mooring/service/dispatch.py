@@ -67,4 +67,4 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequen
         await hooks.on_refresh(copy_with(action, subtype="refresh"))
     if findings and (after.character_context or {}).get("role") in IN_CHARGE:
         lost = "; ".join(f"{finding.domain.rsplit('.', 1)[-1]} {finding.key or ''}: {finding.reason}" for finding in findings[:5])
-        turn.outbox.message(f"Unreadable data was set aside in this channel ({len(findings)}): {lost}", [turn.member_id])
+        turn.sends.message(f"Unreadable data was set aside in this channel ({len(findings)}): {lost}", [turn.member_id])

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from mooring.bots.messages import Everyone, Message, Recipients, compose, ids_of, shorten
 from mooring.channels.agents import Agents
-from mooring.channels.outbox import Outbox
+from mooring.channels.sends import Sends
 from mooring.events import (
     AUDIO,
     IMAGE,
@@ -34,8 +34,8 @@ class Senders(ABC):
     _agents: Agents
 
     @abstractmethod
-    async def _post(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
-        """Let `act` fill the outbox of the event in hand, or of one made for it. Other senders are built on it."""
+    async def _post(self, channel_id: str, act: Callable[[Sends], object]) -> None:
+        """Let `act` add to the sends of the event in hand, or of one made for it. Other senders are built on it."""
 
     @abstractmethod
     def members(self, channel_id: str) -> Mapping[str, Character]:
@@ -77,7 +77,7 @@ class Senders(ABC):
         body.message_id, body.context = None, context or body.context
         # A MessageBody without recipients is for everybody; only an empty list that was handed in means nobody.
         to = ids_of(recipients) if recipients is not None else (body.recipients or Everyone())
-        await self._send_to(target, to, lambda outbox, only: outbox.message(body, only))
+        await self._send_to(target, to, lambda sends, only: sends.message(body, only))
 
     async def send_characters(self, characters: Recipients, channel_id: str, recipients: Recipients | None = None) -> None:
         """Show these characters (ids of members and agents, or Characters) as the channel's list of members."""
@@ -107,7 +107,7 @@ class Senders(ABC):
         known = update_kind(kind)
         body = known.body_of(items)
         to = Everyone() if recipients is None else ids_of(recipients)
-        await self._send_to(channel_id, to, lambda outbox, only: outbox.update(known, body, only))
+        await self._send_to(channel_id, to, lambda sends, only: sends.update(known, body, only))
 
     async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> Sequence[str]:
         """The ids of all who have joined. As recipients they are everybody, those who join later included."""
@@ -142,8 +142,8 @@ class Senders(ABC):
     def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
         return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
 
-    async def _send_to(self, channel_id: str, to: Sequence[str], act: Callable[[Outbox, Sequence[str] | None], object]) -> None:
+    async def _send_to(self, channel_id: str, to: Sequence[str], act: Callable[[Sends, Sequence[str] | None], object]) -> None:
         if isinstance(to, Everyone):
-            await self._post(channel_id, lambda outbox: act(outbox, None))
+            await self._post(channel_id, lambda sends: act(sends, None))
         elif to:
-            await self._post(channel_id, lambda outbox: act(outbox, to))
+            await self._post(channel_id, lambda sends: act(sends, to))

@@ -17,8 +17,8 @@ from mooring.bots.timers import Timers
 from mooring.channels.agents import Agents
 from mooring.channels.channel import HostedChannel, host
 from mooring.channels.metrics import Metrics
-from mooring.channels.outbox import Outbox
 from mooring.channels.runner import Wiring
+from mooring.channels.sends import Sends
 from mooring.channels.turn import Turn, current_turn
 from mooring.clock import Clock
 from mooring.config import ChannelConfig
@@ -69,7 +69,7 @@ class ChannelService(Queries):
         self._clock = clock
         self._gateways = Gateways()
         self._hosted: dict[str, HostedChannel] = {}
-        self._early: dict[str, list[Callable[[Outbox], object]]] = {}
+        self._early: dict[str, list[Callable[[Sends], object]]] = {}
         self._tasks = Tasks()
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
         self._metrics = Metrics(lambda: self.channels)
@@ -206,14 +206,14 @@ class ChannelService(Queries):
 
         return await self._channel(channel_id).queue.run(body)
 
-    async def _post(self, channel_id: str, act: Callable[[Outbox], object]) -> None:
-        """Let `act` fill the outbox of the event in hand, or of one made for it."""
+    async def _post(self, channel_id: str, act: Callable[[Sends], object]) -> None:
+        """Let `act` add to the sends of the event in hand, or of one made for it."""
         turn = current_turn()
         if turn is not None and turn.open and turn.channel_id == channel_id:
-            act(turn.outbox)
+            act(turn.sends)
         elif turn is not None and turn.open:
             # Another channel's order cannot be waited for inside of this one's: two that wait for each other would hang.
-            turn.outbox.after_commit(lambda: self._post(channel_id, act))
+            turn.sends.after_commit(lambda: self._post(channel_id, act))
         elif channel_id not in self._hosted and any(channel.id == channel_id for channel in self._settings.service.channels):
             self._early.setdefault(channel_id, []).append(act)
         else:
@@ -250,5 +250,5 @@ class ChannelService(Queries):
         return any(spec.dict in changed for spec in self.plugins.bars)
 
 
-async def _fill(turn: Turn, act: Callable[[Outbox], object]) -> None:
-    act(turn.outbox)
+async def _fill(turn: Turn, act: Callable[[Sends], object]) -> None:
+    act(turn.sends)

@@ -13,11 +13,11 @@ from mooring.kinds import MESSAGE_DOWN, DownKind
 AfterCommit = Callable[[], Awaitable[None] | None]
 
 
-class Outbox:
+class Sends:
     """The sends of one event in one channel.
 
     Nothing leaves it by itself: the channel numbers the messages and keeps them in the event's commit, and delivers them after
-    it. If the event is rolled back or run again, its outbox is dropped as a whole. May be used from the handler's thread.
+    it. If the event is rolled back or run again, all of it is dropped. May be used from the handler's thread.
     """
 
     def __init__(
