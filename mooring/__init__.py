@@ -12,7 +12,7 @@ from mooring.bots.calling import run_confirmed
 from mooring.bots.context import Background, Context, Service
 from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
-from mooring.bots.schedule import every
+from mooring.bots.schedule import ScheduledCall, every
 from mooring.bots.schemas import Values
 from mooring.bots.sent_messages import MessageHandle, SentMessages
 from mooring.channels.gauges import Reading, Readings
@@ -119,6 +119,7 @@ __all__ = [
     "Readings",
     "Rest",
     "Role",
+    "ScheduledCall",
     "SecretFound",
     "Secrets",
     "SentMessages",

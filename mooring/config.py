@@ -47,6 +47,10 @@ class ChannelLimits(_Model):
     handled_hours: float = Field(default=24, gt=0)
     handled_length: int = Field(default=10_000, ge=1)
     handled_per_member: int = Field(default=500, ge=1)
+    schedule_tries: int = Field(default=5, ge=1)
+    """How often a scheduled call that fails is tried before it is given up; it stays listed then."""
+    schedule_retry_seconds: float = Field(default=10, gt=0)
+    """How long it waits for its second try; twice as long for each one after that, up to an hour."""
     keys: int | None = Field(default=None, ge=1)
     """The most keys that all dicts of the channel may hold together."""
     bytes: int | None = Field(default=None, ge=1)

@@ -1,6 +1,22 @@
 """Help: what commands there are, and how each is used."""
 
-from mooring import Background, Command, CommandError, Context, PluginError, Rest, clip, command, requires, run_confirmed, suggestion
+from mooring import (
+    Background,
+    Command,
+    CommandError,
+    Context,
+    MessageBody,
+    PluginError,
+    Rest,
+    ScheduledCall,
+    clip,
+    command,
+    format_duration,
+    requires,
+    run_confirmed,
+    suggestion,
+    table,
+)
 from storage import ConfigError
 
 
@@ -68,6 +84,44 @@ async def reload(ctx: Context, name: str) -> None:
         await beside.reply(f"Plugin {name} was loaded anew.")
 
     ctx.background(work)
+
+
+@command(example="/schedules")
+@requires("moderator")
+async def schedules(ctx: Context) -> None:
+    """List what is to happen later, and what was given up."""
+    ctx.tell(ctx.member, _scheduled(ctx) or "Nothing is scheduled here.")
+
+
+@command("schedules cancel", example="/schedules cancel 0123456789abcdef")
+@requires("moderator")
+async def cancel_schedule(ctx: Context, key: str) -> str:
+    """Let something scheduled not happen."""
+    if not ctx.cancel(key):
+        raise CommandError(f"Nothing is scheduled as {clip(key)}.{suggestion(key, (call.key for call in ctx.schedules()))}")
+    return f"{key} will not happen."
+
+
+@command("schedules retry", example="/schedules retry 0123456789abcdef")
+@requires("moderator")
+async def retry_schedule(ctx: Context, key: str) -> str:
+    """Try what was given up once more."""
+    if not ctx.try_again(key):
+        raise CommandError(f"Nothing was given up as {clip(key)}.")
+    return f"{key} is tried again."
+
+
+def _scheduled(ctx: Context) -> MessageBody | None:
+    rows = [_row(ctx, call) for call in ctx.schedules()]
+    return table(["key", "what", "for", "when", "state"], rows, "Scheduled") if rows else None
+
+
+def _row(ctx: Context, call: ScheduledCall) -> list[str]:
+    member = ctx.channel.get(call.member_id)
+    left = call.due - ctx.clock()
+    when = "-" if call.has_failed else f"in {format_duration(left)}" if left > 0 else "now"
+    tried = f"tried {call.tries} times: {call.problem}" if call.tries else call.problem and f"failed before: {call.problem}"
+    return [call.key, f"{call.plugin}: {call.function}", member.name if member else "", when, f"given up; {tried}" if call.has_failed else tried]
 
 
 @command(example="/yes")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from storage.dicts.cached_dict import CachedDict
+from storage.dicts.content import Content
 from storage.dicts.scope import enclosing_of
 from storage.moobius_storage import MoobiusStorage
 
@@ -19,16 +22,15 @@ class Usage:
         return Usage(self.keys + other.keys, self.size + other.size)
 
 
-def usage_of(storage: MoobiusStorage) -> Usage:
-    """What the committed content of the dicts of the config holds. Dicts that are not loaded count with their keys only."""
+def usage_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage:
+    """What the committed content of the dicts of the config, and of those in `also`, holds. Dicts that are not loaded count with their keys only."""
     total = Usage()
-    for name in storage.names():
-        content = getattr(storage, name)._content
+    for content in _contents(storage, also):
         total += Usage(content.count(), sum(len(bytes(text)) for text in content.stored.values()))
     return total
 
 
-def growth_of(storage: MoobiusStorage) -> Usage:
+def growth_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage:
     """What the transaction around the running code has added to these dicts so far; nothing outside of one.
 
     Raises ValueRefused for a value that was changed in place into one that cannot be kept.
@@ -37,7 +39,7 @@ def growth_of(storage: MoobiusStorage) -> Usage:
     total = Usage()
     if scope is None:
         return total
-    contents = {getattr(storage, name)._content for name in storage.names()}
+    contents = set(_contents(storage, also))
     for content, overlay in list(scope.overlays.items()):
         if content in contents and overlay.gather():
             total += Usage(keys=overlay.count() - content.count())
@@ -45,6 +47,10 @@ def growth_of(storage: MoobiusStorage) -> Usage:
                 before = overlay.before.get(key)
                 total += Usage(size=(0 if text is None else len(bytes(text))) - (0 if before is None else len(bytes(before))))
     return total
+
+
+def _contents(storage: MoobiusStorage, also: Sequence[CachedDict]) -> list[Content]:
+    return [each._content for each in (*(getattr(storage, name) for name in storage.names()), *also)]
 
 
 def changed_in(storage: MoobiusStorage, name: str) -> list[str]:

@@ -16,7 +16,8 @@ from mooring.bots import background as beside
 from mooring.bots.loading import Plugin, Plugins
 from mooring.bots.messages import Message, compose
 from mooring.bots.progress import Progress
-from mooring.bots.schedule import Schedule, moment
+from mooring.bots.recurrence import Recurrence
+from mooring.bots.schedule import Schedule, ScheduledCall, moment, new_key
 from mooring.bots.sent_messages import MessageHandle, SentMessages
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.channels.turn import Turn
@@ -183,15 +184,34 @@ class Context(Generic[StateT]):
         """Let `function(ctx, *arguments)` run at a time, or after a span like `"10m"`, in the name of this member.
 
         It is a function at the top of the plugin's module. It runs in the channel's order, in a transaction, also when the
-        service was restarted in between. The result cancels it: `ctx.cancel(...)`.
+        service was restarted in between. If it raises anything but CommandError, or is not there, it is tried again later; what
+        fails at every try stays in `schedules`. The result cancels it: `ctx.cancel(...)`.
         """
+        return self._schedule(moment(when, self.clock()), function, arguments, None)
+
+    def repeat(self, function: Callable[..., Any], *arguments: Any, every: str = "", cron: str = "", zone: str = "UTC") -> str:
+        """The same again and again: `every="10m"`, or `cron="30 9 * * 1-5"` in a time zone like `Europe/Berlin`, until it is cancelled."""
+        recurrence = Recurrence.of(every, cron, zone)
+        return self._schedule(recurrence.next_after(self.clock()), function, arguments, recurrence)
+
+    def schedules(self) -> list[ScheduledCall]:
+        """What is to happen in this channel for all plugins, and what was given up, by the time at which it is due."""
+        return sorted(Schedule(SCHEDULES.of(self.storage)).calls(), key=lambda call: (call.due, call.key))
+
+    def _schedule(self, due: float, function: Callable[..., Any], arguments: tuple[Any, ...], recurrence: Recurrence | None) -> str:
         if self.plugin is None:
             raise PluginError("only plugins schedule")
         if getattr(self.plugin.module, function.__name__, None) is not function:
             raise PluginError(f"{function.__qualname__} would not be found after a restart; schedule a function that is in the plugin's module")
-        due = moment(when, self.clock())
         self.after_commit(self._turn.service.wake_timers)
-        return Schedule(SCHEDULES.of(self.storage)).add(due, self.plugin.name, function.__name__, arguments, self._member_id)
+        call = ScheduledCall(new_key(), due, self.plugin.name, function.__name__, arguments, self._member_id, recurrence)
+        Schedule(SCHEDULES.of(self.storage)).add(call)
+        return call.key
+
+    def try_again(self, key: str) -> bool:
+        """Let what was given up run once more, soon; False if nothing with this key was."""
+        self.after_commit(self._turn.service.wake_timers)
+        return Schedule(SCHEDULES.of(self.storage)).try_again(key, self.clock())
 
     def cancel(self, key: str) -> bool:
         """Forget what `schedule` returned this key for; False if it has run already."""

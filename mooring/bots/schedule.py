@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from mooring.bots.recurrence import Recurrence
 from mooring.durations import parse_duration
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -20,7 +21,7 @@ class Timer:
 
     plugin: str
     function: str
-    seconds: float
+    recurrence: Recurrence
 
     @property
     def key(self) -> str:
@@ -33,25 +34,49 @@ class ScheduledCall:
 
     key: str
     due: float
+    """Seconds since 1970, of the next try after a failure."""
     plugin: str
     function: str
     arguments: tuple[Any, ...] = ()
     member_id: str = ""
-    seconds: float | None = None
-    """For what `every` repeats."""
+    """In whose name it happens; empty for what `every` repeats."""
+    recurrence: Recurrence | None = None
+    tries: int = 0
+    """How often it failed since it was due."""
+    has_failed: bool = False
+    """Whether it is given up: it is only listed, until somebody cancels it or tries it again."""
+    problem: str = ""
+    """Why it failed last, for operators."""
 
 
-def every(interval: str) -> Callable[[Handler], Handler]:
-    """Run the function with a Context in each channel, again after each `interval` (`"10m"`, `"1d"`).
+@dataclass(frozen=True)
+class Patience:
+    """How often a call that fails is tried, and how long it waits for the next try: doubled each time, up to an hour."""
 
-    It runs in the channel's order and in a transaction. What came due while the service was down runs once at the start.
+    tries: int = 5
+    seconds: float = 10.0
+
+    def wait(self, tries: int) -> float:
+        """Seconds until the next try after so many."""
+        return min(self.seconds * 2.0 ** min(tries - 1, 30), 3600.0)
+
+
+def new_key() -> str:
+    """A key that no other call has."""
+    return secrets.token_hex(8)
+
+
+def every(interval: str = "", *, cron: str = "", zone: str = "UTC") -> Callable[[Handler], Handler]:
+    """Run the function with a Context in each channel, again after each `interval` (`"10m"`, `"1d"`) or at the times of `cron`.
+
+    `cron` is an expression of five fields, `"30 9 * * 1-5"`, read in the time zone `zone` (`"Europe/Berlin"`), whatever the
+    clocks do there in spring and autumn. It runs in the channel's order and in a transaction. What came due while the service
+    was down runs once at the start. Raises ValueError.
     """
-    seconds = parse_duration(interval).total_seconds()
-    if seconds < 1:
-        raise ValueError(f"every({interval!r}) is shorter than a second")
+    recurrence = Recurrence.of(interval, cron, zone)
 
     def mark(function: Handler) -> Handler:
-        setattr(function, _MARK, seconds)
+        setattr(function, _MARK, recurrence)
         return function
 
     return mark
@@ -72,16 +97,14 @@ def moment(when: str | timedelta | datetime, now: float) -> float:
 
 
 class Schedule:
-    """The entries of one channel, over a dict of its storage."""
+    """The calls of one channel, over a dict of its storage."""
 
     def __init__(self, kept: MutableMapping[str, Any]) -> None:
         self._kept = kept
 
-    def add(self, due: float, plugin: str, function: str, arguments: tuple[Any, ...], member_id: str) -> str:
-        """Note a call for later and return the key by which it can be cancelled."""
-        key = secrets.token_hex(8)
-        self._kept[key] = {"due": due, "plugin": plugin, "function": function, "arguments": list(arguments), "member": member_id}
-        return key
+    def add(self, call: ScheduledCall) -> None:
+        """Note a call for later; its key cancels it."""
+        self._put(call)
 
     def cancel(self, key: str) -> bool:
         """Forget a call; False if it has happened already."""
@@ -89,38 +112,90 @@ class Schedule:
 
     def begin(self, timer: Timer, now: float) -> None:
         """Note when a repeated function comes due first, or sooner than it did if its interval became shorter."""
-        first = now + timer.seconds
-        kept = self._kept.get(timer.key)
-        if kept is None or kept["due"] > first or kept["seconds"] != timer.seconds:
-            due = first if kept is None else min(first, kept["due"])
-            self._kept[timer.key] = {"due": due, "plugin": timer.plugin, "function": timer.function, "seconds": timer.seconds}
+        first = timer.recurrence.next_after(now)
+        kept = self.get(timer.key)
+        if kept is None or kept.due > first or kept.recurrence != timer.recurrence:
+            due = first if kept is None else min(first, kept.due)
+            self._put(ScheduledCall(timer.key, due, timer.plugin, timer.function, recurrence=timer.recurrence))
 
     def due(self, now: float) -> list[ScheduledCall]:
         """What should have happened by now, the oldest first."""
-        return sorted((entry for entry in self.entries() if entry.due <= now), key=lambda entry: (entry.due, entry.key))
+        return sorted((call for call in self.calls() if call.due <= now and not call.has_failed), key=lambda call: (call.due, call.key))
 
     def next_due(self) -> float | None:
-        """When the next entry comes due."""
-        return min((entry.due for entry in self.entries()), default=None)
+        """When the next call comes due."""
+        return min((call.due for call in self.calls() if not call.has_failed), default=None)
 
-    def entries(self) -> Iterator[ScheduledCall]:
-        """All that is to happen."""
-        return (_entry(key, kept) for key, kept in list(self._kept.items()))
+    def calls(self) -> Iterator[ScheduledCall]:
+        """All that is to happen, and what is given up."""
+        return (_from_record(key, kept) for key, kept in list(self._kept.items()))
+
+    def get(self, key: str) -> ScheduledCall | None:
+        """The call with this key."""
+        kept = self._kept.get(key)
+        return None if kept is None else _from_record(key, kept)
 
     def take(self, key: str, now: float) -> ScheduledCall | None:
-        """The entry, if it is still there and due: removed, or moved on to its next time."""
-        kept = self._kept.get(key)
-        if kept is None or kept["due"] > now:
+        """The call, if it is still there and due: removed, or moved on to its next time. In the transaction in which it runs."""
+        call = self.get(key)
+        if call is None or call.has_failed or call.due > now:
             return None
-        if kept.get("seconds") is None:
-            del self._kept[key]
+        self._go_on(call, now)
+        return call
+
+    def put_off(self, key: str, now: float, problem: str, patience: Patience) -> ScheduledCall | None:
+        """Note that a call failed: it is tried again later, and after the last try given up, which nobody drops.
+
+        One that is repeated goes on with its next time then. Returns the call as it stands; None if it is not there any more.
+        """
+        call = self.get(key)
+        if call is None:
+            return None
+        tries = call.tries + 1
+        if tries < patience.tries:
+            call = replace(call, due=now + patience.wait(tries), tries=tries, problem=problem)
+            self._put(call)
+            return call
+        failed = replace(call, tries=tries, has_failed=True, problem=problem)
+        if call.recurrence is None:
+            self._put(failed)
         else:
-            missed = (now - kept["due"]) // kept["seconds"]
-            self._kept[key] = {**kept, "due": kept["due"] + (missed + 1) * kept["seconds"]}
-        return _entry(key, kept)
+            self._go_on(failed, now)
+        return failed
+
+    def try_again(self, key: str, now: float) -> bool:
+        """Let a call that was given up run once more; False if there is none with this key."""
+        call = self.get(key)
+        if call is None or not call.has_failed:
+            return False
+        self._put(replace(call, due=now, tries=0, has_failed=False))
+        return True
+
+    def _go_on(self, call: ScheduledCall, now: float) -> None:
+        if call.recurrence is None:
+            del self._kept[call.key]
+        else:
+            self._put(replace(call, due=call.recurrence.next_after(now, since=call.due), tries=0, has_failed=False))
+
+    def _put(self, call: ScheduledCall) -> None:
+        record: dict[str, Any] = {"due": call.due, "plugin": call.plugin, "function": call.function}
+        if call.arguments:
+            record["arguments"] = list(call.arguments)
+        if call.member_id:
+            record["member"] = call.member_id
+        if call.recurrence is not None:
+            record["recurrence"] = call.recurrence.to_record()
+        if call.tries:
+            record["tries"] = call.tries
+        if call.has_failed:
+            record["failed"] = True
+        if call.problem:
+            record["problem"] = call.problem
+        self._kept[call.key] = record
 
 
-def _entry(key: str, kept: dict[str, Any]) -> ScheduledCall:
+def _from_record(key: str, kept: dict[str, Any]) -> ScheduledCall:
+    recurrence = Recurrence.from_record(kept["recurrence"]) if "recurrence" in kept else None
     return ScheduledCall(
         key,
         kept["due"],
@@ -128,5 +203,8 @@ def _entry(key: str, kept: dict[str, Any]) -> ScheduledCall:
         kept["function"],
         tuple(kept.get("arguments", ())),
         kept.get("member", ""),
-        kept.get("seconds"),
+        recurrence,
+        kept.get("tries", 0),
+        kept.get("failed", False),
+        kept.get("problem", ""),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from mooring.bots.calling import run_function
 from mooring.bots.context import Context, Service
 from mooring.bots.loading import Plugins
-from mooring.bots.schedule import Schedule, ScheduledCall
+from mooring.bots.schedule import Patience, Schedule, ScheduledCall
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.errors import CommandError
 from mooring.protocols import ServiceError
@@ -25,10 +25,19 @@ _LONGEST_SLEEP = 30.0
 class Timers:
     """Runs what is due in all channels of a service."""
 
-    def __init__(self, service: Service, plugins: Callable[[], Plugins], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        plugins: Callable[[], Plugins],
+        clock: Callable[[], float],
+        patience: Patience,
+        on_given_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self._service = service
         self._plugins = plugins
         self._clock = clock
+        self._patience = patience
+        self._on_given_up = on_given_up
         self._woken = asyncio.Event()
         self._running = asyncio.Lock()
 
@@ -89,40 +98,60 @@ class Timers:
         return Schedule(SCHEDULES.of(self._service.channels[channel_id]))
 
     async def _run_channel(self, channel_id: str) -> None:
-        for entry in self._schedule(channel_id).due(self._clock()):
+        for call in self._schedule(channel_id).due(self._clock()):
             try:
-                await self._service.in_channel(channel_id, partial(self._run_entry, entry), name=entry.key)
+                await self._service.in_channel(channel_id, partial(self._run_call, call), name=call.key)
             except (CommitFailed, ServiceError):
                 raise  # no fault of the plugin: it stays due
-            except Exception as error:  # noqa: BLE001 - whatever the plugin raises, it shall not come due again at once
-                await self._give_up(channel_id, entry, error)
+            except CommandError as error:
+                await self._refused(channel_id, call, error)
+            except Exception as error:  # noqa: BLE001 - whatever the plugin raises, it is tried again later, and not at once
+                await self._failed(channel_id, call, error)
 
-    async def _run_entry(self, entry: ScheduledCall, ctx: Context) -> None:
+    async def _run_call(self, call: ScheduledCall, ctx: Context) -> None:
         # Looked up again inside the transaction: it may have been cancelled, or run by another process.
-        schedule = Schedule(SCHEDULES.of(ctx.storage))
-        if schedule.take(entry.key, self._clock()) is None:
+        if Schedule(SCHEDULES.of(ctx.storage)).take(call.key, self._clock()) is None:
             return
-        plugin = self._plugins().loaded.get(entry.plugin)
-        function = getattr(plugin.module, entry.function, None) if plugin else None
+        plugin = self._plugins().loaded.get(call.plugin)
+        function = getattr(plugin.module, call.function, None) if plugin else None
         if plugin is None or not callable(function):
-            schedule.cancel(entry.key)
-            logger.warning("%s.%s was due in channel %s, but there is no such function any more", entry.plugin, entry.function, ctx.channel.id)
-            return
-        await run_function(ctx.for_plugin(plugin, member_id=entry.member_id), entry.function, function, *entry.arguments)
+            raise _Gone(f"there is no function {call.plugin}.{call.function} any more")
+        if call.member_id and ctx.channel.get(call.member_id) is None:
+            raise _Gone("its member has left the channel")
+        await run_function(ctx.for_plugin(plugin, member_id=call.member_id), call.function, function, *call.arguments)
 
-    async def _give_up(self, channel_id: str, entry: ScheduledCall, error: Exception) -> None:
-        """What raised is undone, and is not tried again; the member in whose name it ran is told what is meant for members."""
-        if isinstance(error, CommandError):
-            logger.info("%s.%s was not done in channel %s: %s", entry.plugin, entry.function, channel_id, error)
-        else:
-            logger.error("%s.%s failed in channel %s", entry.plugin, entry.function, channel_id, exc_info=error)
+    async def _refused(self, channel_id: str, call: ScheduledCall, error: CommandError) -> None:
+        """It said that it will not be done: what it changed is undone, its member is told, and that was it."""
+        logger.info("%s.%s was not done in channel %s: %s", call.plugin, call.function, channel_id, error)
 
         async def note(ctx: Context) -> None:
-            Schedule(SCHEDULES.of(ctx.storage)).take(entry.key, self._clock())
-            if isinstance(error, CommandError) and ctx.channel.get(entry.member_id) is not None:
-                ctx.for_plugin(None, member_id=entry.member_id).refuse(str(error))
+            Schedule(SCHEDULES.of(ctx.storage)).take(call.key, self._clock())
+            if ctx.channel.get(call.member_id) is not None:
+                ctx.for_plugin(None, member_id=call.member_id).refuse(str(error))
 
+        await self._note(channel_id, call, note)
+
+    async def _failed(self, channel_id: str, call: ScheduledCall, error: Exception) -> None:
+        """It is put off, or given up after its last try; then it stays in the list, for somebody to look after it."""
+        problem = str(error) if isinstance(error, _Gone) else f"it raised {type(error).__name__}"
+
+        async def note(ctx: Context) -> None:
+            left = Schedule(SCHEDULES.of(ctx.storage)).put_off(call.key, self._clock(), problem, self._patience)
+            if left is not None and left.has_failed:
+                ctx.after_commit(self._on_given_up)
+                logger.error("%s.%s is given up in channel %s after %d tries: %s", call.plugin, call.function, channel_id, left.tries, problem)
+
+        trace = None if isinstance(error, _Gone) else error
+        logger.error("%s.%s failed in channel %s: %s", call.plugin, call.function, channel_id, problem, exc_info=trace)
+        await self._note(channel_id, call, note)
+
+    async def _note(self, channel_id: str, call: ScheduledCall, note: Callable[[Context], Awaitable[None]]) -> None:
         try:
-            await self._service.in_channel(channel_id, note, name=entry.key)
-        except Exception:
-            logger.exception("the schedule of channel %s could not be written", channel_id)
+            await self._service.in_channel(channel_id, note, name=call.key)
+        except (StorageError, ServiceError) as error:
+            what = f"{call.plugin}.{call.function} in channel {channel_id}"
+            logger.warning("what became of %s could not be written, so it is run again: %s", what, error)
+
+
+class _Gone(Exception):
+    """What a call needs is not there; perhaps it will be again."""

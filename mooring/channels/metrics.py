@@ -32,6 +32,7 @@ class Metrics:
         self._handling = cache(self._histogram("mooring_handler_seconds", "What commands and hooks take, by name.", "handler").labels)
         self._commit = self._histogram("mooring_commit_seconds", "From the end of the handler to the engines' word that all is kept.")
         self._conflicts = self._counter("mooring_conflicts", "Events that were run again because another process committed first.")
+        self._given_up = self._counter("mooring_schedules_given_up", "Scheduled calls that failed at every try.")
         self._blocked = self._counter("mooring_loop_blocked", "How often something blocked the event loop.")
 
     def page(self) -> bytes:
@@ -60,6 +61,10 @@ class Metrics:
     def conflict(self) -> None:
         """An event is run again."""
         self._conflicts.inc()
+
+    def given_up(self) -> None:
+        """A scheduled call failed at its last try."""
+        self._given_up.inc()
 
     def blocked(self) -> None:
         """Something blocked the event loop."""

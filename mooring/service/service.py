@@ -13,6 +13,7 @@ from mooring.bots.calling import call, run_hooks
 from mooring.bots.context import Context
 from mooring.bots.lifespan import Lifespans
 from mooring.bots.reloading import reload
+from mooring.bots.schedule import Patience
 from mooring.bots.timers import Timers
 from mooring.channels.agents import Agents
 from mooring.channels.channel import HostedChannel, host
@@ -74,7 +75,9 @@ class ChannelService(Queries):
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
         self._metrics = Metrics(lambda: self.channels)
         self._watchdog = Watchdog(self._settings.service.limits.blocking_seconds, self._metrics.blocked)
-        self.timers = Timers(self, lambda: self.plugins, clock)
+        limits = self._settings.service.limits
+        patience = Patience(limits.schedule_tries, limits.schedule_retry_seconds)
+        self.timers = Timers(self, lambda: self.plugins, clock, patience, self._metrics.given_up)
         self._up = asyncio.Event()
         self._is_begun = False
         self._stop_asked = asyncio.Event()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mooring.bots.recurrence import Recurrence
 from mooring.bots.schedule import Schedule, Timer, moment
 from mooring.testing import Bot, Crashed, MakeBot
 
@@ -114,15 +115,70 @@ def test_a_crash_in_the_middle_neither_loses_nor_repeats_it(make_bot_on_every_en
     assert rung(bot) == ["tea"]
 
 
-def test_what_fails_is_undone_told_and_not_tried_again(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_refused_is_undone_told_and_not_tried_again(bot: Bot) -> None:
     bot.say("ann", "/remind 1m refuse")
-    bot.say("ann", "/remind 2m fail")
     bot.say("ann", "/remind 3m tea")
-    with caplog.at_level(logging.ERROR):
-        bot.advance("5m")
-    assert bot.heard("ann")[-2:] == ["Not today.", "ann: tea"]
+    bot.advance("1h")
+    assert [text for text in bot.heard("ann") if text in {"Not today.", "ann: tea"}] == ["Not today.", "ann: tea"]
     assert rung(bot) == ["tea"]
-    assert [record.getMessage() for record in caplog.records if record.name == "mooring.bots.timers"] == ["notes.ring failed in channel room"]
+
+
+def test_what_fails_is_undone_tried_again_and_at_last_listed(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
+    bot.join("mo", role="moderator")
+    bot.say("ann", "/remind 2m fail")
+    with caplog.at_level(logging.ERROR):
+        bot.advance("2m5s")
+        assert "in 5s | tried 1 times: it raised RuntimeError" in bot.say("mo", "/schedules")
+        bot.advance("1h")
+    failures = [record.getMessage() for record in caplog.records if record.name == "mooring.bots.timers"]
+    assert failures[:1] == ["notes.ring failed in channel room: it raised RuntimeError"]
+    assert failures[-1] == "notes.ring is given up in channel room after 5 tries: it raised RuntimeError"
+    assert len(failures) == 6
+    assert rung(bot) == []
+    assert "given up; tried 5 times: it raised RuntimeError" in bot.say("mo", "/schedules")
+    bot.restart()
+    bot.advance("1h")
+    listed = bot.say("mo", "/schedules")
+    assert "given up" in listed
+    key = re.search(r"\b[0-9a-f]{16}\b", listed)
+    assert key is not None
+    assert bot.say("mo", f"/schedules cancel {key[0]}") == f"{key[0]} will not happen."
+    assert "given up" not in bot.say("mo", "/schedules")
+
+
+def test_a_transient_failure_loses_nothing(make_bot_on_every_engine: MakeBot, tmp_path: Path) -> None:
+    file = tmp_path / "notes.py"
+    file.write_text(SOURCE.replace('raise RuntimeError("broken")', 'if not (Path(__file__).with_name("mended")).exists(): raise OSError("disk")'))
+    file.write_text("from pathlib import Path\n" + file.read_text())
+    bot = make_bot_on_every_engine(str(file), dicts=["notes"])
+    bot.join("mo", role="moderator")
+    bot.say("ann", "/remind 1m fail")
+    bot.advance("1m25s")
+    assert rung(bot) == []
+    (tmp_path / "mended").touch()
+    bot.advance("2m")
+    assert rung(bot) == ["fail"]
+    bot.advance("1h")
+    assert rung(bot) == ["fail"]
+
+
+def test_what_was_given_up_can_be_tried_again(bot: Bot, source: str) -> None:
+    bot.join("mo", role="moderator")
+    bot.say("ann", "/remind 1m fail")
+    bot.advance("1h")
+    key = re.search(r"\b[0-9a-f]{16}\b", bot.say("mo", "/schedules"))
+    assert key is not None
+    Path(source).write_text(SOURCE.replace('raise RuntimeError("broken")', "pass"))
+    bot.say("mo", "/plugins reload notes")
+    bot.settle()
+    assert bot.say("mo", f"/schedules retry {key[0]}") == f"{key[0]} is tried again."
+    bot.advance("1m")
+    assert rung(bot) == ["fail"]
+    assert bot.say("mo", f"/schedules retry {key[0]}") == f"Nothing was given up as {key[0]}."
+
+
+def test_only_moderators_see_what_is_scheduled(bot: Bot) -> None:
+    assert "is for moderators" in bot.say("ann", "/schedules")
 
 
 def test_who_has_left_is_not_reminded(bot: Bot) -> None:
@@ -132,6 +188,9 @@ def test_who_has_left_is_not_reminded(bot: Bot) -> None:
     bot.advance("6m")
     assert bot.heard("bob") == before
     assert rung(bot) == []
+    bot.join("mo", role="moderator")
+    bot.advance("1h")
+    assert "given up; tried 5 times: its member has left the channel" in bot.say("mo", "/schedules")
 
 
 def test_a_refusal_is_told_to_nobody_else(bot: Bot) -> None:
@@ -153,10 +212,10 @@ def test_a_schedule_of_a_plugin_that_is_gone_does_no_harm(make_bot: MakeBot, sou
     bot.say("mo", "/plugins reload notes")
     bot.settle()
     bot.advance("2h")
-    gone = [message for message in caplog.messages if "there is no such function any more" in message]
-    assert len(gone) == 2
-    assert "notes.ring was due in channel room, but there is no such function any more" in caplog.messages
+    assert "notes.ring failed in channel room: there is no function notes.ring any more" in caplog.messages
     assert rung(bot) == []
+    listed = bot.say("mo", "/schedules")
+    assert "notes: ring | ann | - | given up; tried 5 times: there is no function notes.ring any more" in listed
 
 
 def test_moments_are_spans_or_times_with_a_zone() -> None:
@@ -172,11 +231,11 @@ def test_moments_are_spans_or_times_with_a_zone() -> None:
 def test_a_shorter_interval_counts_from_now() -> None:
     kept: dict[str, Any] = {}
     schedule = Schedule(kept)
-    schedule.begin(Timer("p", "tick", 600), 0)
+    schedule.begin(Timer("p", "tick", Recurrence(600)), 0)
     assert schedule.next_due() == 600
-    schedule.begin(Timer("p", "tick", 600), 300)
+    schedule.begin(Timer("p", "tick", Recurrence(600)), 300)
     assert schedule.next_due() == 600
-    schedule.begin(Timer("p", "tick", 60), 300)
+    schedule.begin(Timer("p", "tick", Recurrence(60)), 300)
     assert schedule.next_due() == 360
     assert schedule.take("every p tick", 359) is None
     assert schedule.take("every p tick", 1000) is not None
