@@ -38,6 +38,10 @@ def encode(value: Any, *, name: str = "value", registry: Registry = _DEFAULT_REG
     try:
         if _is_plain(value, MAX_DEPTH - 1):
             return _to_json(value)
+        fields = registry.plain_fields(type(value))
+        # Bars and their like: a dataclass of plain values, whose attributes are in the order of its fields as they were set.
+        if fields is not None and tuple(attributes := value.__dict__) == fields and len(fields) > 1 and _is_plain(attributes, MAX_DEPTH - 2):
+            return _to_json({"$data": [registry.name_of(type(value)), attributes]})
     except (UnicodeEncodeError, RecursionError):
         pass  # surrogates are for the writer to keep, and the writer tells where the nesting is too deep
     try:
@@ -50,10 +54,28 @@ def decode(encoded: Encoded, *, registry: Registry = _DEFAULT_REGISTRY) -> Any:
     """A new value, equal to the one that was encoded. Raises UnreadableValue and nothing else."""
     try:
         tree = _from_json(encoded)
+        text = bytes(encoded)
         # Most values hold no tag, and then the text has no such pair of characters: no need to walk through them.
-        return ValueReader(registry).read(tree) if b'"$' in bytes(encoded) else tree
+        if b'"$' not in text:
+            return tree
+        if text.startswith(b'{"$data":') and text.count(b'"$') == 1 and (value := _read_plain_data(tree, registry)) is not None:
+            return value
+        return ValueReader(registry).read(tree)
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
         raise UnreadableValue(f"the stored text cannot be decoded: {type(error).__name__}: {error}") from error
+
+
+def _read_plain_data(tree: Any, registry: Registry) -> Any:
+    """The object of a dataclass that holds nothing but plain values; None if it takes more care to restore."""
+    content = tree["$data"]
+    if len(tree) != 1 or type(content) is not list or len(content) != 2 or type(content[1]) is not dict:
+        return None
+    cls = registry.class_of(content[0])
+    if cls is None or registry.plain_fields(cls) != tuple(content[1]):
+        return None
+    restored: Any = object.__new__(cls)
+    restored.__dict__.update(content[1])
+    return restored
 
 
 def escape_key(key: str) -> str:

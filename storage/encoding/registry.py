@@ -5,6 +5,7 @@ Stored data carries a name, never something to import: a name that no running co
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ class Registry:
     def __init__(self) -> None:
         self._names: dict[type, str] = {}
         self._classes: dict[str, type] = {}
+        self._plain_fields: dict[type, tuple[str, ...]] = {}
         self._lock = threading.Lock()
         self._redefining = 0
 
@@ -64,6 +66,10 @@ class Registry:
         """The stored name of a registered class."""
         return self._names.get(cls)
 
+    def plain_fields(self, cls: type) -> tuple[str, ...] | None:
+        """The fields of a registered dataclass whose objects keep them all, and nothing else, in `__dict__`; None for other classes."""
+        return self._plain_fields.get(cls)
+
     def class_of(self, name: object) -> type | None:
         """The class behind a stored name, which may be anything that the data holds."""
         return self._classes.get(name) if isinstance(name, str) else None
@@ -79,6 +85,8 @@ class Registry:
                 raise StorageError(f"{cls.__qualname__} is already registered as {self._names[cls]!r}")
             self._names[cls] = name
             self._classes[name] = cls
+            if not issubclass(cls, Enum) and not any("__slots__" in vars(base) for base in cls.__mro__):
+                self._plain_fields[cls] = tuple(field.name for field in dataclasses.fields(cls))  # type: ignore[arg-type]  # it is one
         return cls
 
 
