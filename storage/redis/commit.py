@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.errors import CommitFailed, OutcomeUnknown, StorageError, StorageUnavailable, VersionConflict
+from storage.outcome import Outcome
 from storage.redis.channel import ANY_VERSION, RedisChannel
 from storage.redis.scripts import Request
 from storage.redis.wire import Fields, pack
@@ -46,7 +47,7 @@ class Commit:
         self.done = False
         self.pause = 0.0
         """Seconds to wait before it is sent again."""
-        self.future: Any = None
+        self.outcome: Outcome | None = None
         self._changes = changes
         self._expected = expected
         self._patience = patience
