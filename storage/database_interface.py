@@ -92,7 +92,7 @@ class DatabaseInterface(ABC):
     """Whether the commits of other processes come in by themselves, so that nobody has to ask for them."""
 
     problem: str | None = None
-    """Why the engine could not be reached when it was needed last, in words for an operator."""
+    """What is wrong with the engine at the moment, in words for an operator: it could not be reached when it was needed last, say."""
 
     domain: str
     report: list[Finding]
