@@ -227,33 +227,6 @@ class Transaction(Scope):
             innermost.set(self.parent)
 
 
-class Edit:
-    """The overlay that one operation of a dict works on, as a context manager.
-
-    It is that of the transaction around; outside of one, that of a transaction for this operation alone.
-    """
-
-    __slots__ = ("_own", "_state")
-
-    def __init__(self, state: DictState) -> None:
-        self._state = state
-        self._own: Transaction | None = None
-
-    def __enter__(self) -> Overlay:
-        state = self._state
-        overlay = state.overlay()
-        if overlay is None:
-            own = Transaction(state, (state,), (state.engine.lock,), Origin(), sync=False)
-            own.__enter__()
-            self._own = own
-            overlay = own.overlays[state.content] = Overlay(state.content)
-        return overlay
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._own is not None:
-            self._own.__exit__(kind, error, trace)
-
-
 async def _begin_async(members: Sequence[DictState]) -> None:
     for state in members:
         if state.content.is_behind:
