@@ -15,15 +15,22 @@ from typing import Protocol
 Clock = Callable[[], float]
 
 
-class HasClock(Protocol):
-    """What can be in hand: something that happens at a time."""
+class InHand(Protocol):
+    """What can be in hand: something that happens at a time, on behalf of somebody."""
 
     @property
     def clock(self) -> Clock:
         """Seconds since 1970."""
 
+    @property
+    def owner(self) -> str:
+        """The plugin whose code runs, empty if it is nobody's in particular."""
 
-in_hand: ContextVar[HasClock | None] = ContextVar("mooring_in_hand", default=None)
+    def started(self, job: object) -> None:
+        """A thread was started for this."""
+
+
+in_hand: ContextVar[InHand | None] = ContextVar("mooring_in_hand", default=None)
 """What is in hand in this task, and in threads that it starts with `asyncio.to_thread`."""
 
 
@@ -34,15 +41,19 @@ def now() -> float:
 
 
 class use_clock:  # noqa: N801 - a context manager is called like a function
-    """Let `now` ask `clock` in this task and its threads, where no event is in hand."""
+    """Let `now` ask `clock` in this task and its threads, where no event is in hand. `owner` is the plugin whose code runs."""
 
-    __slots__ = ("_token", "clock")
+    __slots__ = ("_token", "clock", "owner")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, owner: str = "") -> None:
         self.clock = clock
+        self.owner = owner
+
+    def started(self, job: object) -> None:
+        """Nobody counts these."""
 
     def __enter__(self) -> None:
-        self._token: Token[HasClock | None] = in_hand.set(self)
+        self._token: Token[InHand | None] = in_hand.set(self)
 
     def __exit__(self, *_: object) -> None:
         in_hand.reset(self._token)

@@ -44,6 +44,8 @@ class ChannelLimits(_Model):
     history_length: int = Field(default=500, ge=1)
     blocking_seconds: float = Field(default=1, gt=0)
     """How long the event loop may be blocked before the culprit is named in the log."""
+    handler_seconds: float = Field(default=30, gt=0)
+    """How long a handler, a hook or a timer may take; then it is given up."""
     handled_hours: float = Field(default=24, gt=0)
     handled_length: int = Field(default=10_000, ge=1)
     handled_per_member: int = Field(default=500, ge=1)

@@ -12,3 +12,42 @@ class CommandError(Exception):
 
 class PluginError(Exception):
     """A plugin is not made as it must be; the text says which one, what is wrong and what would be right."""
+
+
+class HandlerFailed(Exception):
+    """Stands for what a handler did that no caller could bear as it is, like raising SystemExit; that is its `__cause__`."""
+
+
+class HandlerTimeout(HandlerFailed):
+    """A handler did not return within `handler_seconds`."""
+
+
+class HandlerBlocked(BaseException):
+    """Raised in the middle of code that has blocked the event loop for `handler_seconds`.
+
+    No Exception, for it is often a loop with `except Exception` in it that blocks.
+    """
+
+
+class TurnEnded(PluginError):
+    """A context was used after its event had been handled; nothing that it does could be kept any more."""
+
+
+def as_exception(error: BaseException) -> Exception:
+    """What a handler raised, as something that can be raised on in a task and set on a future.
+
+    SystemExit and KeyboardInterrupt would end the event loop, GeneratorExit and CancelledError pass for something else, and a future
+    refuses StopIteration, so that whoever waits for it waits for ever.
+    """
+    if isinstance(error, Exception) and not isinstance(error, StopIteration | StopAsyncIteration):
+        return error
+    failed = HandlerFailed(f"it raised {type(error).__name__}{_text_of(error)}")
+    failed.__cause__ = error
+    return failed
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return f": {error}".removesuffix(": ")
+    except Exception:  # noqa: BLE001 - a plugin wrote its __str__
+        return ""

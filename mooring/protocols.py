@@ -152,8 +152,12 @@ class Service(Protocol[ContextT_co]):
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted and unnumbered: progress, and nothing else. From any thread."""
 
-    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop."""
+    def spawn(self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False) -> None:
+        """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop.
+
+        With `endless=True` it is given as a function, and begun again a moment later whatever ends it; `/readyz` tells of it.
+        Raises TypeError for a function without it, and for a coroutine with it.
+        """
 
     async def reload_plugin(self, name: str) -> None:
         """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""

@@ -19,7 +19,6 @@ from storage.errors import (
     Fault,
     KeyRefused,
     OutcomeUnknown,
-    PredecessorFailed,
     StorageBusy,
     StorageError,
     StorageUnavailable,
@@ -30,7 +29,6 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.moobius_storage import MoobiusStorage
-from storage.outcome import Outcome
 
 if TYPE_CHECKING:
     from storage.json.database import JSONDatabase
@@ -57,9 +55,7 @@ __all__ = [
     "MoobiusStorage",
     "NullDatabase",
     "Origin",
-    "Outcome",
     "OutcomeUnknown",
-    "PredecessorFailed",
     "RedisDatabase",
     "StorageBusy",
     "StorageError",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,13 +9,18 @@ from pathlib import PurePath
 from typing import Any
 
 from mooring.bots.context import Context
+from mooring.bots.loading import Plugin
 from mooring.bots.schemas import check_changed
 from mooring.channels.system_dicts import COOLDOWNS
+from mooring.channels.turn import current_turn
+from mooring.channels.workers import STUCK_RUNS
 from mooring.commands.cooldowns import Cooldowns
 from mooring.commands.parsing import parse
 from mooring.commands.rules import check_role
+from mooring.containment import contained
 from mooring.errors import CommandError, PluginError
 from mooring.events import MessageBody
+from mooring.threads import Threads
 
 
 async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = frozenset()) -> None:
@@ -57,15 +61,22 @@ async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
             if spec.owner == "member":
                 with suppress(PluginError):  # what stands in its place is for whoever uses it; it keeps nobody out
                     spec.of(ctx.storage, ctx.member.id)
-    for plugin, function in ctx.plugins.hooks(hook):
-        await run_function(ctx.for_plugin(plugin), hook, function, *body)
+    for plugin, _ in ctx.plugins.hooks(hook):
+        await run_hook(plugin, hook, ctx, *body)
+
+
+async def run_hook(plugin: Plugin, hook: str, ctx: Context, *body: Any) -> None:
+    """Call the hook of that name in one plugin, which has it."""
+    await run_function(ctx.for_plugin(plugin), hook, plugin.hooks[hook], *body)
 
 
 async def run_function(ctx: Context, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a handler with its Context; `what` names it in the log."""
-    ctx.name_handler(what)
+    turn = ctx.begin_handler(what)
+    if ctx.plugins.runtime.stuck.is_off(turn.handler):
+        raise CommandError(f"{what} is off: it did not come back {STUCK_RUNS} times. A moderator can load its plugin anew.")
     try:
-        result = await call(function, ctx, *arguments)
+        result = await contained(call(turn.threads, function, ctx, *arguments, name=turn.handler), turn.running, turn)
         check_changed(ctx.plugins.values, ctx.storage)
         ctx.plugins.runtime.quota.check(ctx.storage)
     except BaseException:
@@ -75,8 +86,9 @@ async def run_function(ctx: Context, what: str, function: Callable[..., Any], *a
     return result
 
 
-async def call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Await an `async def`; run a `def` in a worker thread, where it may block."""
+async def call(threads: Threads, function: Callable[..., Any], *arguments: Any, name: str = "") -> Any:
+    """Await an `async def`; run a `def` in a thread, where it may block."""
     if inspect.iscoroutinefunction(function):
         return await function(*arguments)
-    return await asyncio.to_thread(function, *arguments)
+    turn = current_turn()
+    return await threads.run(function, *arguments, name=name, started=turn.started if turn is not None else None)

@@ -258,9 +258,10 @@ class Context(Generic[StateT]):
         if text:
             self._turn.sends.message(text, [self._member_id], context={**self._message_context(), "error": True})
 
-    def name_handler(self, what: str) -> None:
-        """Note who runs, for the log."""
-        self._turn.handler = f"{self.plugin.name}: {what}" if self.plugin else what
+    def begin_handler(self, what: str) -> Turn:
+        """Note who runs from here on, for the log and for the time that it may take."""
+        self._turn.begin(f"{self.plugin.name}: {what}" if self.plugin else what)
+        return self._turn
 
     def close_progress(self) -> None:
         """Turn what `progress` showed last into replies; called when the handler returned."""

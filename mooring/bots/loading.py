@@ -102,6 +102,10 @@ class Plugins:
         if self.values:
             migrate(self.values, storage)
 
+    def without(self, name: str, why: str) -> Plugins:
+        """The same but for one that did not start."""
+        return Plugins([plugin for plugin in self.loaded.values() if plugin.name != name], {**self.failed, name: why}, self.runtime)
+
     def with_plugin(self, plugin: Plugin) -> Plugins:
         """The same with `plugin` added, or in the place of the one with its name. Raises PluginError if they cannot be together."""
         failed = {name: why for name, why in self.failed.items() if name != plugin.name}
@@ -143,7 +147,16 @@ def load_plugins(entries: Sequence[PluginEntry], folders: Sequence[str] = (), fi
 
 
 def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json") -> Plugin:
-    """Load one plugin. Raises PluginError, or ConfigError if its config has faults."""
+    """Load one plugin. Raises PluginError, or ConfigError if its config has faults; whatever its code raises is a PluginError."""
+    try:
+        return _load(entry, folders, file)
+    except (ConfigError, PluginError):
+        raise
+    except BaseException as error:
+        raise PluginError(f"its code failed while it was loaded: {type(error).__name__}: {error}") from error
+
+
+def _load(entry: PluginEntry, folders: Sequence[str], file: str) -> Plugin:
     module = _import(entry.name, folders)
     config = config_of(module, entry, file)
     return Plugin(
@@ -165,7 +178,7 @@ def _import(name: str, folders: Sequence[str]) -> ModuleType:
         return find_plugin(name, folders)
     except NotFound as error:
         raise PluginError(str(error)) from error
-    except Exception as error:
+    except BaseException as error:
         raise PluginError(f"its code failed while it was imported: {type(error).__name__}: {error}") from error
 
 

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mooring.channels.system_dicts import AGENTS, OF_THE_SERVICE
 from mooring.events import Character
+from mooring.threads import Threads
 from storage import MoobiusStorage
 
 
 class Agents:
     """The agents of one service. They are known in all of its channels, and again after a restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
         self._storage: MoobiusStorage | None = None
         self._known: dict[str, Character] = {}
 
     async def open(self, service_id: str, db_config: Sequence[Mapping[str, Any]]) -> None:
         """Find the agents that were made before, beside the dicts of the channels."""
-        self._known = await asyncio.to_thread(self._load, service_id, [{**entry, "load": False, "clear": False} for entry in db_config])
+        self._known = await self._threads.run(self._load, service_id, [{**entry, "load": False, "clear": False} for entry in db_config])
 
-    async def close(self) -> None:
-        """Close the storage. Calling it twice is fine."""
+    def close(self) -> None:
+        """Close the storage, which blocks. Calling it twice is fine."""
         if self._storage is not None:
-            await asyncio.to_thread(self._storage.close)
+            self._storage.close()
             self._storage = None
 
     async def create(self, name: str, avatar: str | None, description: str | None) -> Character:

@@ -14,8 +14,10 @@ from mooring.channels.queue import ChannelQueue
 from mooring.channels.runner import TurnRunner, Wiring
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import OF_CHANNELS
+from mooring.channels.workers import ChannelWorkers
 from mooring.config import ChannelConfig, ChannelLimits
 from mooring.events import ChannelInfo, Down
+from mooring.threads import Threads
 
 if TYPE_CHECKING:
     from storage import CachedDict, Finding, MoobiusStorage
@@ -30,6 +32,7 @@ class HostedChannel:
     state: ChannelState
     member_updates: MemberUpdates
     queue: ChannelQueue
+    workers: ChannelWorkers
     findings: Sequence[Finding]
     """What was set aside as unreadable when the storage was opened."""
 
@@ -47,19 +50,21 @@ async def host(
     config: ChannelConfig, storage: MoobiusStorage, limits: ChannelLimits, bars: Callable[[], Sequence[BarSpec]], wiring: Wiring
 ) -> HostedChannel:
     """Put a channel together over its open storage; its queue does not run yet."""
-    await asyncio.to_thread(_load, storage)
-    state = await asyncio.to_thread(ChannelState, storage, limits)
+    threads = wiring.workers.threads
+    await threads.run(_load, storage)
+    state = await threads.run(ChannelState, storage, limits)
     for each in OF_CHANNELS:
         # Made now, since a transaction can use a dict but not add one.
-        await asyncio.to_thread(each.of, storage)
+        await threads.run(each.of, storage)
 
     member_updates = MemberUpdates(config.id, storage, state, bars, wiring.clock)
-    queue = ChannelQueue(TurnRunner(config.id, storage, state, member_updates, wiring), queue_length=limits.queue_length)
+    runner = TurnRunner(config.id, storage, state, member_updates, wiring)
+    queue = ChannelQueue(runner, queue_length=limits.queue_length, report=wiring.workers.report)
     if state.presence is not None:
         state.members.set_remote_online(state.presence.remote_online(wiring.clock()))
-        await _follow(storage, queue)
+        await _follow(storage, queue, threads)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
-    return HostedChannel(config, storage, state, member_updates, queue, findings)
+    return HostedChannel(config, storage, state, member_updates, queue, wiring.workers, findings)
 
 
 def _load(storage: MoobiusStorage) -> None:
@@ -70,7 +75,7 @@ def _load(storage: MoobiusStorage) -> None:
             kept.load()
 
 
-async def _follow(storage: MoobiusStorage, queue: ChannelQueue) -> None:
+async def _follow(storage: MoobiusStorage, queue: ChannelQueue, threads: Threads) -> None:
     """Let the channel look whenever another process has committed to its storage."""
     loop = asyncio.get_running_loop()
 
@@ -78,4 +83,4 @@ async def _follow(storage: MoobiusStorage, queue: ChannelQueue) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is shown anything any more
             loop.call_soon_threadsafe(queue.catch_up)
 
-    await asyncio.to_thread(storage.follow, wake)
+    await threads.run(storage.follow, wake)

@@ -31,6 +31,13 @@ _BREATH = 0.002
 """Seconds after which a channel that is never out of work lets the others have the event loop."""
 
 
+_LAST_MOMENT = 0.5
+"""Seconds for the worker to end in; it hangs if an engine does."""
+
+_RESTART = 0.1
+"""Seconds before a worker that ended is followed by another."""
+
+
 class _Job:
     """Something to do in the channel's order, and who waits for it."""
 
@@ -46,10 +53,14 @@ class _Job:
 
 
 class ChannelQueue:
-    """The queue of one channel. Handlers that hang or take long hold up their own channel and no other."""
+    """The queue of one channel. Handlers that hang or take long hold up their own channel and no other.
 
-    def __init__(self, runner: TurnRunner, *, queue_length: int) -> None:
+    `report` is told what the operator should know.
+    """
+
+    def __init__(self, runner: TurnRunner, *, queue_length: int, report: Callable[[str], None]) -> None:
         self._runner = runner
+        self._report = report
         self._queue_length = queue_length
         self._waiting: deque[_Job] = deque()
         self._again: deque[_Job] = deque()
@@ -64,6 +75,7 @@ class ChannelQueue:
         self._news = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._stopping = False
+        self._is_over = False
         self._is_catching_up = False
 
     @property
@@ -79,6 +91,7 @@ class ChannelQueue:
     def start(self) -> None:
         """Begin to work."""
         self._worker = asyncio.create_task(self._work(), name=f"channel {self._runner.channel_id}")
+        self._worker.add_done_callback(self._died)
 
     async def stop(self, patience: float) -> None:
         """Take no more events, finish those that wait, and after `patience` seconds give up on the rest.
@@ -92,8 +105,9 @@ class ChannelQueue:
             await asyncio.wait_for(self._idle.wait(), patience)
         except TimeoutError:
             log.warning("channel %s did not finish in time; %d events and the one in hand are given up", self._runner.channel_id, self.depth)
+        self._is_over = True
         self._worker.cancel()
-        await asyncio.wait([self._worker])
+        await asyncio.wait([self._worker], timeout=_LAST_MOMENT)
         for job in (*(job for job, _ in self._in_flight), *self._again, *self._waiting):
             _give_up(job.done)
 
@@ -115,20 +129,25 @@ class ChannelQueue:
         turn = current_turn()
         if turn is not None and turn.open and turn is self._runner.turn:
             return await body(turn)
-        if self._worker is None or self._worker.done():
+        if self._worker is None or self._is_over:
             raise ServiceStopping
         result: T = await self._put(_Job(lambda: self._runner.work(body, member_id=member_id)))
         return result
 
     def catch_up(self) -> None:
         """Take over what other processes committed, before what comes in from now on. On the event loop."""
-        if not self._is_catching_up and self._worker is not None and not self._worker.done():
+        if not self._is_catching_up and self._worker is not None and not self._is_over:
             self._is_catching_up = True
             self._put(_Job(self._catch_up, self._news_have_to_wait))
 
+    @property
+    def is_presence_due(self) -> bool:
+        """Whether the other processes do not know yet who is connected here."""
+        return self._runner.is_presence_due and self._worker is not None and not self._is_over
+
     async def say_presence(self) -> None:
         """Tell the other processes who is connected here."""
-        if self._runner.is_presence_due and self._worker is not None and not self._worker.done():
+        if self.is_presence_due:
             await self._put(_Job(self._runner.say_presence, self._presence_was_not_told))
 
     async def _catch_up(self) -> Attempt:
@@ -160,8 +179,9 @@ class ChannelQueue:
             job.attempts += 1
             try:
                 attempt = await job.run()
-            except asyncio.CancelledError:
+            except BaseException:
                 _give_up(job.done)
+                self._ended()
                 raise
             self._in_flight.append((job, attempt))
             if attempt.is_over:
@@ -171,6 +191,20 @@ class ChannelQueue:
             if time.perf_counter() - breath > _BREATH:
                 await asyncio.sleep(0)
                 breath = time.perf_counter()
+
+    def _died(self, worker: asyncio.Task[None]) -> None:
+        """Nothing that a handler does reaches the worker; if it ends all the same, another takes its place."""
+        if self._is_over:
+            return
+        error = None if worker.cancelled() else worker.exception()
+        log.error("the worker of channel %s ended, and another takes its place", self._runner.channel_id, exc_info=error)
+        self._report(f"the worker of channel {self._runner.channel_id} ended, and another took its place")
+        # Later, and not now: if it is the event loop that ends, nothing is begun any more.
+        asyncio.get_running_loop().call_later(_RESTART, self._restart)
+
+    def _restart(self) -> None:
+        if not self._is_over:
+            self.start()
 
     async def _next(self) -> _Job:
         """What is to be run next."""

@@ -20,6 +20,7 @@ from mooring.channels.sends import AfterCommit, Sends
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import MEMBERS, SCHEDULES
 from mooring.channels.turn import Turn
+from mooring.channels.workers import ChannelWorkers
 from mooring.clock import Clock, in_hand
 from mooring.errors import CommandError
 from mooring.events import Acknowledgement, Down, UpEvent
@@ -51,6 +52,7 @@ class Wiring:
     deliver: Callable[[str, Sequence[Down]], None]
     metrics: Metrics
     clock: Clock
+    workers: ChannelWorkers
 
 
 class TurnRunner:
@@ -214,7 +216,7 @@ class TurnRunner:
                 if event is not None and not on_same_state:
                     self._check(event, turn)
                 try:
-                    result = await body(turn)
+                    result = await wiring.workers.run(turn, body)
                 finally:
                     handled = time.perf_counter()
                 overlays = list(transaction.overlays.values())
@@ -257,13 +259,14 @@ class TurnRunner:
         wiring = self._wiring
         sends = Sends(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None)
         members = MembersInTurn(self._state.members)
-        return Turn(wiring.service, self.channel_id, self._storage, members, sends, self._state.history, wiring.clock, member_id, event)
+        state, threads = self._state, wiring.workers.threads
+        return Turn(wiring.service, self.channel_id, self._storage, members, sends, state.history, wiring.clock, member_id, event, threads=threads)
 
     def _call(self, call: AfterCommit) -> None:
         """What is asked for after the commit can no longer undo anything, and must not hold up the channel."""
         try:
             pending = call()
-        except Exception:
+        except BaseException:
             log.exception("a call after a commit of channel %s failed", self.channel_id)
             return
         if inspect.isawaitable(pending):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mooring.channels.history import History
 from mooring.channels.members import MembersInTurn
 from mooring.channels.sends import Sends
 from mooring.clock import in_hand
+from mooring.errors import HandlerTimeout
 from mooring.events import UpEvent
 from mooring.protocols import Service
+from mooring.threads import Job, Threads
 from storage import MoobiusStorage
 
 
@@ -38,6 +41,36 @@ class Turn:
     """Set when the characters have to be shown anew after this event."""
     open: bool = True
     """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
+    threads: Threads = field(kw_only=True)
+    """Where its `def` handlers run."""
+    jobs: list[Job] = field(default_factory=list)
+    """The threads that were started for it."""
+    since: float = 0.0
+    """When `handler` began, by the event loop's time."""
+    overdue: HandlerTimeout | None = None
+    """Set when `handler` has had its time."""
+    is_given_up: bool = False
+    """Nobody waits for its handlers any more."""
+
+    def begin(self, handler: str) -> None:
+        """Note which handler runs from here on. On the event loop."""
+        self.handler = handler
+        self.since = asyncio.get_running_loop().time()
+        self.overdue = None
+
+    def running(self) -> str:
+        """What runs, for the log."""
+        return f"{self.handler or self.work or 'a handler'} in channel {self.channel_id}"
+
+    @property
+    def owner(self) -> str:
+        """The plugin whose handler runs, empty if it is none of a plugin."""
+        return self.handler.partition(": ")[0]
+
+    def started(self, job: object) -> None:
+        """A thread was started for it."""
+        if isinstance(job, Job):
+            self.jobs.append(job)
 
 
 def current_turn() -> Turn | None:

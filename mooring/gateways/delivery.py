@@ -43,7 +43,7 @@ class Gateways:
         for gateway in self._attached:
             try:
                 gateway.stop_accepting()
-            except Exception:
+            except BaseException:
                 log.exception("%r did not stop accepting", gateway)
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
@@ -53,7 +53,7 @@ class Gateways:
         for gateway in tuple(self._attached):
             try:
                 gateway.deliver(channel_id, downs)
-            except Exception:
+            except BaseException:
                 log.exception("%r did not take %d downs of channel %s", gateway, len(downs), channel_id)
 
     def show(self, down: Down) -> None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from mooring.channels.channel import HostedChannel
-from storage import DatabaseInterface, MoobiusStorage
+from storage import MoobiusStorage
 from storage.errors import StorageError
 
 _PROBES_AT_ONCE = 16
+_PROBE_SECONDS = 5.0
 _PROBED_KEY = "health"
 """Asked for in every engine; whether it is there makes no difference."""
 
 
-def health(hosted: Mapping[str, HostedChannel], now: float, *, is_up: bool) -> dict[str, Any]:
-    """JSON-ready facts. It asks every engine, which blocks for as long as the slowest of them."""
-    problems = [] if is_up else ["the service is not up"]
+def health(hosted: Mapping[str, HostedChannel], now: float, problems: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:
+    """JSON-ready facts. It asks every engine, which blocks for as long as the slowest of them, up to some seconds.
+
+    `problems` are others that keep the service from being ready; `notes` are problems that do not.
+    """
+    problems = list(problems)
     channels = {}
-    with ThreadPoolExecutor(_PROBES_AT_ONCE) as pool:
-        answers = dict(zip(hosted, pool.map(lambda channel: _storage_problem(channel.storage), hosted.values()), strict=True))
+    answers = _storage_problems(hosted)
     for channel_id, channel in hosted.items():
-        found = [problem for problem in (answers[channel_id], _commit_problem(channel), _queue_problem(channel)) if problem]
+        asked = (answers[channel_id], _commit_problem(channel), _queue_problem(channel), channel.workers.problem())
+        found = [problem for problem in asked if problem]
         problems += [f"channel {channel_id}: {problem}" for problem in found]
         last = channel.state.last_commit
         channels[channel_id] = {
@@ -31,13 +35,22 @@ def health(hosted: Mapping[str, HostedChannel], now: float, *, is_up: bool) -> d
             "last_commit": last,
             "seconds_since_commit": None if last is None else max(0.0, now - last),
         }
-    return {"ready": not problems, "problems": problems, "channels": channels}
+    return {"ready": not problems, "problems": [*problems, *notes], "channels": channels}
+
+
+def _storage_problems(hosted: Mapping[str, HostedChannel]) -> dict[str, str | None]:
+    pool = ThreadPoolExecutor(_PROBES_AT_ONCE)
+    asked = {channel_id: pool.submit(_storage_problem, channel.storage) for channel_id, channel in hosted.items()}
+    wait(asked.values(), _PROBE_SECONDS)
+    pool.shutdown(wait=False, cancel_futures=True)
+    late = f"storage did not answer within {_PROBE_SECONDS:g} s"
+    return {channel_id: answer.result() if answer.done() and not answer.cancelled() else late for channel_id, answer in asked.items()}
 
 
 def _storage_problem(storage: MoobiusStorage) -> str | None:
     asked = set()
     for name in storage.names():
-        engine: DatabaseInterface = getattr(storage, name).database
+        engine = getattr(storage, name).database
         if engine.group() in asked:
             continue
         asked.add(engine.group())
@@ -45,8 +58,6 @@ def _storage_problem(storage: MoobiusStorage) -> str | None:
             engine.load_one(_PROBED_KEY)
         except StorageError as error:
             return f"storage does not answer: {error}"
-        if engine.problem is not None:
-            return engine.problem
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
@@ -12,6 +11,7 @@ from mooring.bots.loading import Plugins
 from mooring.channels.turn import current_turn
 from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction
 from mooring.service.senders import Senders
+from mooring.threads import Threads
 from storage import MoobiusStorage
 
 log = logging.getLogger(__name__)
@@ -28,13 +28,14 @@ class Hooks(Senders):
     config: dict[str, Any]
     channels: dict[str, MoobiusStorage]
     plugins: Plugins
+    _threads: Threads
 
     async def before_channel_init(self) -> None:
         """Called once, before the channels are set up."""
 
     async def on_channel_init(self, channel_id: str) -> None:
         """Set up one channel: opens its storage into `self.channels`. Called once per channel, before its first event."""
-        self.channels[channel_id] = await asyncio.to_thread(MoobiusStorage, self.service_id, channel_id, self.config["db_config"])
+        self.channels[channel_id] = await self._threads.run(MoobiusStorage, self.service_id, channel_id, self.config["db_config"])
         await self.on_channel_checkin(channel_id)
 
     async def on_channel_checkin(self, channel_id: str) -> None:

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from mooring.channels.channel import HostedChannel
+
+log = logging.getLogger(__name__)
 
 _PAUSE = 0.25
 """Seconds between looks for members who came or went; so a crowd that comes at once is one commit."""
 
 
 class PresenceAnnouncer:
-    """Tells the others who is connected here. `hosted` is looked at anew each time."""
+    """Tells the others who is connected here. `hosted` is looked at anew each time. Channels do not wait for each other."""
 
     def __init__(self, hosted: Callable[[], Mapping[str, HostedChannel]]) -> None:
         self._hosted = hosted
+        self._saying: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await asyncio.sleep(_PAUSE)
-            await self._say()
+            self._say()
 
     async def end(self) -> None:
         """Say that nobody is connected here any more."""
         for channel in self._hosted().values():
             channel.state.members.clear_local()
-        await self._say()
+        self._say()
+        if self._saying:
+            await asyncio.wait(tuple(self._saying.values()))
 
-    async def _say(self) -> None:
-        shared = [channel.queue for channel in self._hosted().values() if channel.state.presence is not None]
-        await asyncio.gather(*(queue.say_presence() for queue in shared))
+    def _say(self) -> None:
+        for channel_id, channel in self._hosted().items():
+            if channel.queue.is_presence_due and channel_id not in self._saying:
+                task = self._saying[channel_id] = asyncio.create_task(channel.queue.say_presence(), name=f"presence of {channel_id}")
+                task.add_done_callback(partial(self._said, channel_id))
+
+    def _said(self, channel_id: str, task: asyncio.Task[None]) -> None:
+        del self._saying[channel_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("the other processes were not told who is connected to channel %s: %s", channel_id, error)

@@ -20,6 +20,8 @@ from mooring.gateways.delivery import Gateways
 from mooring.protocols import Gateway, UnknownChannel
 from mooring.service.health import health
 from mooring.service.hooks import Hooks
+from mooring.service.incidents import Incidents
+from mooring.service.tasks import Tasks
 
 
 class Queries(Hooks):
@@ -30,6 +32,8 @@ class Queries(Hooks):
     _metrics: Metrics
     _clock: Clock
     _up: asyncio.Event
+    _tasks: Tasks
+    _incidents: Incidents
 
     @property
     def client_id(self) -> str:
@@ -120,7 +124,10 @@ class Queries(Hooks):
 
     def health(self) -> dict[str, Any]:
         """JSON-ready facts: `ready`, `problems` in words, and per channel its storage, queue and last commit. Blocks: call it in a thread."""
-        return health(dict(self._hosted), self._clock(), is_up=self._up.is_set())
+        problems = [] if self._up.is_set() else ["the service is not up"]
+        problems += self._tasks.problems()
+        notes = [*self.plugins.runtime.stuck.problems(), *self._incidents.recent()]
+        return health(dict(self._hosted), self._clock(), problems, notes)
 
     def gauge(self, name: str, explanation: str, label: str, read: Read) -> None:
         """Put a gauge of a plugin on the page of metrics. Raises PluginError for a name that cannot be."""

@@ -6,12 +6,16 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
-from mooring.bots.calling import call, run_hooks
+from mooring.bots.calling import run_hook
 from mooring.bots.context import Context
 from mooring.bots.lifespan import Lifespans
+from mooring.bots.loading import Plugin
 from mooring.bots.reloading import reload
 from mooring.bots.schedule import Patience
 from mooring.bots.timers import Timers
@@ -21,30 +25,40 @@ from mooring.channels.metrics import Metrics
 from mooring.channels.runner import Wiring
 from mooring.channels.sends import Sends
 from mooring.channels.turn import Turn, current_turn
+from mooring.channels.workers import ChannelWorkers
 from mooring.clock import Clock
 from mooring.config import ChannelConfig
+from mooring.containment import plugin_task, within
+from mooring.environment import Environment
+from mooring.errors import PluginError
 from mooring.events import Acknowledgement, UpEvent
 from mooring.gateways.delivery import Gateways
 from mooring.logging import secrets_in, set_up_logging
 from mooring.protocols import ServiceStopping
 from mooring.secrets import Secrets
+from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.dispatch import dispatch
+from mooring.service.incidents import Incidents
 from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.queries import Queries
 from mooring.service.signals import stopping_on_signals
 from mooring.service.tasks import Tasks
 from mooring.service.watchdog import Watchdog
 from mooring.settings import Source, load_settings
+from mooring.threads import PluginThreads
 
 log = logging.getLogger("service")
 T = TypeVar("T")
+
+_CLOSED_AT_ONCE = 16
+"""Storages, each in a thread of its own."""
 
 
 class ChannelService(Queries):
     """Hosts channels, and takes what members do through commands, plugins and the hooks of a subclass.
 
     Each config is a dict or the name of a JSON file; `config` may hold the other four. `plugin_config` goes over the
-    configs of the named plugins. Raises ConfigError with every fault of all of them.
+    configs of the named plugins; `clock` goes over that of the `environment`. Raises ConfigError with every fault of all of them.
     """
 
     def __init__(
@@ -55,7 +69,8 @@ class ChannelService(Queries):
         db_config: Source = None,
         log_config: Source = None,
         *,
-        clock: Clock = time.time,
+        clock: Clock | None = None,
+        environment: Environment | None = None,
         plugin_config: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         parts = {"account_config": account_config, "service_config": service_config, "db_config": db_config, "log_config": log_config}
@@ -64,20 +79,23 @@ class ChannelService(Queries):
         self.service_id: str = self._settings.service.service_id
         self.plugins = self._settings.plugins
         self.channels = {}
-        self._lifespans = Lifespans(self.plugins.runtime.states)
-        self._agents = Agents()
+        environment = environment or Environment()
+        self._environment = environment if clock is None else replace(environment, clock=clock)
+        self._clock, self._threads = self._environment.clock, self._environment.threads
+        self._limits = self._settings.service.limits
+        self._lifespans = Lifespans(self.plugins.runtime.states, self._threads, self._clock, self._limits.handler_seconds)
+        self._agents = Agents(self._threads)
         self._secrets = Secrets(secrets_in(self.config, os.environ))
-        self._clock = clock
         self._gateways = Gateways()
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Sends], object]]] = {}
-        self._tasks = Tasks()
+        self._incidents = Incidents(time.monotonic)
+        self._tasks = Tasks(self._clock, self._incidents.add)
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
         self._metrics = Metrics(lambda: self.channels)
-        self._watchdog = Watchdog(self._settings.service.limits.blocking_seconds, self._metrics.blocked)
-        limits = self._settings.service.limits
-        patience = Patience(limits.schedule_tries, limits.schedule_retry_seconds)
-        self.timers = Timers(self, lambda: self.plugins, clock, patience, self._metrics.given_up)
+        self._watchdog = Watchdog(self._limits.blocking_seconds, self._metrics.blocked)
+        patience = Patience(self._limits.schedule_tries, self._limits.schedule_retry_seconds)
+        self.timers = Timers(self, lambda: self.plugins, self._clock, patience, self._metrics.given_up)
         self._up = asyncio.Event()
         self._is_begun = False
         self._stop_asked = asyncio.Event()
@@ -95,7 +113,12 @@ class ChannelService(Queries):
     async def start(self) -> None:
         """Set up the channels and let members in. If anything of it fails, everything is closed again."""
         self._is_begun = True
-        self._gateways.use_loop(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(PluginThreads(self._threads))
+        if loop.get_task_factory() is None:
+            loop.set_task_factory(plugin_task)
+        self._gateways.use_loop(loop)
+        self._tasks.begin()
         self._watchdog.start()
         try:
             await self._agents.open(self.service_id, self.config["db_config"])
@@ -103,51 +126,51 @@ class ChannelService(Queries):
             for channel in self._settings.service.channels:
                 await self._open(channel)
             for plugin in self.plugins.loaded.values():
-                await self._lifespans.enter(self, plugin)
-                if "on_start" in plugin.hooks:
-                    await call(plugin.hooks["on_start"], self, plugin.config)
+                with self._left_out_if_it_fails(plugin):
+                    await self._lifespans.begin(self, plugin)
+                if plugin.name not in self.plugins.loaded:
+                    await self._lifespans.end(self, plugin, self._limits.handler_seconds)
             await self.on_start()
         except BaseException:
             await self.stop()
             raise
-        self.spawn(self.timers.run(), name="timers", endless=True)
-        self.spawn(self._presence_announcer.run(), name="presence", endless=True)
+        self.spawn(self.timers.run, name="timers", endless=True)
+        self.spawn(self._presence_announcer.run, name="presence", endless=True)
         if self._settings.service.checkin_interval:
-            self.spawn(self._check_in(), name="check-in", endless=True)
+            self.spawn(self._check_in, name="check-in", endless=True)
         self._up.set()
         log.info("service %s is up with %d channels and the plugins %s", self.service_id, len(self._hosted), ", ".join(self.plugins.loaded))
 
     async def stop(self) -> None:
-        """Let nobody in, finish the events in hand and those that wait, call `on_stop`, and close the storages. Twice is fine."""
+        """Let nobody in, finish the events in hand and those that wait, call `on_stop`, and close the storages. Twice is fine.
+
+        It takes at most `stop_timeout` and a second. What does not end in that time is left alone.
+        """
         if not self._is_begun:
             return
         self._is_begun = False
+        deadline = Deadline(self._settings.service.stop_timeout)
         self._gateways.stop_accepting()
-        patience = self._settings.service.stop_timeout
-        await self._tasks.stop(patience)
-        await self._guarded("telling the other processes", asyncio.wait_for(self._presence_announcer.end(), patience))
-        await asyncio.gather(*(channel.queue.stop(patience) for channel in self._hosted.values()))
+        await self._tasks.stop(deadline.left())
+        await self._guarded("telling the other processes", self._presence_announcer.end(), deadline.left())
+        await asyncio.gather(*(channel.queue.stop(deadline.left()) for channel in self._hosted.values()))
+        for channel in self._hosted.values():
+            channel.workers.close()
+        # The second is shared: half of what is left for whoever is next, so that who hangs leaves something for the others.
         if self._up.is_set():
-            await self._guarded("on_stop", self.on_stop())
+            await self._guarded("on_stop", self.on_stop(), deadline.left(HOOKS) / 2)
         for plugin in reversed(list(self.plugins.loaded.values())):
-            if "on_stop" in plugin.hooks:
-                await self._guarded(f"on_stop of {plugin.name}", call(plugin.hooks["on_stop"], self, plugin.config))
-            await self._guarded(f"lifespan of {plugin.name}", self._lifespans.leave(plugin.name))
+            await self._lifespans.end(self, plugin, deadline.left(HOOKS) / 2)
         self._up.clear()
         self._hosted.clear()
-        for channel_id, storage in list(self.channels.items()):
-            await self._guarded(f"closing the storage of {channel_id}", asyncio.to_thread(storage.close))
-        self.channels.clear()
-        await self._guarded("closing the storage of the agents", self._agents.close())
+        await self._close_storages(deadline)
         self._watchdog.stop()
         log.info("service %s has stopped", self.service_id)
 
     async def abandon(self) -> None:
         """Let go of threads and storages and finish nothing: what a test does with a service that has crashed."""
         self._watchdog.stop()
-        await self._agents.close()
-        for storage in self.channels.values():
-            await asyncio.to_thread(storage.close)
+        await self._close_storages(Deadline(self._settings.service.stop_timeout))
 
     async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
         """Start, call `when_up`, and stop on SIGINT or SIGTERM or when `ask_to_stop` was called. A second signal ends the process at once."""
@@ -166,25 +189,54 @@ class ChannelService(Queries):
         await self.on_channel_init(channel_id)
         if channel_id not in self.channels:  # overridden, by a bot that keeps nothing
             await super().on_channel_init(channel_id)
-        await asyncio.to_thread(self.plugins.prepare, self.channels[channel_id])
-        wiring = Wiring(self, self._route, self._shows_bars, self._gateways.deliver, self._metrics, self._clock)
-        channel = self._hosted[channel_id] = await host(
-            config, self.channels[channel_id], self._settings.service.limits, lambda: self.plugins.bars, wiring
-        )
+        await self._threads.run(self.plugins.prepare, self.channels[channel_id])
+        stuck, limits = self.plugins.runtime.stuck, self._limits
+        workers = ChannelWorkers(channel_id, limits.handler_seconds, self._threads, stuck, self._incidents.add)
+        wiring = Wiring(self, self._route, self._shows_bars, self._gateways.deliver, self._metrics, self._clock, workers)
+        channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], limits, lambda: self.plugins.bars, wiring)
         channel.queue.start()
         for act in self._early.pop(channel_id, []):
             await self._post(channel_id, act)
-        await self.in_channel(channel_id, lambda ctx: run_hooks(ctx, "on_channel_init"), name="on_channel_init")
+        for plugin in self.plugins.loaded.values():
+            if "on_channel_init" in plugin.hooks:
+                with self._left_out_if_it_fails(plugin):
+                    await self.in_channel(channel_id, partial(run_hook, plugin, "on_channel_init"), name="on_channel_init")
+
+    @contextmanager
+    def _left_out_if_it_fails(self, plugin: Plugin) -> Iterator[None]:
+        """Go on without a plugin that does not start, in one line. Raises PluginError if it is required."""
+        try:
+            yield
+        except Exception as error:
+            why = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+            if plugin.entry.required:
+                raise PluginError(f"plugin {plugin.name}: {why}") from error
+            log.warning("Plugin %s was left out: %s", plugin.name, why)
+            log.debug("what plugin %s raised", plugin.name, exc_info=True)
+            self.plugins = self.plugins.without(plugin.name, why)
+
+    async def _close_storages(self, deadline: Deadline) -> None:
+        at_once = asyncio.Semaphore(_CLOSED_AT_ONCE)
+
+        async def close(what: str, work: Callable[[], object]) -> None:
+            async with at_once:
+                await self._guarded(f"closing the storage of {what}", self._threads.run(work, name="close"), deadline.left(STORAGES))
+
+        closing = [close(channel_id, storage.close) for channel_id, storage in self.channels.items()]
+        await asyncio.gather(*closing, close("the agents", self._agents.close))
+        self.channels.clear()
 
     async def _check_in(self) -> None:
         while True:
             await asyncio.sleep(self._settings.service.checkin_interval)
-            for channel_id in self.channel_ids():
-                await self._guarded(f"on_channel_checkin of {channel_id}", self.on_channel_checkin(channel_id))
+            await asyncio.gather(*(self._check_in_one(channel_id) for channel_id in self.channel_ids()))
 
-    async def _guarded(self, what: str, work: Awaitable[Any]) -> None:
+    async def _check_in_one(self, channel_id: str) -> None:
+        await self._guarded(f"on_channel_checkin of {channel_id}", self.on_channel_checkin(channel_id), self._limits.handler_seconds)
+
+    async def _guarded(self, what: str, work: Coroutine[Any, Any, Any], seconds: float) -> None:
         try:
-            await work
+            await within(seconds, work, what)
         except Exception:
             log.exception("%s failed", what)
 
@@ -226,16 +278,26 @@ class ChannelService(Queries):
         """Hand any object to `on_spell`."""
         await self.on_spell(obj)
 
-    def spawn(self, work: Coroutine[Any, Any, None], *, name: str, endless: bool = False) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False) -> None:
         """Run `work` beside the channels, as a task that is cancelled when the service stops. On the event loop.
 
-        `endless` work goes on until then; `settle` does not wait for it.
+        `endless` work is given as a function, and goes on until then: whatever ends it, it is called again a moment later, and
+        `/readyz` tells of it. `settle` does not wait for it.
         """
-        self._tasks.spawn(work, name=name, endless=endless)
+        if callable(work):
+            if not endless:
+                raise TypeError(f"spawn({name!r}) was given a function, which is for endless work; give it the coroutine")
+            self._tasks.spawn_endless(work, name=name)
+        elif endless:
+            work.close()
+            raise TypeError(f"spawn({name!r}) was given a coroutine, which can run only once; give the function, for work that is endless")
+        else:
+            self._tasks.spawn(work, name=name)
 
     async def reload_plugin(self, name: str) -> None:
         """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
-        self.plugins = await reload(self, self._lifespans, self.plugins, name, self._settings.service.plugin_folders)
+        folders, seconds = self._settings.service.plugin_folders, self._limits.handler_seconds
+        self.plugins = await reload(self, self._lifespans, self._threads, self.plugins, name, folders=folders, seconds=seconds)
         await self.timers.begin()
 
     async def settle(self) -> None:

@@ -9,9 +9,8 @@ from typing import Any, Final, overload
 from storage.database_interface import DatabaseInterface, Finding
 from storage.dicts import saving
 from storage.dicts.dict_state import DictState
-from storage.dicts.edit import edit
-from storage.dicts.overlay import Overlay
 from storage.dicts.scope import CLOSED
+from storage.dicts.transaction import Edit
 from storage.dicts.views import CachedItems, CachedKeys, CachedValues
 from storage.encoding.texts import encode_item, plain_key
 from storage.errors import StoreClosed, UnreadableValue
@@ -24,8 +23,7 @@ class CachedDict(MutableMapping[str, Any]):
 
     Values are copied when they are assigned. Values that are read are live: changes in place are kept at the end of the
     transaction, or outside of one at `save`, `commit` or `close`. Each change outside of a transaction is a commit of
-    its own, and one that changes many keys (`update`, `clear`) is one commit. If another process commits first, it is done
-    again on what is there then.
+    its own, and one that changes many keys (`update`, `clear`) is one commit.
 
     Before `load` every look goes to the engine; afterwards memory answers.
     """
@@ -156,7 +154,7 @@ class CachedDict(MutableMapping[str, Any]):
     @overload
     def pop(self, key: str, /, default: Any) -> Any: ...
     def pop(self, key: str, /, default: Any = _MISSING) -> Any:
-        def take(overlay: Overlay) -> Any:
+        with Edit(self._state) as overlay:
             try:
                 value = overlay.read(_known_key(key))
             except KeyError:
@@ -164,32 +162,24 @@ class CachedDict(MutableMapping[str, Any]):
                     raise
                 return default
             overlay.delete(key)
-            return value
-
-        return edit(self._state, take)
+        return value
 
     def popitem(self) -> tuple[str, Any]:
         """Take the last key. Raises KeyError if there is none."""
-
-        def take(overlay: Overlay) -> tuple[str, Any]:
+        with Edit(self._state) as overlay:
             key = overlay.last_key()
             if key is None:
                 raise KeyError("popitem(): the dict is empty")
             value = overlay.read(key)
             overlay.delete(key)
-            return key, value
-
-        return edit(self._state, take)
+        return key, value
 
     def setdefault(self, key: str, default: Any = None, /) -> Any:
         """The value of the key, which is set to a copy of `default` if it is not there. A value that is there is not written."""
         key = plain_key(key)
-
-        def put(overlay: Overlay) -> None:
+        with Edit(self._state) as overlay:
             if not overlay.has(key):
                 overlay.write(key, encode_item(self._state.name, key, default), default)
-
-        edit(self._state, put)
         return self[key]
 
     def update(self, other: Any = (), /, **more: Any) -> None:
@@ -197,12 +187,9 @@ class CachedDict(MutableMapping[str, Any]):
         given: dict[Any, Any] = dict(other, **more)
         name = self._state.name
         texts = [(key := plain_key(each), encode_item(name, key, value), value) for each, value in given.items()]
-
-        def put(overlay: Overlay) -> None:
+        with Edit(self._state) as overlay:
             for key, text, value in texts:
                 overlay.write(key, text, value)
-
-        edit(self._state, put)
 
     def __ior__(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> CachedDict:
         self.update(other)
@@ -210,12 +197,9 @@ class CachedDict(MutableMapping[str, Any]):
 
     def clear(self) -> None:
         """Remove all keys in one commit."""
-
-        def remove_all(overlay: Overlay) -> None:
+        with Edit(self._state) as overlay:
             for key in overlay.key_list():
                 overlay.delete(key)
-
-        edit(self._state, remove_all)
 
     # -- the engine --------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ class NullDatabase(DatabaseInterface):
     """
 
     persistent = False
-    overlaps = True
 
     def __init__(self, domain: str = "", **settings: Any) -> None:
         super().__init__(domain)

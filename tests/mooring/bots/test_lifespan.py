@@ -85,7 +85,7 @@ def test_code_that_does_not_begin_leaves_the_old_one_running(make_bot: MakeBot, 
 
 def test_a_lifespan_that_fails_keeps_the_service_from_starting(make_bot: MakeBot, source: Path) -> None:
     source.write_text(COUNTER.replace('yield ["first"]', "raise ValueError('no'); yield []"))
-    with pytest.raises(ValueError, match="no"):
+    with pytest.raises(PluginError, match="plugin counter: lifespan failed: ValueError: no"):
         make_bot(str(source)).say("ann", "/count")
 
 

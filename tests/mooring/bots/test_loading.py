@@ -224,5 +224,5 @@ def on_stop(service: Service, config: object) -> None:
     )
     bot.say("mo", "/plugins reload living")
     bot.settle()
-    assert bot.heard("mo")[-1] == "Plugin living stays as it was: its new code did not start: OSError: port taken"
+    assert bot.heard("mo")[-1] == "Plugin living stays as it was: its new code did not start: on_start failed: OSError: port taken"
     assert bot.storage.notes["life"] == ["start 1", "stop 1", "start 2", "stop 2", "start 2"]
