@@ -19,6 +19,8 @@ def fold(text: str) -> str:
 
 def fold_name(name: str) -> str:
     """What two names have in common if a reader or `@name` could take one for the other."""
+    if name.isascii() and name.isprintable():
+        return " ".join(name.lower().split())  # which is the same there, and what most names are
     visible = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) not in {"Cf", "Cc"})
     return " ".join(unicodedata.normalize("NFKC", visible.casefold()).split())
 

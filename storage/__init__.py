@@ -19,6 +19,7 @@ from storage.errors import (
     Fault,
     KeyRefused,
     OutcomeUnknown,
+    PredecessorFailed,
     StorageBusy,
     StorageError,
     StorageUnavailable,
@@ -29,6 +30,7 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.moobius_storage import MoobiusStorage
+from storage.outcome import Outcome
 
 if TYPE_CHECKING:
     from storage.json.database import JSONDatabase
@@ -55,7 +57,9 @@ __all__ = [
     "MoobiusStorage",
     "NullDatabase",
     "Origin",
+    "Outcome",
     "OutcomeUnknown",
+    "PredecessorFailed",
     "RedisDatabase",
     "StorageBusy",
     "StorageError",

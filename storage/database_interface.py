@@ -8,7 +8,6 @@ results; an engine that has only these works. The rest is built from the four he
 from __future__ import annotations
 
 import asyncio
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -17,10 +16,12 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
+from storage.domain_lock import DomainLock
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.errors import StorageError, UnreadableValue, ValueRefused
 from storage.one_by_one import commit_one_by_one
+from storage.outcome import Outcome
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -81,6 +82,9 @@ class DatabaseInterface(ABC):
     """True for an engine that others may write to: its transactions `begin`, and it raises `version` itself when a commit
     failed and it is not known what that left."""
 
+    overlaps: ClassVar[bool] = False
+    """Whether the engine has `hand_in`. Of one that keeps nothing it says that its `commit_batch` never refuses, and nothing is handed in."""
+
     waits: bool = False
     """Whether `begin` would have to ask a server."""
 
@@ -88,11 +92,11 @@ class DatabaseInterface(ABC):
     """Whether the commits of other processes come in by themselves, so that nobody has to ask for them."""
 
     problem: str | None = None
-    """Why the engine could not be reached when it was needed last, in words for an operator."""
+    """What is wrong with the engine at the moment, in words for an operator: it could not be reached when it was needed last, say."""
 
     domain: str
     report: list[Finding]
-    lock: threading.Lock
+    lock: DomainLock
     """Held by the one open transaction over this domain. Engines that share data between objects share the lock."""
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
@@ -100,7 +104,7 @@ class DatabaseInterface(ABC):
         made = super().__new__(cls)
         made.domain = ""
         made.report = []
-        made.lock = threading.Lock()
+        made.lock = DomainLock()
         return made
 
     def __init__(self, domain: str = "", **settings: Any) -> None:
@@ -196,6 +200,20 @@ class DatabaseInterface(ABC):
         has finished, because until then nobody knows what the engine holds.
         """
         await to_the_end(self.commit_batch, batch, origin, sync=sync)
+
+    def hand_in(self, batch: Sequence[DomainChanges], origin: Origin, outcome: Outcome, after: object = None, *, sync: bool) -> object:
+        """Begin `commit_batch` and return without waiting, for engines that `overlaps`; what is returned names this commit.
+
+        `after` is what this method returned for the commit that this one was built on, or None if it was built on what was committed
+        when it began (then the parts have their `base`, if the engine gives any; with `after` they have none). If `after` fails, or
+        anything else was committed to the channel after it, this must fail, with PredecessorFailed or VersionConflict: by what the
+        predecessor *is*, never by how many commits were counted. An engine may forget a predecessor as soon as it has succeeded.
+
+        `outcome.settle` is called once for each commit, in the order in which they were handed in, in whatever thread, but not by this
+        method itself; `version` is raised before. `storage.engine_support.committer` has a thread that does so. Raises StorageError if
+        nothing was begun; then `outcome` is not touched. May be called from any thread, and never blocks.
+        """
+        raise NotImplementedError
 
     def size(self) -> int | None:
         """Bytes that the domain takes where it is kept, None if the engine cannot tell. May ask a server. Raises StorageError."""

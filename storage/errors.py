@@ -8,7 +8,8 @@
     ├── CommitFailed         an engine refused; nothing was changed
     │   ├── StorageUnavailable   the engine cannot be reached at the moment
     │   │   └── OutcomeUnknown       it may have been reached, and has not answered
-    │   └── VersionConflict      somebody else committed first
+    │   ├── VersionConflict      somebody else committed first
+    │   └── PredecessorFailed    a commit that this one was built on failed
     ├── StorageBusy          waiting for a transaction here would block the event loop
     ├── StoreLocked          another process owns the folder
     └── StoreClosed          used after close()
@@ -86,6 +87,21 @@ class VersionConflict(CommitFailed):
     """Another writer committed to the same dicts first; read again and repeat."""
 
 
+class PredecessorFailed(CommitFailed):
+    """A commit that this one was built on failed. Repeated, it is built on what is durable."""
+
+    first: StorageError | None = None
+    """What made the first of them fail. Where that is a VersionConflict, to repeat all of them is the remedy."""
+
+    @classmethod
+    def after(cls, failure: StorageError) -> PredecessorFailed:
+        """For what was built on a commit that failed so."""
+        first = failure.first if isinstance(failure, PredecessorFailed) and failure.first is not None else failure
+        error = cls(f"a commit that this one was built on failed ({first})")
+        error.first = error.__cause__ = first
+        return error
+
+
 class StorageBusy(StorageError):
     """Another transaction is open, and waiting for it on this thread would block the event loop."""
 
@@ -102,7 +118,3 @@ class StoreLocked(StorageError):
 
 class StoreClosed(StorageError):
     """The dict, storage or engine was used after close()."""
-
-
-class PredecessorFailed(CommitFailed):
-    """A commit that this one was built on failed."""

@@ -19,6 +19,7 @@ from storage.dicts import locks, saving
 from storage.dicts.cached_dict import CachedDict
 from storage.dicts.dict_state import DictState
 from storage.dicts.locks import in_order
+from storage.dicts.pipeline import Pipeline
 from storage.dicts.scope import CLOSED, enclosing_of
 from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
@@ -54,6 +55,7 @@ class MoobiusStorage:
         self._states: tuple[DictState, ...] = ()
         self._locks = in_order(())
         self._two_phase = TwoPhaseCommit()
+        self._pipeline = Pipeline()
         self._ends: list[Callable[[], None]] = []
         """What ends the following."""
         self._is_closed = False
@@ -119,16 +121,33 @@ class MoobiusStorage:
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
-    def transaction(self, member: str = "", event: str = "", overlap: bool = False) -> Transaction:
+    def transaction(self, member: str = "", event: str = "", *, overlap: bool = False) -> Transaction:
         """All changes to all dicts inside are committed together at the end, or none if an exception leaves the block.
 
         For `with` and `async with`; inside another transaction of this storage it joins that one. `member` and `event` go
         into the journal of an engine that has one. Leaving the block raises CommitFailed if an engine refused; nothing
         was changed then. Entering raises StorageBusy where waiting for another transaction would block an event loop.
+
+        With `overlap` leaving the block only hands the commit to the engine, and the `outcome` of the transaction tells later, in order,
+        whether it was made:
+
+            async with storage.transaction(overlap=True) as transaction:
+                storage.health_bars["ann"] -= 10
+            ...                            # the next one may begin now, and sees 10 less
+            await transaction.outcome      # now it is safe; or it raises CommitFailed
+
+        If a commit fails, so do all that were built on it; leaving the block of one that is open then raises PredecessorFailed,
+        whatever happened in it. Everybody outside of such transactions sees only what is safe, and writers wait until all is.
+        Storages over several engine groups, with dicts that are not loaded or with engines that cannot do so commit before the
+        block is left; the outcome is known then.
         """
         if self._is_closed:
             raise StoreClosed(f"{self!r} was closed")
-        return Transaction(self, self._states, self._locks, Origin(member, event), self._two_phase, sync=True)
+        states, origin = self._states, Origin(member, event)
+        if not overlap:
+            return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase)
+        pipeline = self._pipeline if self._pipeline.is_possible(states, self._locks) else None
+        return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase, pipeline=pipeline, overlaps=True)
 
     def commit(self) -> None:
         """Write all values that were changed in place, in one commit. In a transaction its end does that."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from storage import Outcome
 from storage.errors import CommitFailed
 
 
@@ -24,7 +24,7 @@ class Attempt:
         *,
         error: BaseException | None = None,
         failure: CommitFailed | None = None,
-        outcome: asyncio.Future[None] | None = None,
+        outcome: Outcome | None = None,
         accept: Callable[[], None] | None = None,
     ) -> None:
         self.result = result

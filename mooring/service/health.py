@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from mooring.channels.channel import HostedChannel
-from storage import MoobiusStorage
+from storage import DatabaseInterface, MoobiusStorage
 from storage.errors import StorageError
 
 _PROBES_AT_ONCE = 16
@@ -50,7 +50,7 @@ def _storage_problems(hosted: Mapping[str, HostedChannel]) -> dict[str, str | No
 def _storage_problem(storage: MoobiusStorage) -> str | None:
     asked = set()
     for name in storage.names():
-        engine = getattr(storage, name).database
+        engine: DatabaseInterface = getattr(storage, name).database
         if engine.group() in asked:
             continue
         asked.add(engine.group())
@@ -58,6 +58,8 @@ def _storage_problem(storage: MoobiusStorage) -> str | None:
             engine.load_one(_PROBED_KEY)
         except StorageError as error:
             return f"storage does not answer: {error}"
+        if engine.problem is not None:
+            return engine.problem
     return None
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final, overload
 from storage.database_interface import DatabaseInterface, Finding
 from storage.dicts import saving
 from storage.dicts.dict_state import DictState
+from storage.dicts.edit import edit
+from storage.dicts.overlay import Overlay
 from storage.dicts.scope import CLOSED
-from storage.dicts.transaction import Edit
 from storage.dicts.views import CachedItems, CachedKeys, CachedValues
 from storage.encoding.texts import encode_item, plain_key
 from storage.errors import StoreClosed, UnreadableValue
@@ -23,7 +24,8 @@ class CachedDict(MutableMapping[str, Any]):
 
     Values are copied when they are assigned. Values that are read are live: changes in place are kept at the end of the
     transaction, or outside of one at `save`, `commit` or `close`. Each change outside of a transaction is a commit of
-    its own, and one that changes many keys (`update`, `clear`) is one commit.
+    its own, and one that changes many keys (`update`, `clear`) is one commit. If another process commits first, it is done
+    again on what is there then.
 
     Before `load` every look goes to the engine; afterwards memory answers.
     """
@@ -154,7 +156,7 @@ class CachedDict(MutableMapping[str, Any]):
     @overload
     def pop(self, key: str, /, default: Any) -> Any: ...
     def pop(self, key: str, /, default: Any = _MISSING) -> Any:
-        with Edit(self._state) as overlay:
+        def take(overlay: Overlay) -> Any:
             try:
                 value = overlay.read(_known_key(key))
             except KeyError:
@@ -162,24 +164,32 @@ class CachedDict(MutableMapping[str, Any]):
                     raise
                 return default
             overlay.delete(key)
-        return value
+            return value
+
+        return edit(self._state, take)
 
     def popitem(self) -> tuple[str, Any]:
         """Take the last key. Raises KeyError if there is none."""
-        with Edit(self._state) as overlay:
+
+        def take(overlay: Overlay) -> tuple[str, Any]:
             key = overlay.last_key()
             if key is None:
                 raise KeyError("popitem(): the dict is empty")
             value = overlay.read(key)
             overlay.delete(key)
-        return key, value
+            return key, value
+
+        return edit(self._state, take)
 
     def setdefault(self, key: str, default: Any = None, /) -> Any:
         """The value of the key, which is set to a copy of `default` if it is not there. A value that is there is not written."""
         key = plain_key(key)
-        with Edit(self._state) as overlay:
+
+        def put(overlay: Overlay) -> None:
             if not overlay.has(key):
                 overlay.write(key, encode_item(self._state.name, key, default), default)
+
+        edit(self._state, put)
         return self[key]
 
     def update(self, other: Any = (), /, **more: Any) -> None:
@@ -187,9 +197,12 @@ class CachedDict(MutableMapping[str, Any]):
         given: dict[Any, Any] = dict(other, **more)
         name = self._state.name
         texts = [(key := plain_key(each), encode_item(name, key, value), value) for each, value in given.items()]
-        with Edit(self._state) as overlay:
+
+        def put(overlay: Overlay) -> None:
             for key, text, value in texts:
                 overlay.write(key, text, value)
+
+        edit(self._state, put)
 
     def __ior__(self, other: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> CachedDict:
         self.update(other)
@@ -197,9 +210,12 @@ class CachedDict(MutableMapping[str, Any]):
 
     def clear(self) -> None:
         """Remove all keys in one commit."""
-        with Edit(self._state) as overlay:
+
+        def remove_all(overlay: Overlay) -> None:
             for key in overlay.key_list():
                 overlay.delete(key)
+
+        edit(self._state, remove_all)
 
     # -- the engine --------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from storage.database_interface import DatabaseInterface, Finding, News
+from storage.dicts.ahead import Ahead
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.encoding.texts import encode_item, is_scalar, item_path, same_text
@@ -24,7 +25,9 @@ class Content:
     held for moments, never while waiting for the engine's lock; it keeps reading threads and the one that writes apart.
     """
 
-    __slots__ = ("_unreadable", "base", "engine", "findings", "group", "handed", "live", "loaded", "mutex", "name", "noted", "seen", "stored")
+    __slots__ = (
+        "_unreadable", "ahead", "base", "engine", "findings", "group", "handed", "live", "loaded", "mutex", "name", "noted", "seen", "stored",
+    )  # fmt: skip
 
     def __init__(self, engine: DatabaseInterface, name: str) -> None:
         self.engine = engine
@@ -45,6 +48,8 @@ class Content:
         self.stored: dict[str, Encoded] = {}
         self.handed: dict[str, tuple[Any, Encoded]] = {}
         """Values that can be changed in place, with the text that each was decoded from or saved as."""
+        self.ahead = Ahead()
+        """What is in flight; only the transactions that are built on it look there."""
         self._unreadable: set[str] = set()
 
     def text(self, key: str) -> Encoded | None:
@@ -104,6 +109,28 @@ class Content:
     def current_text(self, key: str) -> Encoded | None:
         return self.pending_text(key) or self.text(key)
 
+    # -- with what is in flight ----------------------------------------------------------------------------------------
+
+    def newest_text(self, key: str) -> Encoded | None:
+        known = self.ahead.newest.get(key)
+        return self.text(key) if known is None else known[0]
+
+    def newest_has(self, key: str) -> bool:
+        known = self.ahead.newest.get(key)
+        return self.has(key) if known is None else known[0] is not None
+
+    def newest_keys(self) -> list[str]:
+        if not self.ahead.pending:
+            return self.key_list()
+        with self.mutex:
+            return self.ahead.key_list(self.stored)
+
+    def newest_count(self) -> int:
+        if not self.ahead.pending:
+            return self.count()
+        with self.mutex:
+            return len(self.stored) + self.ahead.more_keys()
+
     # -- what others commit ------------------------------------------------------------------------------------------
 
     @property
@@ -115,6 +142,8 @@ class Content:
     def load(self, *, keep_mode: bool = False) -> None:
         """Take over what the engine holds now. Changes in place that were not saved yet stay with their keys."""
         with self.mutex:
+            if self.ahead.pending:
+                return  # what is in flight tells its outcome itself, and then there is time for more
             version = self.engine.version
             if not self.engine.persistent or (keep_mode and not self.loaded):
                 for key in list(self.handed) if self.engine.persistent else ():
@@ -184,6 +213,18 @@ class Content:
         if after - before > 1:
             return False
         self.seen = after
+        return True
+
+    def advance_own(self) -> bool:
+        """The same for a commit that was handed in: it comes one version after the one before it.
+
+        Where others write too, what comes in with the next news says the same once more, which does no harm.
+        """
+        engine = self.engine
+        if self.seen == _STALE:
+            return False
+        if engine.persistent and not engine.announces:
+            self.seen += 1
         return True
 
     def detach(self, key: str, value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import Any
 
 from storage.database_interface import DatabaseInterface
@@ -10,6 +9,7 @@ from storage.dicts.content import Content
 from storage.dicts.locks import take_all
 from storage.dicts.overlay import Overlay
 from storage.dicts.scope import CLOSED, Scope, is_inside
+from storage.domain_lock import DomainLock
 from storage.errors import StoreClosed
 
 
@@ -90,7 +90,7 @@ class DictState:
             self.content.handed.clear()
         self.engine.close()
 
-    def _take_lock(self) -> Lock:
+    def _take_lock(self) -> DomainLock:
         lock = self.engine.lock
         if not lock.acquire(False):
             take_all((lock,))

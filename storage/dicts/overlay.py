@@ -51,15 +51,17 @@ class Overlay:
             if key in self.removed:
                 raise KeyError(key)
             content = self.content
-            value = content.live.get(key, _MISSING)
+            newest = content.ahead.newest
+            known = newest.get(key) if newest else None
+            value = content.live.get(key, _MISSING) if known is None else known[1]
             if value is not _MISSING and is_scalar(value):
                 self.values[key] = value
                 return value
-            committed = content.text(key)
+            committed = content.text(key) if known is None else known[0]
             if committed is None:
                 raise KeyError(key)
             self.before[key] = committed
-            text = content.pending_text(key) or committed
+            text = (content.pending_text(key) if known is None else None) or committed
         value = self.content.decode(key, text)
         if not is_scalar(value):
             self._handed.add(key)
@@ -71,7 +73,10 @@ class Overlay:
         if key in self._handed:
             return encode_item(self.content.name, key, self.values[key])
         text = self.added.get(key) or self.changed.get(key)
-        return None if text is None and key in self.removed else text or self.content.current_text(key)
+        if text is not None or key in self.removed:
+            return text
+        known = self.content.ahead.newest.get(key)
+        return self.content.current_text(key) if known is None else known[0]
 
     def write(self, key: str, text: bytes, value: Any) -> None:
         if key in self.changed:
@@ -102,13 +107,13 @@ class Overlay:
         self._handed.discard(key)
 
     def has(self, key: str) -> bool:
-        return key in self.added or key in self.changed or (key not in self.removed and self.content.has(key))
+        return key in self.added or key in self.changed or (key not in self.removed and self.content.newest_has(key))
 
     def count(self) -> int:
-        return self.content.count() - len(self.removed) + len(self.added)
+        return self.content.newest_count() - len(self.removed) + len(self.added)
 
     def key_list(self) -> list[str]:
-        keys = self.content.key_list()
+        keys = self.content.newest_keys()
         if self.removed:
             keys = [key for key in keys if key not in self.removed]
         keys.extend(self.added)
@@ -120,7 +125,7 @@ class Overlay:
             return next(reversed(self.added))
         if self._tail is None:
             # Kept from call to call: committed keys do not change meanwhile, and a removed one never comes back to its place.
-            self._tail = reversed(self.content.key_list())
+            self._tail = reversed(self.content.newest_keys())
         return next((key for key in self._tail if key not in self.removed), None)
 
     def gather(self) -> bool:
@@ -173,17 +178,33 @@ class Overlay:
         """Take over what the engine has just committed; values that were handed out before are detached."""
         content = self.content
         with content.mutex:
-            if content.advance(self.version) and content.loaded:
-                stored = content.stored
-                for key in self.removed:
-                    del stored[key]
-                if self.changed:
-                    stored.update(self.changed)
-                if self.added:
-                    stored.update(self.added)
-            values = self.values
-            for key in chain(self.removed, self.changed, self.added):
-                content.detach(key, values.get(key, _MISSING))
+            self._apply(known=content.advance(self.version))
+
+    def hand_in(self) -> None:
+        """What was gathered goes to the engine now; the transactions that follow build on it."""
+        with self.content.mutex:
+            self.content.ahead.push(self)
+
+    def apply_handed_in(self) -> None:
+        """As `apply`, for the oldest of those that were handed in."""
+        content = self.content
+        with content.mutex:
+            self._apply(known=content.advance_own() if self.gathered else True)
+            content.ahead.pop()
+
+    def _apply(self, *, known: bool) -> None:
+        content = self.content
+        if known and content.loaded:
+            stored = content.stored
+            for key in self.removed:
+                stored.pop(key, None)
+            if self.changed:
+                stored.update(self.changed)
+            if self.added:
+                stored.update(self.added)
+        values = self.values
+        for key in chain(self.removed, self.changed, self.added):
+            content.detach(key, values.get(key, _MISSING))
 
     def _before(self, key: str) -> Encoded | None:
-        return self.before.get(key) or self.content.text(key)
+        return self.before.get(key) or self.content.newest_text(key)

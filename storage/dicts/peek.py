@@ -19,7 +19,7 @@ def peek(kept: CachedDict, key: str) -> Any:
     if key in overlay.values:
         return overlay.values[key]
     content = kept._content
-    if key in content.live and not (key in overlay.added or key in overlay.changed or key in overlay.removed):
+    if key in content.live and key not in content.ahead.newest and not (key in overlay.added or key in overlay.changed or key in overlay.removed):
         return content.live[key]
     text = overlay.current_text(key)
     return None if text is None else content.decode(key, text)

@@ -7,10 +7,10 @@ A context variable knows it, so that a transaction is entered by the task or thr
 from __future__ import annotations
 
 from contextvars import ContextVar
-from threading import Lock
 
 from storage.dicts.content import Content
 from storage.dicts.overlay import Overlay
+from storage.domain_lock import DomainLock
 
 
 class Scope:
@@ -18,7 +18,7 @@ class Scope:
 
     __slots__ = ("is_open", "locks", "overlays", "owner", "parent")
 
-    def __init__(self, owner: object, locks: tuple[Lock, ...]) -> None:
+    def __init__(self, owner: object, locks: tuple[DomainLock, ...]) -> None:
         self.owner = owner
         self.locks = locks
         self.is_open = False

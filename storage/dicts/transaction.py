@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from threading import Lock
+from contextlib import suppress
 from types import TracebackType
 
 from storage.database_interface import Origin
 from storage.dicts import commit, locks
 from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
+from storage.dicts.pipeline import Pipeline
 from storage.dicts.scope import CLOSED, Scope, enclosing, enclosing_of, innermost
 from storage.dicts.two_phase_commit import TwoPhaseCommit
-from storage.errors import StorageError, StoreClosed
+from storage.domain_lock import DomainLock
+from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, StorageError, StoreClosed
+from storage.outcome import Outcome, WakeUps
 
 
 class Transaction(Scope):
@@ -26,19 +29,24 @@ class Transaction(Scope):
     Inside another transaction of the same owner it joins that one: what happens in it is committed or dropped with the
     outer one. Leaving it raises CommitFailed if an engine refused, and ValueRefused if a value was changed in place into
     one that cannot be kept; then nothing was changed.
+
+    An overlapping one only hands its commit to the engine, and `outcome` tells later whether that was made, in the order of the
+    transactions; the next overlapping one of the same owner begins at once, and builds on what is on its way.
     """
 
-    __slots__ = ("_joined", "_members", "_origin", "_sync", "_two_phase", "doom", "outcome")
+    __slots__ = ("_joined", "_members", "_origin", "_overlaps", "_pipeline", "_sync", "_two_phase", "doom", "outcome")
 
     def __init__(
         self,
         owner: object,
-        members: Sequence[DictState],
-        taken: tuple[Lock, ...],
+        members: tuple[DictState, ...],
+        taken: tuple[DomainLock, ...],
         origin: Origin,
-        two_phase: TwoPhaseCommit | None = None,
         *,
         sync: bool,
+        two_phase: TwoPhaseCommit | None = None,
+        pipeline: Pipeline | None = None,
+        overlaps: bool = False,
     ) -> None:
         # Written out instead of calling Scope's: this runs for every event of every channel.
         self.owner = owner
@@ -49,13 +57,32 @@ class Transaction(Scope):
         self._members = members
         self._origin = origin
         self._two_phase = two_phase
+        self._pipeline = pipeline
         self._sync = sync
         self._joined = False
-        self.outcome = None
-        self.doom = None
+        self._overlaps = overlaps
+        self.outcome: Outcome | None = None
+        """How the commit ends, of a transaction that was asked to overlap; None for the others, which end with their block.
+
+        It is over when the commit is as safe as asked, or has failed, and all before it are over. A transaction that changed nothing, or
+        was rolled back, ends with those that it was built on: if one of them failed, what it saw was not true.
+        """
+        self.doom: CommitFailed | None = None
+        """Why nothing of it can be kept, once its block was left."""
 
     def __enter__(self) -> Transaction:
         if not self._joins():
+            pipeline = self._pipeline
+            if pipeline is not None:
+                pipeline.enter(self._members, self.locks)
+                try:
+                    if pipeline.is_fresh:
+                        _begin(self._members)
+                    self._open()
+                except BaseException:
+                    self._give_up(pipeline)
+                    raise
+                return self
             locks.take_all(self.locks)
             try:
                 _begin(self._members)
@@ -69,6 +96,9 @@ class Transaction(Scope):
         if self._joined:
             return
         self.is_open = False  # what still runs in worker threads counts as outside from here on
+        if self._pipeline is not None:
+            self._hand_in(self._pipeline, error)
+            return
         try:
             if kind is None and self.overlays:
                 overlays = self._gather()
@@ -77,20 +107,28 @@ class Transaction(Scope):
                     commit.commit(changed, self._origin, self._two_phase, sync=self._sync)
                 for overlay in overlays:
                     overlay.apply()
-        finally:
-            self._end()
+        except BaseException as failure:
+            self._end(failure)
+            raise
+        self._end(None)
 
     async def __aenter__(self) -> Transaction:
         if not self._joins():
+            pipeline = self._pipeline
+            if pipeline is not None:
+                await pipeline.enter_async(self._members, self.locks)
+                try:
+                    if pipeline.is_fresh:
+                        await _begin_async(self._members)
+                    self._open()
+                except BaseException:
+                    self._give_up(pipeline)
+                    raise
+                return self
             if not locks.try_all(self.locks):
                 await locks.take_all_async(self.locks)
             try:
-                for state in self._members:
-                    if state.content.is_behind:
-                        await asyncio.to_thread(_begin, self._members)
-                        break
-                else:
-                    _begin(self._members)
+                await _begin_async(self._members)
                 self._open()
             except BaseException:
                 locks.release_all(self.locks)
@@ -101,6 +139,9 @@ class Transaction(Scope):
         if self._joined:
             return
         self.is_open = False
+        if self._pipeline is not None:
+            self._hand_in(self._pipeline, error)
+            return
         try:
             if kind is None and self.overlays:
                 overlays = self._gather()
@@ -109,8 +150,32 @@ class Transaction(Scope):
                     await commit.commit_async(changed, self._origin, self._two_phase, sync=self._sync)
                 for overlay in overlays:
                     overlay.apply()
+        except BaseException as failure:
+            self._end(failure)
+            raise
+        self._end(None)
+
+    def _hand_in(self, pipeline: Pipeline, error: BaseException | None) -> None:
+        """A doomed transaction says so whatever else it wanted to say, for that may come from what it should not have seen."""
+        overlays: list[Overlay] = []
+        try:
+            if error is None and self.overlays:
+                overlays = self._gather()
+        except BaseException as failure:
+            error = failure
+            raise
         finally:
-            self._end()
+            self._leave()
+            try:
+                pipeline.leave(overlays, self._origin, self.outcome or Outcome(), sync=self._sync)
+            except PredecessorFailed as doom:
+                self.doom = doom
+                if error is None or isinstance(error, Exception):
+                    raise
+
+    def _give_up(self, pipeline: Pipeline) -> None:
+        with suppress(PredecessorFailed):
+            pipeline.leave((), self._origin, Outcome(), sync=False)
 
     def _joins(self) -> bool:
         """Whether this is inside another transaction of the same owner. Otherwise `parent` is the one around it."""
@@ -118,9 +183,13 @@ class Transaction(Scope):
             raise StorageError("this transaction object is open already; ask for a new one to nest")
         self.parent = None
         self._joined = False
+        self.outcome = Outcome() if self._overlaps else None
         if innermost.get() is not None:
             self.parent = enclosing()
-            self._joined = enclosing_of(self.owner) is not None
+            outer = enclosing_of(self.owner)
+            self._joined = outer is not None
+            if isinstance(outer, Transaction) and self.outcome is not None:
+                outer.outcome = self.outcome = outer.outcome or self.outcome
         return self._joined
 
     def _open(self) -> None:
@@ -139,41 +208,31 @@ class Transaction(Scope):
         overlays = [self.overlays[state.content] for state in self._members if state.content in self.overlays]
         return [overlay for overlay in overlays if overlay.gather()]
 
-    def _end(self) -> None:
+    def _end(self, error: BaseException | None) -> None:
+        self._leave()
+        locks.release_all(self.locks)
+        if self.outcome is not None:
+            wake_ups = WakeUps()
+            if error is not None and not isinstance(error, StorageError):
+                error = OutcomeUnknown(f"the commit was given up ({error!r})")
+            self.outcome.settle(error, wake_ups)
+            wake_ups.send()
+
+    def _leave(self) -> None:
         for state in self._members:
             if state.scope is self:  # and was not closed meanwhile, because the program ends
                 state.scope = None
         self.overlays = {}
         if innermost.get() is self:
             innermost.set(self.parent)
-        locks.release_all(self.locks)
 
 
-class Edit:
-    """The overlay that one operation of a dict works on, as a context manager.
-
-    It is that of the transaction around; outside of one, that of a transaction for this operation alone.
-    """
-
-    __slots__ = ("_own", "_state")
-
-    def __init__(self, state: DictState) -> None:
-        self._state = state
-        self._own: Transaction | None = None
-
-    def __enter__(self) -> Overlay:
-        state = self._state
-        overlay = state.overlay()
-        if overlay is None:
-            own = Transaction(state, (state,), (state.engine.lock,), Origin(), sync=False)
-            own.__enter__()
-            self._own = own
-            overlay = own.overlays[state.content] = Overlay(state.content)
-        return overlay
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._own is not None:
-            self._own.__exit__(kind, error, trace)
+async def _begin_async(members: Sequence[DictState]) -> None:
+    for state in members:
+        if state.content.is_behind:
+            await asyncio.to_thread(_begin, members)
+            return
+    _begin(members)
 
 
 def _begin(members: Sequence[DictState]) -> None:

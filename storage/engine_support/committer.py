@@ -1,8 +1,7 @@
-"""Commits for event loops: one thread makes whatever many tasks want committed at the same moment."""
+"""Commits beside their callers: one thread makes whatever many tasks want committed at the same moment."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -11,29 +10,20 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from storage.engine_support.worker import Worker
 from storage.errors import StorageError, StoreClosed
+from storage.outcome import Outcome, WakeUps
 
 
 class Pending(Protocol):
     """A commit on its way."""
 
-    future: Any
-    """Set by `Committer.commit`; `tell` needs it."""
+    outcome: Outcome | None
+    """Set by who hands it in; `tell` settles it."""
 
     def result(self) -> Any:
         """What the commit gave, once it is over. Raises StorageError."""
 
 
 Work = TypeVar("Work", bound=Pending)
-
-
-class _Outcome(asyncio.Future[Any]):
-    """Cannot be cancelled: a task that is cancelled while it waits gets its CancelledError when the commit is over.
-
-    Far cheaper than a shield, which takes a task or a second future for each commit.
-    """
-
-    def cancel(self, msg: object = None) -> bool:
-        return False
 
 
 class Committer(Generic[Work]):
@@ -55,7 +45,14 @@ class Committer(Generic[Work]):
 
     async def commit(self, work: Work) -> Any:
         """The result, or what it raises. It is in the queue at once, so a cancellation is raised only when it is over."""
-        work.future = future = _Outcome(loop=asyncio.get_running_loop())
+        outcome = Outcome()
+        self.hand_in(work, outcome)
+        await outcome.end()
+        return work.result()
+
+    def hand_in(self, work: Work, outcome: Outcome) -> None:
+        """Commit it after all that was handed in before. Returns at once; `outcome` is settled when it is over. Raises StoreClosed."""
+        work.outcome = outcome
         with self._lock:  # so that nothing is put behind the mark that ends the thread
             if self._closed:
                 raise StoreClosed(self._refusal)
@@ -63,7 +60,6 @@ class Committer(Generic[Work]):
             if self._thread is None:
                 self._thread = Worker(self._run, self._name)
                 self._thread.start()
-        return await future
 
     def close(self) -> None:
         """Waits for the commits that were handed in."""
@@ -95,18 +91,20 @@ class Committer(Generic[Work]):
 
 
 def tell(finished: Iterable[Pending]) -> None:
-    """Wake the tasks that wait for these commits, with one call into each of their loops."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Pending]] = {}
-    for work in finished:
-        by_loop.setdefault(work.future.get_loop(), []).append(work)
-    for loop, works in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_finish, works)
+    """Settle the outcomes of these commits, in this order, and wake those who wait for them."""
+    wake_ups = WakeUps()
+    try:
+        for work in finished:
+            outcome, work.outcome = work.outcome, None
+            if outcome is not None:
+                outcome.settle(_failure(work), wake_ups)
+    finally:
+        wake_ups.send()
 
 
-def _finish(finished: list[Pending]) -> None:
-    for work in finished:
-        try:
-            work.future.set_result(work.result())
-        except StorageError as error:
-            work.future.set_exception(error)
+def _failure(work: Pending) -> StorageError | None:
+    try:
+        work.result()
+    except StorageError as error:
+        return error
+    return None

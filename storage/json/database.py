@@ -7,16 +7,18 @@ import weakref
 from collections.abc import Hashable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.engine_support.shared_instances import SharedInstances
 from storage.errors import ConfigError, Fault, KeyRefused, StorageError, StorageUnavailable, StoreClosed
+from storage.json.entry import JournalEntry
 from storage.json.paths import JOURNAL
 from storage.json.store import CHECKPOINT_BYTES, Store
 from storage.json.table import Change, Table
+from storage.outcome import Outcome
 
 _log = logging.getLogger(__name__)
 _DURABILITIES = ("commit", "always", "never")
@@ -31,6 +33,8 @@ class JSONDatabase(DatabaseInterface):
     with `sync` survives a power loss too; `durability` "always" syncs single writes, "never" leaves all to the operating system.
     The store closes with the last engine object on it, which leaves one JSON file for each domain and nothing else.
     """
+
+    overlaps: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -124,6 +128,11 @@ class JSONDatabase(DatabaseInterface):
     async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
         self._values()
         await self._store.commit_async(_parts(batch), origin, sync=self._sync_singles or (sync and self._sync_commits))
+
+    def hand_in(self, batch: Sequence[DomainChanges], origin: Origin, outcome: Outcome, after: object = None, *, sync: bool) -> object:
+        self._values()
+        synced = self._sync_singles or (sync and self._sync_commits)
+        return self._store.hand_in(_parts(batch), origin, outcome, after if isinstance(after, JournalEntry) else None, sync=synced)
 
     def size(self) -> int | None:
         return _bytes(self._table.path)

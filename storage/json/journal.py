@@ -127,6 +127,7 @@ class Journal:
     def _commit_pending(self) -> None:
         pending = self._pending
         entries = [pending.popleft()] if len(pending) == 1 else [pending.popleft() for _ in range(len(pending))]
+        entries = [entry for entry in entries if entry.after is None or not _is_orphan(entry)]
         if not entries:
             return
         try:
@@ -146,6 +147,7 @@ class Journal:
         finally:
             for entry in entries:
                 entry.done = True
+                entry.after = None  # or each would keep all before it in memory
 
     def _fail(self, entries: list[JournalEntry], error: BaseException) -> None:
         for entry in entries:
@@ -249,3 +251,13 @@ class Journal:
         self._offset = len(header)
         self._synced = True
         self.size += len(header)
+
+
+def _is_orphan(entry: JournalEntry) -> bool:
+    """Fail an entry whose predecessor has failed. One that is not done yet stands before it in the same write."""
+    before = entry.after
+    if before is None or before.cause is None:
+        return False
+    entry.cause = before.cause
+    entry.done = True
+    return True

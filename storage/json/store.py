@@ -23,6 +23,7 @@ from storage.json.paths import CLEARED, JOURNAL, OWNER
 from storage.json.quarantine import Quarantine
 from storage.json.snapshots import render
 from storage.json.table import Change, Table, Watcher, read_snapshot
+from storage.outcome import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +101,13 @@ class Store:
     async def commit_async(self, parts: _Parts, origin: Origin = NOBODY, *, sync: bool) -> None:
         """The same, without blocking the loop, and sharing one sync with all that commit at the same time."""
         await self._committer.commit(self._entry(parts, origin, sync))
+
+    def hand_in(self, parts: _Parts, origin: Origin, outcome: Outcome, after: JournalEntry | None, *, sync: bool) -> JournalEntry:
+        """The same without waiting: `outcome` is settled when it is over. It fails if `after`, which was handed in before it, does."""
+        entry = self._entry(parts, origin, sync)
+        entry.after = after
+        self._committer.hand_in(entry, outcome)
+        return entry
 
     def commit_one(self, table: Table, key: str, value: Encoded | None, sync: bool) -> None:
         """`commit` of one change in half the time."""

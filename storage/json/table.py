@@ -5,12 +5,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Protocol
 
 import msgspec
 
 from storage.database_interface import Finding
+from storage.domain_lock import DomainLock
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.files import Files
@@ -34,7 +34,7 @@ class Table:
         self.domain = domain
         self.name = msgspec.json.encode(codec.escape_key(domain))
         self.path = snapshot_path(root, domain)
-        self.lock = Lock()
+        self.lock = DomainLock()
         """For transactions; the store itself does not take it."""
         self.values: dict[str, Encoded] = {}
         self.version = 0

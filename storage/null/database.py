@@ -19,6 +19,7 @@ class NullDatabase(DatabaseInterface):
     """
 
     persistent = False
+    overlaps = True
 
     def __init__(self, domain: str = "", **settings: Any) -> None:
         super().__init__(domain)

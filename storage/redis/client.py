@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import redis
-from redis.exceptions import ClusterDownError, NoScriptError, ReadOnlyError, RedisError, ResponseError, TryAgainError
+from redis.exceptions import NoScriptError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from storage.engine_support.committer import Committer
 from storage.errors import StorageError, StorageUnavailable
 from storage.redis.address import RedisAddress
 from storage.redis.channel import RedisChannel
-from storage.redis.commit import Unanswered
+from storage.redis.cluster import Clustered
 from storage.redis.committer import CommitSender
-from storage.redis.connections import Connections, NotSent, connect
+from storage.redis.connections import Connections, connect
+from storage.redis.failures import Failures, Momentary, NoAnswer, Unanswered
 from storage.redis.follower import RedisFollower
 from storage.redis.scripts import Request, Script
 
-_TRANSIENT = (redis.ConnectionError, redis.TimeoutError, ReadOnlyError, ClusterDownError, TryAgainError, OSError)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 
 class RedisClient:
@@ -35,13 +36,26 @@ class RedisClient:
         self._pid = os.getpid()
         self.process = uuid.uuid4().hex.encode()
         """By which the channels know this client's commits from those of others."""
-        self.problem: str | None = None
-        """Why the server could not be reached when it was asked last."""
-        self.committer = Committer(CommitSender(self).step, "mooring-redis-commits", "the connection to Redis is closed")
+        self._sender = CommitSender(self)
+        self.committer = Committer(self._sender.step, "mooring-redis-commits", "the connection to Redis is closed")
         self.follower = RedisFollower(self)
-        self._connections: Connections | None = None
+        self._problem: str | None = None
+        """Why the server could not be reached when it was asked last."""
+        self._failures = Failures(address)
+        self._connections: Connections = Clustered(address) if address.kind == "cluster" else connect(address)
+        self._again = Retrying(
+            retry=retry_if_exception_type(Momentary),
+            stop=stop_after_delay(address.timeout),
+            wait=wait_exponential(_FIRST_PAUSE, max=_LONGEST_PAUSE),
+            reraise=True,
+        )
         self._lock = threading.Lock()
         self._channels: dict[bytes, RedisChannel] = {}
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the server or with the threads that work for it, None if all is well."""
+        return self._problem or self._sender.problem or self.follower.problem
 
     def call(self, *command: Any) -> Any:
         """The answer to one command that may be sent twice without harm.
@@ -52,22 +66,11 @@ class RedisClient:
 
     def call_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
         """The answers to several such commands, in one round trip where all keys are on one server."""
-        try:
-            answers = self._exchange(commands)
-        except Unanswered:
-            # The server may only have been restarted since the pooled connection was made.
-            answers = self._exchange(commands)
-        for answer in answers:
-            if isinstance(answer, StorageError):
-                raise answer
-        return answers
+        return self._patiently(lambda: self._exchange(commands))
 
     def run(self, script: Script, keys: list[bytes], arguments: list[Any]) -> Any:
-        """The answer of a script that may be run twice without harm. Raises what `call` raises, and Unanswered."""
-        (answer,) = self.run_all([Request(script, keys, arguments)])
-        if isinstance(answer, StorageError):
-            raise answer
-        return answer
+        """The answer of a script that may be run twice without harm. Raises what `call` raises."""
+        return self._patiently(lambda: self.run_all([Request(script, keys, arguments)]))[0]
 
     def run_all(self, requests: Sequence[Request]) -> list[Any]:
         """The answers of several scripts, sent together; a StorageError in the place of an answer that failed."""
@@ -84,55 +87,45 @@ class RedisClient:
         with self._lock:
             return self._channels.setdefault(prefix, RedisChannel(self, prefix, self.address.stream_length))
 
-    def connections(self) -> Connections:
-        """Raises StorageUnavailable if the nodes of a cluster cannot be found."""
-        with self._lock:
-            if self._connections is None:
-                try:
-                    self._connections = connect(self.address)
-                except _TRANSIENT as error:
-                    raise self.unavailable(error) from error
-                except (RedisError, ValueError) as error:
-                    raise StorageError(self._told(error, "refused the connection")) from error
-            return self._connections
-
-    def unavailable(self, error: Exception, kind: type[StorageUnavailable] = StorageUnavailable) -> StorageUnavailable:
-        """The error to raise because of this one; notes the problem."""
-        self.problem = self._told(error, "is not available")
-        return kind(self.problem)
-
     def close(self) -> None:
         """Drop the connections and end the threads."""
         self.follower.stop()
         self.committer.close()
-        with self._lock:
-            if self._connections is not None:
-                self._connections.close()
+        self._connections.close()
 
     def abandon(self) -> None:
         """In a forked child: connections and threads are the parent's."""
 
+    def _patiently(self, ask: Callable[[], list[Any]]) -> list[Any]:
+        """The answers, without errors among them. Asks again for as long as the server only needs a moment."""
+
+        def asked() -> list[Any]:
+            answers = ask()
+            for answer in answers:
+                if isinstance(answer, StorageError):
+                    raise answer
+            return answers
+
+        try:
+            return asked()
+        except (Unanswered, Momentary):
+            # The server may only have been restarted since the pooled connection was made.
+            return self._again(asked)
+
     def _exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """All answers, with a StorageError in the place of one that failed."""
         if os.getpid() != self._pid:
             raise StorageError("a forked child cannot use the Redis engines of its parent; make others there")
         try:
-            answers = self.connections().exchange(commands)
-        except NotSent as error:
-            raise self.unavailable(error.cause) from error.cause
-        except _TRANSIENT as error:
-            raise self.unavailable(error, Unanswered) from error
-        except (RedisError, UnicodeError) as error:
-            raise StorageError(self._told(error, "refused the request")) from error
-        self.problem = None
-        return [self._checked(answer) for answer in answers]
-
-    def _checked(self, answer: Any) -> Any:
-        if not isinstance(answer, Exception):
-            return answer
-        transient = isinstance(answer, _TRANSIENT) or (isinstance(answer, ResponseError) and str(answer).startswith(("LOADING", "MASTERDOWN")))
-        error: StorageError = self.unavailable(answer) if transient else StorageError(self._told(answer, "refused the request"))
-        error.__cause__ = answer
-        return error
-
-    def _told(self, error: Exception, what: str) -> str:
-        return self.address.without_secrets(f"Redis at {self.address.name} {what}: {type(error).__name__}: {error}")
+            answers = self._connections.exchange(commands)
+        except Exception as error:  # noqa: BLE001 - whatever redis-py raises, whoever asked gets to know it as ours
+            answers = [error if isinstance(error, NoAnswer) else NoAnswer(error)] * len(commands)
+        is_well = True
+        for place, answer in enumerate(answers):
+            if isinstance(answer, Exception):
+                answers[place] = failure = self._failures.of(answer)
+                is_well &= not isinstance(failure, StorageUnavailable)
+                self._problem = str(failure) if isinstance(failure, StorageUnavailable) else self._problem
+        if is_well:
+            self._problem = None
+        return answers

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.errors import CommitFailed, OutcomeUnknown, StorageError, StorageUnavailable, VersionConflict
+from storage.outcome import Outcome
 from storage.redis.channel import ANY_VERSION, RedisChannel
+from storage.redis.failures import Momentary, Unanswered
 from storage.redis.scripts import Request
 from storage.redis.wire import Fields, pack
 
@@ -22,10 +24,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 _TURN_PAUSE = 0.002
 
 
-class Unanswered(StorageUnavailable):
-    """The server may have got the request, and what became of it is not known."""
-
-
 @dataclass(frozen=True)
 class Committed:
     """The channel's version after a commit, and how many keys it removed."""
@@ -37,8 +35,8 @@ class Committed:
 class Commit:
     """Whoever sends it holds the channel's lock, and calls `begin`, then `take` with each answer until it is `done`.
 
-    `patience` is how long, in seconds, an answer that got lost is asked for. `changes` set and (with None) delete fields of
-    the dicts of these names.
+    `changes` set and (with None) delete fields of the dicts of these names. `patience` is how long, in seconds, an answer that
+    got lost is asked for, and a server that only needs a moment is waited for.
     """
 
     def __init__(self, channel: RedisChannel, changes: Mapping[bytes, Fields], expected: int = ANY_VERSION, *, patience: float) -> None:
@@ -46,14 +44,14 @@ class Commit:
         self.done = False
         self.pause = 0.0
         """Seconds to wait before it is sent again."""
-        self.future: Any = None
+        self.outcome: Outcome | None = None
         self._changes = changes
         self._expected = expected
         self._patience = patience
         self._outcome: Committed | StorageError | None = None
         self._packed = pack(changes)
         self._uncertain = False
-        self._deadline = 0.0
+        self._failing_since = 0.0
         self.request: Request | None = None
 
     def begin(self) -> Request:
@@ -67,8 +65,10 @@ class Commit:
             return self._outcome
         raise self._outcome if self._outcome is not None else CommitFailed("the commit was not sent; nothing was changed")
 
-    def fail(self, error: StorageError) -> None:
-        self._end(error)
+    def lose(self, reason: str) -> None:
+        """Give it up, with its outcome unknown."""
+        self.channel.outcome_unknown()
+        self._end(OutcomeUnknown(reason))
 
     def take(self, answer: Any) -> None:
         """An answer of the server, or the error in its place."""
@@ -96,18 +96,17 @@ class Commit:
             self._end(CommitFailed(f"the server refused the commit at version {version}: {told}; nothing was changed"))
 
     def _missing(self, error: StorageUnavailable) -> None:
-        """No answer. It is sent again with the same number, which the server applies once."""
+        """No answer, or none yet. It is sent again with the same number, which the server applies once."""
         now = time.monotonic()
-        if isinstance(error, Unanswered) and not self._uncertain:
-            self._uncertain = True
-            self._deadline = now + self._patience
-        elif not self._deadline:
-            self._deadline = now + _BRIEF
-        if now < self._deadline:
-            self.pause = min(max(2 * self.pause, _FIRST_PAUSE), _LONGEST_PAUSE, self._deadline - now)
+        if not self._failing_since or (isinstance(error, Unanswered) and not self._uncertain):
+            self._failing_since = now
+        self._uncertain |= isinstance(error, Unanswered)
+        patience = self._patience if self._uncertain or isinstance(error, Momentary) else _BRIEF
+        left = self._failing_since + patience - now
+        if left > 0:
+            self.pause = min(max(2 * self.pause, _FIRST_PAUSE), _LONGEST_PAUSE, left)
         elif self._uncertain:
-            self.channel.outcome_unknown()
-            self._end(OutcomeUnknown(f"{error}; whether the commit was made shows when it is back"))
+            self.lose(f"{error}; whether the commit was made shows when it is back")
         else:
             self._end(StorageUnavailable(f"{error}; nothing was changed"))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from storage.database_interface import DatabaseInterface, Finding, News
+from storage.domain_lock import DomainLock
 from storage.encoding.codec import Encoded
 
 _REMEMBERED = 1000
@@ -28,7 +29,7 @@ class SharedDomain:
     """Thread-safe. Versions are pushed to the engines as plain attributes, because they are read far more often than raised."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = DomainLock()
         self.wanted = False
         """Somebody keeps the whole content in memory."""
         self._guard = threading.Lock()

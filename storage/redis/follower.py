@@ -45,6 +45,8 @@ class RedisFollower:
         self._lock = threading.Lock()
         self._thread: Worker | None = None
         self._stopping = threading.Event()
+        self.problem: str | None = None
+        """Why nothing comes in at the moment."""
 
     def follow(self, channel: RedisChannel) -> Callable[[], None]:
         """Follow a channel until the result is called as often as this."""
@@ -70,8 +72,8 @@ class RedisFollower:
             channel.followed = bool(left)
 
     def _run(self) -> None:
-        pause = _FIRST_PAUSE
         known: set[RedisChannel] = set()
+        pause = _FIRST_PAUSE
         looked = 0.0
         while not self._stopping.is_set():
             with self._lock:
@@ -85,14 +87,24 @@ class RedisFollower:
                         channel.catch_up()
                 known = set(channels)
                 self._wait(channels)
-                pause = _FIRST_PAUSE
-            except StorageError as error:
-                _log.warning("following stops for a moment: %s", error)
+            except Exception as error:  # noqa: BLE001 - nobody else tells the channels what is new, so this goes on whatever happens
+                self._note(error)
                 known.clear()
                 for channel in channels:
                     channel.lost()
                 self._stopping.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                self._note(None)
+                pause = _FIRST_PAUSE
+
+    def _note(self, error: Exception | None) -> None:
+        """Tell of a problem when it begins and when it ends, and not each time in between."""
+        if error is None and self.problem is not None:
+            _log.warning("following goes on")
+        elif error is not None and self.problem is None:
+            _log.warning("following stops for now: %s", error, exc_info=None if isinstance(error, StorageError) else error)
+        self.problem = None if error is None else f"what others commit is not known here: {error}"
 
     def _wait(self, channels: Sequence[RedisChannel]) -> None:
         """Until something happens in one of the channels, or nothing for a while."""

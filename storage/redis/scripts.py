@@ -85,7 +85,7 @@ if effective then
   version = version + 1
   local added = redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], string.format('%.0f-0', version), 'p', ARGV[4], 'c', ARGV[7])
   if type(added) == 'table' and added.err then
-    return {'refused', version - 1, added.err}
+    return added
   end
   redis.call('SET', KEYS[1], string.format('%.0f', version))
 end

@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from redis.crc import key_slot
 
 from mooring import ChannelService
 from mooring.events import MessageBody
 from storage.redis.keys import redis_key
+from tests.process_for_tests import Process, member, start, write_configs
 from tests.service_for_tests import Driver, running
 from tests.shared.cluster_for_tests import Cluster
 from tests.waiting_for_tests import eventually
@@ -32,7 +34,7 @@ class Bot(ChannelService):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("cluster")) as started:
+    with Cluster(tmp_path_factory.mktemp("cluster"), "--appendonly", "yes") as started:
         yield started
 
 
@@ -70,6 +72,44 @@ async def test_channels_are_spread_over_the_nodes_and_survive_the_death_of_a_pri
                 break
             await asyncio.sleep(0.1)
         await eventually(lambda: texts(bots[1], "tavern")[-1:] == ["21"])
+
+
+async def test_a_service_outlives_a_cluster_that_is_away(tmp_path: Path, cluster: Cluster) -> None:
+    await asyncio.to_thread(cluster.start)
+    await asyncio.to_thread(cluster.wait)
+    settings = {"url": cluster.url, "connect_timeout": 1.0}
+    db = [{"implementation": "redis", "name": name, "settings": settings} for name in ("health_bars", "mana_bars")]
+    options = write_configs(tmp_path, db=db, service_id="away")
+    service = await start(tmp_path, *options)
+    async with member(service.address, name="ann") as ann:
+        assert (await ann.say("/hit @ann 1"))["body"]["ok"]
+        cluster.kill()
+        assert not (await ann.say("/hit @ann 1"))["body"]["ok"]
+        assert "127.0.0.1" in str((await ready(service))["problems"])
+        other = await start(tmp_path, *options)
+        assert other.line == ""
+        _, log = await other.end(0)
+        assert log.splitlines()[-1].startswith("Mooring did not start: Redis at 127.0.0.1"), log
+        assert "Traceback" not in log
+        await asyncio.to_thread(cluster.start)
+        await asyncio.to_thread(cluster.wait)
+        async with asyncio.timeout(20):
+            while not (await ann.say("/hit @ann 1"))["body"]["ok"]:
+                await asyncio.sleep(0.1)
+            while not (await ready(service))["ready"]:
+                await asyncio.sleep(0.1)
+    async with asyncio.timeout(10):
+        code, log = await service.end()
+    assert (code, "Traceback" in log) == (0, False), log
+
+
+async def ready(service: Process) -> dict[str, Any]:
+    """What /readyz says."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{service.address}readyz", timeout=20)
+    found: dict[str, Any] = answer.json()
+    assert (answer.status_code == 200) is found["ready"]
+    return found
 
 
 def _remote_online(slots: dict[str, int]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from mooring.testing import Bot, MakeBot
-from storage import CommitFailed, DomainChanges, Origin, VersionConflict
+from storage import CommitFailed, DomainChanges, Origin, Outcome, PredecessorFailed, VersionConflict
+from storage.outcome import WakeUps
 
 SOURCE = '''
 from mooring import Context, command, cooldown
@@ -52,6 +54,27 @@ def _guard(engine: object, errors: list[CommitFailed]) -> None:
         await commit(batch, origin, sync=sync)
 
     engine.commit_batch_async = guarded  # type: ignore[attr-defined]
+    hand_in = engine.hand_in  # type: ignore[attr-defined]
+    failed: list[object] = []
+
+    def guarded_hand_in(batch: Sequence[DomainChanges], origin: Origin, outcome: Outcome, after: object = None, *, sync: bool) -> object:
+        if after in failed:
+            error: CommitFailed = PredecessorFailed("a commit that this one was built on failed")
+        elif errors:
+            error = errors.pop()
+        else:
+            return hand_in(batch, origin, outcome, after, sync=sync)
+        failed.append(object())
+        asyncio.get_running_loop().call_soon(_settle, outcome, error)
+        return failed[-1]
+
+    engine.hand_in = guarded_hand_in  # type: ignore[attr-defined]
+
+
+def _settle(outcome: Outcome, error: CommitFailed) -> None:
+    wake_ups = WakeUps()
+    outcome.settle(error, wake_ups)
+    wake_ups.send()
 
 
 def test_conflicts_run_the_handler_again_and_nobody_notices(bot: Bot) -> None:

