@@ -16,19 +16,16 @@ from mooring.plugins.torbox.budget import RequestBudget
 from mooring.plugins.torbox.client import RequestLimits, TorBoxClient, resolve_api_url
 from mooring.plugins.torbox.config import TorBoxConfig
 from mooring.plugins.torbox.errors import TorBoxError
+from mooring.plugins.torbox.name_reading import known_names, read_names
 from mooring.plugins.torbox.pool import Pool, PoolSettings
-from mooring.plugins.torbox.records import KINDS, Collected, Kind, collect
+from mooring.plugins.torbox.records import KINDS, Kind, list_files, make_record, names_of
 from mooring.plugins.torbox.refresh import Generation, Refreshed, generation_of, replace_generation
-from mooring.plugins.torbox.release_names import KnownNames
 from mooring.plugins.torbox.table import JournalDB
 from storage import StorageError
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-_CHUNK = 50
-"""Items whose names are read at a time; between two chunks a refresh can be cancelled, and tells how far it is."""
 
 Watcher = Callable[[str, int, int | None], None]
 """Hears what is being done, how much of it is done, and how much there is to do, if that is known."""
@@ -120,17 +117,18 @@ class Account:
 
     async def store(self, kind: Kind, items: list[Any], watch: Watcher, *, force: bool = False, merge: bool = False) -> Refreshed:
         """Make records of listed items and keep them: as a new generation, or added to the one that is there."""
-        known = await self._use(kind, lambda database: KnownNames(database.store.documents(database.default_table_name).values()))
-        all_collected = Collected()
-        for start in range(0, len(items), _CHUNK):
-            watch(f"Reading the names of {kind}", start, len(items))
-            part = await asyncio.to_thread(collect, kind, items[start : start + _CHUNK], known)
-            all_collected.records += part.records
-            all_collected.skipped.count += part.skipped.count
-            all_collected.skipped.reasons += part.skipped.reasons
+        known = await self._use(kind, lambda database: known_names(database.store.documents(database.default_table_name).values()))
+        listed = await asyncio.to_thread(list_files, items)
+        unread = [names for item, file in listed.files if (names := names_of(item, file)) not in known]
+        watch(f"Reading the names of {kind}", 0, len(unread))
+        known |= await read_names(unread, lambda read: watch(f"Reading the names of {kind}", read, len(unread)))
         watch(f"Keeping {kind}", len(items), len(items))
-        records, skipped = all_collected.records, all_collected.skipped
-        return await self._use(kind, lambda database: replace_generation(database, kind, records, force=force, skipped=skipped, merge=merge))
+
+        def keep(database: JournalDB) -> Refreshed:
+            records = [make_record(kind, item, file, known[names_of(item, file)]) for item, file in listed.files]
+            return replace_generation(database, kind, records, force=force, skipped=listed.skipped, merge=merge)
+
+        return await self._use(kind, keep)
 
     async def generation(self, kind: Kind) -> Generation | None:
         return await self._use(kind, generation_of)

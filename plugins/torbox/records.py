@@ -95,12 +95,19 @@ class Skipped:
 
 
 @dataclass
+class ListedFiles:
+    """The playable files of a list, each with the item that it is of, and what had to be left out."""
+
+    files: list[tuple[ListedItem, ListedFile]] = field(default_factory=list)
+    skipped: Skipped = field(default_factory=Skipped)
+
+
+@dataclass
 class Collected:
     """The records of one list, and what had to be left out."""
 
-    records: list[dict[str, Any]] = field(default_factory=list)
-    skipped: Skipped = field(default_factory=Skipped)
-    items: int = 0
+    records: list[dict[str, Any]]
+    skipped: Skipped
 
 
 NameReader = Callable[[str, str], ReleaseName]
@@ -108,37 +115,45 @@ NameReader = Callable[[str, str], ReleaseName]
 
 def collect(kind: Kind, items: Iterable[object], read_name: NameReader = read_release_name) -> Collected:
     """One record per playable file of `items`, the elements of `data` in an answer."""
-    collected = Collected()
+    listed = list_files(items)
+    return Collected([make_record(kind, item, file, read_name(*names_of(item, file))) for item, file in listed.files], listed.skipped)
+
+
+def list_files(items: Iterable[object]) -> ListedFiles:
+    """The playable files of `items`."""
+    listed = ListedFiles()
     for raw in items:
-        collected.items += 1
         try:
             item = ListedItem.model_validate(raw)
         except ValidationError as error:
-            collected.skipped.add(f"an item with {first_fault(error)}")
+            listed.skipped.add(f"an item with {first_fault(error)}")
             continue
         if item.present:
-            _collect_files(kind, item, collected, read_name)
-    return collected
+            _list_files_of(item, listed)
+    return listed
 
 
-def _collect_files(kind: Kind, item: ListedItem, collected: Collected, read_name: NameReader) -> None:
+def _list_files_of(item: ListedItem, listed: ListedFiles) -> None:
     for raw in item.files or ():
         if isinstance(raw, Mapping) and isinstance(raw.get("mimetype"), str) and raw["mimetype"] not in PLAYABLE:
             continue
         try:
             file = ListedFile.model_validate(raw)
         except ValidationError as error:
-            collected.skipped.add(f"a file with {first_fault(error)}")
+            listed.skipped.add(f"a file with {first_fault(error)}")
             continue
         if file.mimetype in PLAYABLE:
-            collected.records.append(make_record(kind, item, file, read_name))
+            listed.files.append((item, file))
 
 
-def make_record(kind: Kind, item: ListedItem, file: ListedFile, read_name: NameReader = read_release_name) -> dict[str, Any]:
+def names_of(item: ListedItem, file: ListedFile) -> tuple[str, str]:
+    """The names of the file and of its folder that a record has, and that are read for its metadata."""
+    return file.short_name or PurePosixPath(file.name).name or file.name, item.name or item.hash or str(item.id)
+
+
+def make_record(kind: Kind, item: ListedItem, file: ListedFile, release: ReleaseName) -> dict[str, Any]:
     """The record of one file, in the fields and the order in which it is documented."""
-    folder_name = item.name or item.hash or str(item.id)
-    file_name = file.short_name or PurePosixPath(file.name).name or file.name
-    release = read_name(file_name, folder_name)
+    file_name, folder_name = names_of(item, file)
     return {
         "item_id": item.id,
         "type": kind,

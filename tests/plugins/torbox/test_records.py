@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mooring.plugins.torbox.records import ListedFile, Record, collect
-from mooring.plugins.torbox.release_names import KnownNames, ReleaseName, read_release_name
+from mooring.plugins.torbox.release_names import ReleaseName, read_release_name
 from tests.plugins.torbox.torbox_server import make_item, make_items
 
 
@@ -60,15 +60,6 @@ def test_what_is_skipped_is_counted_with_its_first_reason() -> None:
     assert len(collected.records) == 2
     assert collected.skipped.count == 5
     assert "and other reasons" in str(collected.skipped)
-
-
-def test_names_that_are_known_are_taken_over() -> None:
-    records = collect("torrents", make_items(1)).records
-    records[0]["metadata_title"] = "By hand"
-    known = KnownNames(records)
-    assert collect("torrents", make_items(1), known).records == records
-    assert collect("torrents", make_items(1, first=2), known).records[0]["metadata_title"] != "By hand"
-    assert KnownNames([{"file_name": "a.mkv", "folder_name": "b"}])("a.mkv", "b").title == "a"
 
 
 def test_sizes_are_never_negative() -> None:

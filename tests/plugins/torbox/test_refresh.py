@@ -93,7 +93,7 @@ async def test_two_refreshes_at_once_become_one(server: TorBoxServer, key: str) 
         first, second = await asyncio.gather(own.refresh("torrents", unwatched), own.refresh("torrents", unwatched))
         assert first is second
         assert first.generation.number == 1
-        assert [request.query["offset"] for request in server.requests] == ["0", "50"]
+        assert [request.query["offset"] for request in server.requests] == ["0", "45"]
         third = await own.refresh("torrents", unwatched)
         assert third.generation.number == 2
         assert (third.added, third.removed, third.changed) == (0, 0, 0)
