@@ -12,16 +12,16 @@ from tests.crash.disks import CountingFiles, FailingFiles, PowerLossFiles, Stop,
 from tests.crash.story import COMMITS, LONGEST_FAULT, Ledger, live, opened, state_of
 
 
-def _calls_of_the_story(root: Path) -> int:
+def _calls_of_the_story(root: Path, *, overlapping: bool = False) -> int:
     files = CountingFiles()
-    live(root, files, Ledger())
+    live(root, files, Ledger(), overlapping=overlapping)
     return files.calls
 
 
-def _story_until_stop(root: Path, files: Files) -> Ledger:
+def _story_until_stop(root: Path, files: Files, *, overlapping: bool = False) -> Ledger:
     ledger = Ledger()
     with suppress(Stop):
-        live(root, files, ledger)
+        live(root, files, ledger, overlapping=overlapping)
     return ledger
 
 
@@ -33,15 +33,15 @@ def test_the_story_without_faults_leaves_only_snapshots(tmp_path: Path) -> None:
     assert left == {"service_1/channel_x/health_bars.json", "service_1/channel_x/mana_bars.json"}
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("half", "overlapping"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("length", [1, 2, LONGEST_FAULT])
-def test_a_disk_that_fails_at_any_call_costs_at_most_the_commits_that_said_so(tmp_path: Path, length: int, half: bool) -> None:
-    calls = _calls_of_the_story(tmp_path / "counted")
+def test_a_disk_that_fails_at_any_call_costs_at_most_the_commits_that_said_so(tmp_path: Path, length: int, half: bool, overlapping: bool) -> None:
+    calls = _calls_of_the_story(tmp_path / "counted", overlapping=overlapping)
     failed = 0
     for at in range(1, calls + 1):
         ledger = Ledger()
         root = tmp_path / str(at)
-        live(root, FailingFiles(at, length=length, half=half), ledger)
+        live(root, FailingFiles(at, length=length, half=half), ledger, overlapping=overlapping)
         with opened(root) as store:
             assert state_of(store) == ledger.last, f"the fault was at call {at}"
             assert {finding.kind for finding in store.findings} <= {"replayed", "torn"}, store.findings
@@ -49,12 +49,12 @@ def test_a_disk_that_fails_at_any_call_costs_at_most_the_commits_that_said_so(tm
     assert failed > len(COMMITS)
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_a_process_killed_at_any_call_keeps_every_acknowledged_commit_and_no_half_one(tmp_path: Path, half: bool) -> None:
-    calls = _calls_of_the_story(tmp_path / "counted")
+@pytest.mark.parametrize(("half", "overlapping"), [(False, False), (True, False), (True, True)])
+def test_a_process_killed_at_any_call_keeps_every_acknowledged_commit_and_no_half_one(tmp_path: Path, half: bool, overlapping: bool) -> None:
+    calls = _calls_of_the_story(tmp_path / "counted", overlapping=overlapping)
     for at in range(1, calls + 1):
         root = tmp_path / str(at)
-        ledger = _story_until_stop(root, StoppingFiles(at, half=half))
+        ledger = _story_until_stop(root, StoppingFiles(at, half=half), overlapping=overlapping)
         for _ in range(2):
             with opened(root) as store:
                 assert state_of(store) in ledger.states[ledger.acknowledged :], f"stopped at call {at}"
@@ -75,13 +75,14 @@ def test_a_process_killed_while_it_recovers_from_a_kill_loses_nothing_either(tmp
                 assert state_of(store) in first.states[first.acknowledged :], f"stopped at calls {at} and {again}"
 
 
+@pytest.mark.parametrize("overlapping", [False, True])
 @pytest.mark.parametrize("eager", [False, True])
-def test_power_lost_at_any_call_keeps_every_synced_commit(tmp_path: Path, eager: bool) -> None:
-    calls = _calls_of_the_story(tmp_path / "counted")
+def test_power_lost_at_any_call_keeps_every_synced_commit(tmp_path: Path, eager: bool, overlapping: bool) -> None:
+    calls = _calls_of_the_story(tmp_path / "counted", overlapping=overlapping)
     for at in range(1, calls + 2):
         root = tmp_path / str(at)
         files = PowerLossFiles(root, at, eager=eager)
-        ledger = _story_until_stop(root, files)
+        ledger = _story_until_stop(root, files, overlapping=overlapping)
         disk = tmp_path / f"{at}-disk"
         files.power_on_again(disk)
         with opened(disk) as store:
