@@ -8,6 +8,7 @@ results; an engine that has only these works. The rest is built from the four he
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,9 +20,12 @@ import msgspec
 from storage.domain_lock import DomainLock
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
-from storage.errors import StorageError, UnreadableValue, ValueRefused
+from storage.encoding.texts import plain_key
+from storage.errors import StorageError, StorageUnavailable, UnreadableValue, ValueRefused
 from storage.one_by_one import commit_one_by_one
 from storage.outcome import Outcome
+
+_log = logging.getLogger(__name__)
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -166,20 +170,27 @@ class DatabaseInterface(ABC):
             raise UnreadableValue(f"{self!r} holds a value that cannot be kept exactly: {error}") from error
 
     def load_all(self) -> dict[str, Encoded]:
-        """Every readable key with its encoded value, in the engine's order. What is unreadable goes to `report`.
+        """Every readable key with its encoded value, in the engine's order. What is unreadable goes to `report`, and to the log.
 
         Raises StorageUnavailable if the engine cannot be reached.
         """
         loaded: dict[str, Encoded] = {}
         for key in self.all_keys():
-            found, value = self.get_value(key)
             try:
-                if not found:
-                    raise StorageError(str(value))
-                loaded[key] = codec.encode(value)
-            except StorageError as error:
-                self.report.append(Finding("quarantined", self.domain, key, repr(self), str(error)))
+                loaded[plain_key(key)] = self._encoded(key)
+            except StorageUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - by their contract engines raise nothing, and one key must not cost the others
+                reason = str(error) if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
+                self.report.append(Finding("quarantined", self.domain, key if isinstance(key, str) else repr(key), repr(self), reason))
+                _log.warning("%r: the key %r cannot be read, and is left as it is: %s", self, key, reason)
         return loaded
+
+    def _encoded(self, key: str) -> Encoded:
+        found, value = self.get_value(key)
+        if not found:
+            raise StorageError(str(value))
+        return codec.encode(value)
 
     def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
         """Apply everything, or nothing and raise CommitFailed. `sync` asks for safety against power loss.

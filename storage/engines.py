@@ -37,9 +37,14 @@ class EngineEntry:
 ENGINES = (
     EngineEntry("json", ("json", "JSONdb", "JSONDatabase"), "storage.json.database", "JSONDatabase"),
     EngineEntry(
-        "redis", ("redis", "RedisDB", "RedisDatabase"), "storage.redis.database", "RedisDatabase", extra="redis", packages=("redis", "msgpack")
+        "redis",
+        ("redis", "redi", "RedisDB", "ready", "RedisDatabase", "The Linux one"),
+        "storage.redis.database",
+        "RedisDatabase",
+        extra="redis",
+        packages=("redis", "msgpack"),
     ),
-    EngineEntry("null", ("null", "None", "NullDB", "NullDatabase"), "storage.null.database", "NullDatabase"),
+    EngineEntry("null", ("null", "None", "False", "NullDB", "NullDatabase"), "storage.null.database", "NullDatabase"),
 )
 
 

@@ -3,7 +3,7 @@
     StorageError
     ├── ConfigError          the database config has faults; carries all of them
     ├── KeyRefused           a key that is not a string (also a TypeError)
-    ├── ValueRefused         a value that could not be restored exactly (also a TypeError)
+    ├── ValueRefused         a value that could not be restored exactly (also a TypeError and a ValueError, as json raises either)
     ├── UnreadableValue      stored data that cannot be decoded
     ├── CommitFailed         an engine refused; nothing was changed
     │   ├── StorageUnavailable   the engine cannot be reached at the moment
@@ -58,7 +58,7 @@ class KeyRefused(StorageError, TypeError):
         super().__init__(f"keys are strings, and {key!r} is of type {type(key).__name__}; use str(key)")
 
 
-class ValueRefused(StorageError, TypeError):
+class ValueRefused(StorageError, TypeError, ValueError):
     """The value holds a part that could not be restored exactly; `path` leads to that part."""
 
     def __init__(self, path: str, problem: str) -> None:

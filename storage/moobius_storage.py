@@ -46,6 +46,9 @@ class MoobiusStorage:
         self.service_id = service_id
         self.channel_id = channel_id
         self._dicts: dict[str, CachedDict] = {}
+        self._removed: dict[str, CachedDict] = {}
+        """Dicts that were taken out of sight; they stay in transactions, as one may be open."""
+        self._entries: dict[str, DictConfig] = {}
         self._systems: dict[str, CachedDict] = {}
         self._beside: DictConfig | None = None
         """The first entry that keeps its data."""
@@ -72,11 +75,19 @@ class MoobiusStorage:
     # -- dicts -------------------------------------------------------------------------------------------------------
 
     def add_container(self, implementation: str, settings: Mapping[str, Any], name: str, load: bool = True, clear: bool = False) -> None:
-        """Add one dict, as an entry of the config would. Raises ConfigError, and what the engine raises."""
-        self._check_can_grow()
+        """Add one dict, as an entry of the config would. Raises ConfigError, and what the engine raises.
+
+        Inside a transaction only one that was removed with `del` can be added, and must be what it was.
+        """
+        if self._is_closed:
+            raise StoreClosed(f"{self!r} was closed")
         entry = {"implementation": implementation, "settings": settings, "name": name, "load": load, "clear": clear}
         for checked in read_config(entry, TAKEN_NAMES | self._dicts.keys()):
-            self._add(checked)
+            if checked.name in self._removed:
+                self._bring_back(checked)
+            else:
+                self._check_can_grow()
+                self._add(checked)
 
     def put(self, name: str, database: DatabaseInterface, load: bool = True, clear: bool = False) -> None:
         """Add a dict over an engine object of your own; the storage closes it in the end. Raises ConfigError for the name."""
@@ -84,7 +95,7 @@ class MoobiusStorage:
         problem = name_problem(name, TAKEN_NAMES | self._dicts.keys())
         if problem is not None:
             raise ConfigError([Fault("", "put()", "name", *problem)])
-        self._dicts[name] = self._adopt(database, Path(DEFAULT_ROOT), load=load, clear=clear)
+        self._show(name, self._adopt(database, Path(DEFAULT_ROOT), load=load, clear=clear))
 
     def system(self, name: str) -> CachedDict:
         """A dict for bookkeeping of the program itself, made when first asked for.
@@ -116,8 +127,11 @@ class MoobiusStorage:
             raise AttributeError(f"{name} is a dict of this storage; change its keys, or use its clear() and update()", name=name, obj=self)
         super().__setattr__(name, value)
 
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._dicts]
+    def __delattr__(self, name: str) -> None:
+        """Take a dict out of sight. Its data stays, and `add_container` brings it back."""
+        super().__delattr__(name)
+        if name in self._dicts:
+            self._removed[name] = self._dicts.pop(name)
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
@@ -211,9 +225,22 @@ class MoobiusStorage:
 
     def _add(self, entry: DictConfig) -> None:
         made = self._make(entry, entry.name, load=entry.load, clear=entry.clear)
-        self._dicts[entry.name] = made
+        self._show(entry.name, made)
+        self._entries[entry.name] = entry
         if self._beside is None and made.database.persistent:
             self._beside = entry
+
+    def _show(self, name: str, made: CachedDict) -> None:
+        # A plain attribute, so that it is found as fast as any, and by those who look through `vars(storage)`.
+        self.__dict__[name] = self._dicts[name] = made
+
+    def _bring_back(self, entry: DictConfig) -> None:
+        before = self._entries.get(entry.name)
+        if before is None or entry.clear or (entry.implementation, entry.settings) != (before.implementation, before.settings):
+            raise StorageError(f"the dict {entry.name} was removed and can come back as what it was; make another storage for anything else")
+        self._show(entry.name, self._removed.pop(entry.name))
+        if entry.load and not self._dicts[entry.name].is_loaded:
+            self._dicts[entry.name].load()
 
     def _make(self, entry: DictConfig, name: str, *, load: bool, clear: bool) -> CachedDict:
         database = self._engine(entry, name)

@@ -14,7 +14,7 @@ from storage.dicts.overlay import Overlay
 from storage.dicts.scope import CLOSED
 from storage.dicts.views import CachedItems, CachedKeys, CachedValues
 from storage.encoding.texts import encode_item, plain_key
-from storage.errors import StoreClosed, UnreadableValue
+from storage.errors import StorageError, StoreClosed, UnreadableValue
 
 _MISSING: Final = object()
 
@@ -28,12 +28,15 @@ class CachedDict(MutableMapping[str, Any]):
     again on what is there then.
 
     Before `load` every look goes to the engine; afterwards memory answers.
+
+    `strict_mode` is there for callers of the Moobius SDK, where it lets a refused write raise. Here that always raises.
     """
 
-    __slots__ = ("__weakref__", "_content", "_live", "_state", "database")
+    __slots__ = ("__weakref__", "_content", "_live", "_state", "database", "strict_mode")
 
-    def __init__(self, database: DatabaseInterface) -> None:
+    def __init__(self, database: DatabaseInterface, strict_mode: bool = False) -> None:
         self.database = database
+        self.strict_mode = strict_mode
         self._state = DictState(database, database.domain.rpartition(".")[2] or "value")
         self._content = self._state.content
         self._live = self._content.live
@@ -127,8 +130,12 @@ class CachedDict(MutableMapping[str, Any]):
         return dict(other) | self.copy() if isinstance(other, Mapping) else NotImplemented
 
     def __repr__(self) -> str:
-        shown = "closed" if self._state.scope is CLOSED else f"{len(self._content.stored)} keys" if self._content.loaded else "not loaded"
-        return f"CachedDict({self.database!r}, {shown})"
+        if self._state.scope is CLOSED:
+            return f"CachedDict({self.database!r}, closed)"
+        try:
+            return f"CachedDict({self.copy()!r})"
+        except StorageError as error:  # whoever looks for a fault by printing things must not get another one
+            return f"CachedDict({self.database!r}, {error})"
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -152,10 +159,12 @@ class CachedDict(MutableMapping[str, Any]):
             overlay.delete(key)
 
     @overload
-    def pop(self, key: str, /) -> Any: ...
+    def pop(self, key: str) -> Any: ...
     @overload
-    def pop(self, key: str, /, default: Any) -> Any: ...
-    def pop(self, key: str, /, default: Any = _MISSING) -> Any:
+    def pop(self, key: str, default: Any) -> Any: ...
+    def pop(self, key: str, default: Any = _MISSING) -> Any:
+        """Take a key out and return its value, or `default` if it is not there. Raises KeyError without one."""
+
         def take(overlay: Overlay) -> Any:
             try:
                 value = overlay.read(_known_key(key))

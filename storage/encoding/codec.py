@@ -7,7 +7,9 @@ in journals, snapshots and messages. What JSON has no form for is a tag: an obje
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from threading import Thread
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +17,8 @@ from storage.encoding.reader import ValueReader
 from storage.encoding.registry import Registry
 from storage.encoding.writer import MAX_DEPTH, PLAIN_INT, ValueWriter, has_surrogates, quote_surrogates, unquote_surrogates
 from storage.errors import UnreadableValue, ValueRefused
+
+T = TypeVar("T")
 
 Encoded = bytes | msgspec.Raw
 """JSON text as `encode` writes it. `bytes(encoded)` gives the text of either form."""
@@ -45,7 +49,10 @@ def encode(value: Any, *, name: str = "value", registry: Registry = _DEFAULT_REG
     except (UnicodeEncodeError, RecursionError):
         pass  # surrogates are for the writer to keep, and the writer tells where the nesting is too deep
     try:
-        return _to_json(ValueWriter(registry, name).write(value))
+        try:
+            return _encode(value, name, registry)
+        except RecursionError:
+            return _on_a_new_stack(lambda: _encode(value, name, registry))
     except RecursionError as error:
         raise ValueRefused(name, "the value nests too deep for the stack that is left here") from error
 
@@ -53,14 +60,10 @@ def encode(value: Any, *, name: str = "value", registry: Registry = _DEFAULT_REG
 def decode(encoded: Encoded, *, registry: Registry = _DEFAULT_REGISTRY) -> Any:
     """A new value, equal to the one that was encoded. Raises UnreadableValue and nothing else."""
     try:
-        tree = _from_json(encoded)
-        text = bytes(encoded)
-        # Most values hold no tag, and then the text has no such pair of characters: no need to walk through them.
-        if b'"$' not in text:
-            return tree
-        if text.startswith(b'{"$data":') and text.count(b'"$') == 1 and (value := _read_plain_data(tree, registry)) is not None:
-            return value
-        return ValueReader(registry).read(tree)
+        try:
+            return _decode(encoded, registry)
+        except RecursionError:
+            return _on_a_new_stack(lambda: _decode(encoded, registry))
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, OSError, RecursionError) as error:
         raise UnreadableValue(f"the stored text cannot be decoded: {type(error).__name__}: {error}") from error
 
@@ -96,6 +99,40 @@ def unescape_key(text: str) -> str:
     if escape_key(key) != text:
         raise UnreadableValue(f"{text!r} is no escaped key")
     return key
+
+
+def _encode(value: Any, name: str, registry: Registry) -> bytes:
+    return _to_json(ValueWriter(registry, name).write(value))
+
+
+def _decode(encoded: Encoded, registry: Registry) -> Any:
+    tree = _from_json(encoded)
+    text = bytes(encoded)
+    # Most values hold no tag, and then the text has no such pair of characters: no need to walk through them.
+    if b'"$' not in text:
+        return tree
+    if text.startswith(b'{"$data":') and text.count(b'"$') == 1 and (value := _read_plain_data(tree, registry)) is not None:
+        return value
+    return ValueReader(registry).read(tree)
+
+
+def _on_a_new_stack(work: Callable[[], T]) -> T:
+    """The result of the work, done in a thread of its own, for values that nest deeper than there is room left on this stack."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
+            errors.append(error)
+
+    thread = Thread(target=run, name="mooring-deep-value")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0] from None
+    return results[0]
 
 
 def _is_plain(value: Any, depth: int) -> bool:

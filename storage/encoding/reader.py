@@ -33,25 +33,30 @@ class ValueReader:
             return tree
         if len(tree) == 1:
             [(tag, content)] = tree.items()
+            if tag.startswith("$$"):
+                return {tag[1:]: self.read(content)}
             if tag.startswith("$"):
-                return self._tagged(tag, content)
+                restore = _READERS.get(tag)
+                if restore is None:
+                    raise UnreadableValue(f"the tag {tag!r} is unknown; a later version of Mooring may have written it")
+                return restore(self, content)
         for key, item in tree.items():
             tree[key] = self.read(item)
         return tree
 
-    def _tagged(self, tag: str, content: Any) -> Any:
-        if tag.startswith("$$"):
-            return {tag[1:]: self.read(content)}
-        restore = _READERS.get(tag)
-        if restore is None:
-            raise UnreadableValue(f"the tag {tag!r} is unknown; a later version of Mooring may have written it")
-        return restore(self, content)
+    # Loops and no comprehensions, which would be a call more on the stack for each level.
 
     def _items(self, content: Any) -> list[Any]:
-        return [self.read(item) for item in _checked(list, content)]
+        items = []
+        for item in _checked(list, content):
+            items.append(self.read(item))
+        return items
 
     def _dict(self, content: Any) -> dict[str, Any]:
-        return {_checked(str, self.read(key)): self.read(item) for key, item in _checked(list, content)}
+        items = {}
+        for key, item in _checked(list, content):
+            items[_checked(str, self.read(key))] = self.read(item)
+        return items
 
     def _decimal(self, content: Any) -> Decimal:
         number = Decimal(_checked(str, content))
@@ -62,7 +67,7 @@ class ValueReader:
     def _class(self, name: Any, base: type | None = None) -> Any:
         cls = self._registry.class_of(name)
         if cls is None:
-            raise UnreadableValue(f"the class {name!r} is not registered here; call codec.register before its values are read")
+            raise UnreadableValue(f"the class {name!r} is not registered here; import what registers it before its values are read")
         if (base is Enum) != issubclass(cls, Enum):
             raise UnreadableValue(f"the class {name!r} has become another kind of class since its value was stored")
         return cls

@@ -21,8 +21,9 @@ from storage.encoding.datetimes import write_moment, write_timedelta
 from storage.encoding.registry import Registry
 from storage.errors import ValueRefused
 
-MAX_DEPTH = 100
-"""How deep values may nest. One level takes up to three levels of JSON, and all must fit under Python's recursion limit."""
+MAX_DEPTH = 200
+"""How deep values may nest. One level takes up to three levels of JSON and three calls here, and all of them have to fit under Python's
+recursion limit of 1000, at least on a stack that nothing else is on."""
 
 PLAIN_INT = 1 << 512
 """Integers from here on are kept as hexadecimal: Python limits the length of decimal texts, and lets that limit be changed."""
@@ -39,7 +40,8 @@ class ValueWriter:
     def write(self, value: Any) -> Any:
         """Raises ValueRefused."""
         kind = type(value)
-        write = _WRITERS.get(kind)
+        # A class may say that its objects are kept as a plain list, say, which is then what comes back.
+        write = _WRITERS.get(kind) or _WRITERS.get(getattr(kind, "__stored_as__", kind))
         if write is not None:
             return write(self, value)
         if self._registry.name_of(kind) is None:
@@ -58,12 +60,6 @@ class ValueWriter:
         self._open.add(id(container))
         yield
         self._open.discard(id(container))
-
-    def _part(self, step: str, value: Any) -> Any:
-        self._path.append(step)
-        written = self.write(value)
-        self._path.pop()
-        return written
 
     def _float(self, value: float) -> float:
         if value - value != 0:
@@ -93,26 +89,38 @@ class ValueWriter:
             for key, item in value.items():
                 if type(key) is not str:
                     raise self._refused(f"the dict key {reprlib.repr(key)} is of type {type(key).__name__}; keys are strings")
-                written[key] = self._part(f"[{json.dumps(key)}]", item)
+                self._path.append(f"[{json.dumps(key)}]")
+                written[key] = self.write(item)
+                self._path.pop()
         if any(has_surrogates(key) for key in written):
             return {"$dict": [[self._str(key), item] for key, item in written.items()]}
         if len(written) == 1 and next(iter(written)).startswith("$"):
             return {"$" + key: item for key, item in written.items()}
         return written
 
+    # Loops and no comprehensions from here on: a comprehension is a call more on the stack, for each level.
+
     def _items(self, value: list[Any] | tuple[Any, ...]) -> list[Any]:
+        written = []
         with self._inside(value):
-            return [self._part(f"[{index}]", item) for index, item in enumerate(value)]
+            for index, item in enumerate(value):
+                self._path.append(f"[{index}]")
+                written.append(self.write(item))
+                self._path.pop()
+        return written
 
     def _members(self, value: Iterable[Any]) -> list[msgspec.Raw]:
+        texts = []
         with self._inside(value):
-            texts = [msgspec.json.encode(self._part(f"{{{reprlib.repr(member)}}}", member)) for member in value]
+            for member in value:
+                self._path.append(f"{{{reprlib.repr(member)}}}")
+                texts.append(msgspec.json.encode(self.write(member)))
+                self._path.pop()
         return [msgspec.Raw(text) for text in sorted(texts)]
 
     def _enum(self, value: Enum) -> Any:
         kind = type(value)
-        member = self._part(".value", value.value) if issubclass(kind, Flag) else value.name
-        return {"$enum": [self._registry.name_of(kind), member]}
+        return {"$enum": [self._registry.name_of(kind), self._int(value.value) if issubclass(kind, Flag) else value.name]}
 
     def _dataclass(self, value: Any) -> Any:
         names = [field.name for field in dataclasses.fields(value)]
@@ -124,7 +132,9 @@ class ValueWriter:
             for name in names:
                 if not hasattr(value, name):
                     raise self._refused(f"the field {name!r} of {type(value).__qualname__} was never set")
-                content[name] = self._part(f".{name}", getattr(value, name))
+                self._path.append(f".{name}")
+                content[name] = self.write(getattr(value, name))
+                self._path.pop()
         return {"$data": [self._registry.name_of(type(value)), content]}
 
 
@@ -161,7 +171,7 @@ def _attributes(value: Any) -> Iterator[str]:
 def _why_unknown(kind: type) -> str:
     name = kind.__qualname__
     if issubclass(kind, Enum) or dataclasses.is_dataclass(kind):
-        return f"{name} is not registered; put @codec.register above the class, or call codec.register({name}) before"
+        return f"{name} is not registered; put the line @register above the class, or register({name}) below it (from storage import register)"
     for base in kind.__mro__[1:]:
         if base in _WRITERS:
             return f"{name} is a subclass of {base.__name__} and would come back as a plain {base.__name__}; convert it first"

@@ -9,7 +9,7 @@ import pytest
 
 from storage.database_interface import DatabaseInterface
 from storage.dicts.cached_dict import CachedDict
-from storage.errors import CommitFailed
+from storage.errors import CommitFailed, StorageUnavailable
 from storage.moobius_storage import MoobiusStorage
 
 
@@ -105,3 +105,37 @@ def test_an_interrupt_amid_a_commit_stays_an_interrupt_and_keeps_nothing() -> No
     with pytest.raises(KeyboardInterrupt):
         bars.update(ann=1, bob=2)
     assert engine.content == dict(bars) == {}
+
+
+def test_keys_that_cannot_be_read_are_named_and_cost_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    class Damaged(Careless):
+        def get_value(self, key: str) -> tuple[bool, Any]:
+            if key == "refused":
+                return False, "the sector is bad"
+            if key == "raised":
+                raise OSError("the disk is gone")
+            return super().get_value(key)
+
+    engine = Damaged()
+    engine.content = {"ann": 1, "refused": 2, "raised": 3, "odd": object(), 5: 6, "bob": 7}  # type: ignore[dict-item]
+    with MoobiusStorage("1", "tavern") as storage:
+        storage.put("bars", engine)
+        assert storage.bars == {"ann": 1, "bob": 7}
+        named = {finding.key: finding.reason for finding in storage.report}
+
+    assert list(named) == ["refused", "raised", "odd", "5"]
+    assert named["refused"] == "the sector is bad"
+    assert "the disk is gone" in named["raised"]
+    assert "keys are strings" in named["5"]
+    assert all(repr(key) in caplog.text for key in ("refused", "raised", "odd", 5))
+
+
+def test_an_engine_that_cannot_be_reached_is_no_heap_of_unreadable_keys() -> None:
+    class Away(Careless):
+        def get_value(self, key: str) -> tuple[bool, Any]:
+            raise StorageUnavailable("the server does not answer")
+
+    engine = Away()
+    engine.content = {"ann": 1}
+    with pytest.raises(StorageUnavailable):
+        CachedDict(engine).load()

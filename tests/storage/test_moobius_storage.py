@@ -332,3 +332,22 @@ class TestTheEnd:
         with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
             assert storage.bars == {"ann": 1}
 
+
+
+def test_a_dict_that_was_removed_comes_back_as_it_was(tmp_path: Path) -> None:
+    entry: dict[str, Any] = {"implementation": "json", "name": "bars", "settings": {"root_dir": str(tmp_path)}}
+    with MoobiusStorage("1", "tavern", [entry]) as storage:
+        with storage.transaction():
+            storage.bars["ann"] = 80
+            del storage.bars
+            assert storage.names() == ()
+            with pytest.raises(AttributeError, match="there is no dict 'bars'"):
+                storage.bars["ann"]
+            storage.add_container(**entry, load=True, clear=False)
+            assert storage.bars == {"ann": 80}
+        delattr(storage, "bars")
+        with pytest.raises(StorageError, match="can come back as what it was"):
+            storage.add_container("null", {}, "bars")
+        storage.add_container(**entry)
+    with MoobiusStorage("1", "tavern", [entry]) as storage:
+        assert {name: value for name, value in vars(storage).items() if type(value) is CachedDict} == {"bars": {"ann": 80}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ from storage.database_interface import DomainChanges, Origin
 from storage.dicts.cached_dict import CachedDict
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
-from storage.errors import CommitFailed, KeyRefused, StorageBusy, StoreClosed, UnreadableValue, ValueRefused
+from storage.errors import CommitFailed, KeyRefused, StorageBusy, StorageUnavailable, StoreClosed, UnreadableValue, ValueRefused
 from storage.json.database import JSONDatabase
 from storage.null.database import NullDatabase
 from tests.storage.engines_for_tests import FourMethods
@@ -177,15 +177,26 @@ class TestLikeADict:
         assert Colour.RED in bars
         assert type(next(iter(kept(home)))) is str
 
-    def test_repr_is_short_and_asks_nobody(self) -> None:
-        engine = Recording("service_1.channel_x.bars")
-        bars = CachedDict(engine)
-        assert "not loaded" in repr(bars)
-        bars.load()
-        bars["ann"] = "a" * 1000
-        assert len(repr(bars)) < 200
-        assert "1 keys" in repr(bars)
-        assert engine.asked == ["ann"]
+    @pytest.mark.parametrize("is_loaded", [True, False])
+    def test_repr_shows_the_content(self, is_loaded: bool) -> None:
+        bars = CachedDict(Recording("service_1.channel_x.bars"))
+        if is_loaded:
+            bars.load()
+        bars["ann"] = {"hp": [80]}
+        bars["ann"]["hp"].append(79)
+        assert repr(bars) == str(bars) == "CachedDict({'ann': {'hp': [80, 79]}})"
+
+    def test_repr_of_a_dict_whose_engine_is_away_says_so(self) -> None:
+        class Away(Recording):
+            def all_keys(self) -> Iterable[str]:
+                raise StorageUnavailable("the server does not answer")
+
+        assert repr(CachedDict(Away("bars"))).endswith("the server does not answer)")
+
+    def test_names_of_arguments_are_those_of_the_sdk(self, bars: CachedDict) -> None:
+        assert CachedDict(Recording("bars"), strict_mode=True).strict_mode
+        bars["ann"] = 1
+        assert (bars.pop("bob", default=2), bars.pop(key="ann")) == (2, 1)
 
 
 class TestOrder:

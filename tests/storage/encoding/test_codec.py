@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -128,7 +129,7 @@ def test_moments_at_a_repeated_hour_keep_which_one_they_mean() -> None:
         (bytearray(b"x"), "value", "bytearray"),
         (lambda: None, "value", "values of type function"),
         (1j, "value", "complex"),
-        ({"x": Unknown()}, 'value["x"]', "Unknown is not registered; put @codec.register"),
+        ({"x": Unknown()}, 'value["x"]', "Unknown is not registered; put the line @register above the class"),
         (Stranger.HERE, "value", "Stranger is not registered"),
         (datetime(2024, 1, 1, tzinfo=MyZone()), "value", "MyZone"),
     ],
@@ -167,19 +168,30 @@ def test_one_object_in_two_places_is_no_cycle() -> None:
 
 
 def test_the_deepest_accepted_value_comes_back_and_a_deeper_one_is_refused() -> None:
-    deepest = nested(100)
+    deepest = nested(200)
     assert_same(codec.decode(codec.encode(deepest)), deepest)
-    with pytest.raises(ValueRefused, match="nests deeper than 100 levels"):
+    with pytest.raises(ValueRefused, match="nests deeper than 200 levels"):
         codec.encode([deepest])
     with pytest.raises(ValueRefused, match="nests deeper"):
         codec.encode(nested(100_000))
 
 
-def test_tags_nest_as_deep_as_lists() -> None:
+@pytest.mark.parametrize("wrap", [Point, lambda inner: (inner,), lambda inner: frozenset([inner]), lambda inner: {"\ud800": inner}])
+@pytest.mark.parametrize("frames", [0, 850])
+def test_tags_nest_as_deep_as_lists(wrap: Callable[[Any], Any], frames: int) -> None:
+    """Wherever on the stack this happens."""
     value: Any = ()
-    for _ in range(99):
-        value = Point(value)
-    assert_same(codec.decode(codec.encode(value)), value)
+    for _ in range(199):
+        value = wrap(value)
+
+    def there_and_back(below: int) -> Any:
+        return there_and_back(below - 1) if below else codec.decode(codec.encode(value))
+
+    same = there_and_back(frames)
+    for _ in range(199):
+        assert type(same) is type(value)
+        [same], [value] = (([each.x] if isinstance(each, Point) else each.values() if isinstance(each, dict) else each) for each in (same, value))
+    assert same == value == ()
 
 
 def test_a_nearly_exhausted_stack_gives_the_storage_errors() -> None:
