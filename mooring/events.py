@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from mooring.recipients import Everyone
+
 T = TypeVar("T")
 
 TEXT = "text"
@@ -154,6 +156,8 @@ class CanvasItem:
 class MessageBody:
     """A message, up or down.
 
+    Made without `recipients` it is for everybody; an empty list is nobody.
+
     `context` carries what the SDK has no field for: `error` (true for a line that says what went wrong), `command` (the line
     that is answered), `table` (`columns`, `rows`) and `progress` (`done`, `total`, `label`). A message that goes down with
     the `message_id` of an earlier one takes its place.
@@ -163,7 +167,7 @@ class MessageBody:
     channel_id: str
     content: MessageContent
     timestamp: int = 0
-    recipients: Sequence[str] = field(default_factory=list)
+    recipients: Sequence[str] = field(default_factory=Everyone)
     sender: str = ""
     message_id: str | None = None
     context: dict[str, Any] | None = None

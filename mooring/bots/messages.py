@@ -3,64 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path, PurePath
-from typing import Any, overload
+from typing import Any
 
 from mooring.channels.sent_files import LocalFile
 from mooring.events import AUDIO, CARD, FILE, IMAGE, TABLE, TEXT, Character, MessageBody, MessageContent, copy_with
+from mooring.recipients import Everyone
 
-Recipients = str | Character | Iterable[str | Character]
+Recipients = str | Character | Iterable[Any]
+"""Ids and Characters: one, or any collection of them, which may hold collections in its turn."""
+
 Message = MessageBody | dict[str, Any] | str | PurePath
 
-IMAGE_EXTENSIONS = frozenset([".avif", ".bmp", ".gif", ".heic", ".ico", ".jpe", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp"])
-SOUND_EXTENSIONS = frozenset([".aac", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"])
+_IMAGES_OF_SDK = ".ai .bmp .drw .gif .heic .ico .jpe .jpeg .jpg .pct .png .psp .raw .svg .svgz .tif .tiff .webp .xcf"
+_SOUNDS_OF_SDK = ".mp3 .mp4 .mp5 .wav"
+IMAGE_EXTENSIONS = frozenset(f"{_IMAGES_OF_SDK} .avif".split())
+SOUND_EXTENSIONS = frozenset(f"{_SOUNDS_OF_SDK} .aac .flac .m4a .oga .ogg .opus".split())
 _CONTENT_FIELDS = frozenset(field.name for field in fields(MessageContent))
-
-
-class Everyone(Sequence[str]):
-    """All members of a channel, and whoever joins it: the recipients of a message that is for no one in particular.
-
-    It reads as a list of their ids, which is made when somebody looks: most messages are sent without a look, and a crowd would make
-    each of them dear. A list of the same ids made by hand is for those members only, also when they were all that there were.
-    """
-
-    def __init__(self, members: Collection[str] = ()) -> None:
-        self._members = members
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        return list(self._members)[index]
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
-
-    def __contains__(self, member_id: object) -> bool:
-        return member_id in self._members
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, Sequence) and not isinstance(other, str) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]  # as for a list
-
-    def __add__(self, others: Iterable[str]) -> list[str]:
-        return [*self, *others]
-
-    def copy(self) -> list[str]:
-        """The ids, as a list: for those members only."""
-        return list(self)
-
-    def __repr__(self) -> str:
-        return repr(list(self))
 
 
 def compose(message: Message, *, subtype: str | None = None, file_name: str | None = None, **content: str | None) -> MessageBody:
@@ -101,17 +62,30 @@ def card(title: str, text: str, link: str | None = None, button: str | None = No
 
 
 def ids_of(characters: Recipients) -> Sequence[str]:
-    """The ids of characters that are given as ids or as Characters, one or many. Everyone stays Everyone."""
-    if isinstance(characters, Everyone):
+    """The ids of characters. Everyone stays Everyone, also as one among others. Raises TypeError for what is no id and no Character."""
+    if isinstance(characters, str):
+        return [characters]
+    if isinstance(characters, Character):
+        return [characters.character_id]
+    if isinstance(characters, Everyone) and characters.is_everyone:
         return characters
-    if isinstance(characters, str | Character):
-        characters = [characters]
-    return [character if isinstance(character, str) else character.character_id for character in characters]
+    if not isinstance(characters, Iterable):
+        raise TypeError(f"{characters!r:.80} is of type {type(characters).__name__}; expected ids or Characters")
+    ids: list[str] = []
+    for each in characters:
+        if type(each) is str:
+            ids.append(each)
+            continue
+        found = ids_of(each)
+        if isinstance(found, Everyone):
+            return found
+        ids += found
+    return ids
 
 
 def shorten(text: str, limit: int) -> str:
     """The text up to `limit` characters, and how many there were if there were more."""
-    return text if len(text) <= limit else f"{text[:limit]}... {len(text)} characters"
+    return text if len(text) <= limit else f"{text[:limit]}...{len(text)} chars"
 
 
 def _from_dict(message: dict[str, Any], subtype: str | None) -> MessageBody:
@@ -124,8 +98,8 @@ def _from_dict(message: dict[str, Any], subtype: str | None) -> MessageBody:
         kind,
         message.get("channel_id") or "",
         content,
-        recipients=ids_of(message.get("recipients") or []),
-        sender=message.get("sender") or "",
+        recipients=Everyone() if message.get("recipients") is None else ids_of(message["recipients"]),
+        sender=ids_of(message["sender"])[0] if message.get("sender") else "",
         context=message.get("context"),
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mooring.bots.messages import Everyone
 from mooring.channels.members import NameTaken
 from mooring.channels.turn import Turn
 from mooring.errors import CommandError
 from mooring.events import ButtonClick, MenuItemClick, MessageBody, SimpleAction, UpBody, copy_with
+from mooring.recipients import SERVICE, Everyone
 from mooring.roles import IN_CHARGE
 from mooring.service.hooks import Hooks
 
@@ -44,10 +44,17 @@ def _as_sent(body: UpBody, turn: Turn) -> UpBody:
     """A copy for the handlers, which may change it (and run again); who sent it, and where, is not left to the client."""
     body = copy_with(body, channel_id=turn.channel_id, sender=turn.member_id)
     if isinstance(body, MessageBody):
-        named = {*body.recipients, turn.member_id} if body.recipients else ()
-        body.recipients = sorted(member_id for member_id in named if member_id in turn.members) if named else Everyone(turn.members)
+        body.recipients = _recipients(body.recipients, turn)
         body.content = copy_with(body.content)
     return body
+
+
+def _recipients(named: Sequence[str], turn: Turn) -> Sequence[str]:
+    """Those members whom a message is for: with some of them its sender; all if it names none; none if it is for the service alone."""
+    if not named:
+        return Everyone(turn.members)
+    members = {member_id for member_id in named if member_id in turn.members}
+    return sorted({*members, turn.member_id}) if members or SERVICE not in named else []
 
 
 async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequence[Finding]) -> None:

@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from mooring.bots.messages import Everyone, Message, Recipients, compose, ids_of, shorten
+from mooring.bots.messages import Message, Recipients, compose, ids_of, shorten
 from mooring.channels.agents import Agents
 from mooring.channels.sends import Sends
 from mooring.events import (
@@ -20,6 +20,7 @@ from mooring.events import (
     StyleItem,
 )
 from mooring.kinds import update_kind
+from mooring.recipients import Everyone
 
 Item = TypeVar("Item")
 
@@ -75,8 +76,7 @@ class Senders(ABC):
         if not target:
             raise ValueError("send_message needs a channel_id, as an argument or in the message")
         body.message_id, body.context = None, context or body.context
-        # A MessageBody without recipients is for everybody; only an empty list that was handed in means nobody.
-        to = ids_of(recipients) if recipients is not None else (body.recipients or Everyone())
+        to = ids_of(body.recipients if recipients is None else recipients)
         await self._send_to(target, to, lambda sends, only: sends.message(body, only))
 
     async def send_characters(self, characters: Recipients, channel_id: str, recipients: Recipients | None = None) -> None:
@@ -109,8 +109,8 @@ class Senders(ABC):
         to = Everyone() if recipients is None else ids_of(recipients)
         await self._send_to(channel_id, to, lambda sends, only: sends.update(known, body, only))
 
-    async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> Sequence[str]:
-        """The ids of all who have joined. As recipients they are everybody, those who join later included."""
+    async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> Everyone:
+        """The ids of all who have joined, as a list. As recipients they are everybody, those who join later included, until the list is changed."""
         ids = Everyone(self.members(channel_id))
         if raise_empty_list_err and not ids:
             raise ValueError(f"channel {channel_id!r} has no members")

@@ -1,6 +1,6 @@
-"""`types` of the Moobius SDK: its words, and the classes of events and items, for bots that say `types.CANVAS` or `types.Button`.
+"""`types` of the Moobius SDK: its words, the classes of events and items, and its helpers, for bots that say `types.CANVAS` or `types.Button`.
 
-The words for logging in and for copies have no meaning here and are left out.
+Objects of the classes can be kept in dicts. docs/moobius.md says what of the SDK is here.
 """
 
 from mooring.bots.messages import IMAGE_EXTENSIONS, SOUND_EXTENSIONS
@@ -33,41 +33,52 @@ from mooring.events import (
     SimpleAction,
     StyleItem,
 )
-
-BUTTON = "button"
-CANVAS = "canvas"
-ALL = "all"
-SERVICE = "service"
-INVALID = "invalid"
-
-ACTION = "action"
-UPDATE = "update"
-MESSAGE_UP = "message_up"
-MESSAGE_DOWN = "message_down"
-BUTTON_CLICK = "button_click"
-MENU_ITEM_CLICK = "menu_item_click"
-JOIN = "join"
-LEAVE_CHANNEL = "leave"
-REFRESH = "refresh"
-HEARTBEAT = "heartbeat"
-
-FETCH_CHARACTERS = "fetch_characters"
-FETCH_BUTTONS = "fetch_buttons"
-FETCH_CANVAS = "fetch_canvas"
-FETCH_STYLE = "fetch_style"
-FETCH_MENU = "fetch_menu"
-FETCH_CHANNEL_INFO = "fetch_channel_info"
-
-UPDATE_CHARACTERS = "characters"
-UPDATE_CHANNEL_INFO = "channel_info"
-UPDATE_CANVAS = "canvas"
-UPDATE_BUTTONS = "buttons"
-UPDATE_STYLE = "style"
-UPDATE_MENU = "menu"
-
-IGNORE = "ignore"
-UNBIND = "unbind"
-INCLUDE = "include"
+from mooring.recipients import SERVICE
+from mooring.types.bodies import CopyBody, Group, Payload, UpdateBody, UpdateItem, UserInfo, View
+from mooring.types.helpers import (
+    add_str_method,
+    as_update_body,
+    assert_strs,
+    limit_len,
+    normalize_message,
+    payload_as_dict,
+    to_char_id_list,
+)
+from mooring.types.words import (
+    ACTION,
+    ALL,
+    BUTTON,
+    BUTTON_CLICK,
+    CANVAS,
+    COPY,
+    FETCH_BUTTONS,
+    FETCH_CANVAS,
+    FETCH_CHANNEL_INFO,
+    FETCH_CHARACTERS,
+    FETCH_MENU,
+    FETCH_STYLE,
+    HEARTBEAT,
+    IGNORE,
+    INCLUDE,
+    INVALID,
+    JOIN,
+    LEAVE_CHANNEL,
+    MENU_ITEM_CLICK,
+    MESSAGE_DOWN,
+    MESSAGE_UP,
+    REFRESH,
+    ROGER,
+    SERVICE_LOGIN,
+    UNBIND,
+    UPDATE,
+    UPDATE_BUTTONS,
+    UPDATE_CANVAS,
+    UPDATE_CHANNEL_INFO,
+    UPDATE_CHARACTERS,
+    UPDATE_MENU,
+    UPDATE_STYLE,
+    USER_LOGIN,
+)
 
 IMAGE_EXTS = IMAGE_EXTENSIONS
 AUDIO_EXTS = SOUND_EXTENSIONS
@@ -81,6 +92,7 @@ __all__ = [
     "BUTTON_CLICK",
     "CANVAS",
     "CARD",
+    "COPY",
     "CUSTOM",
     "DROPDOWN",
     "FETCH_BUTTONS",
@@ -105,7 +117,9 @@ __all__ = [
     "PASSWORD",
     "PROGRESS",
     "REFRESH",
+    "ROGER",
     "SERVICE",
+    "SERVICE_LOGIN",
     "TABLE",
     "TEXT",
     "TEXTBOX",
@@ -117,6 +131,7 @@ __all__ = [
     "UPDATE_CHARACTERS",
     "UPDATE_MENU",
     "UPDATE_STYLE",
+    "USER_LOGIN",
     "BottomButton",
     "Button",
     "ButtonClick",
@@ -124,12 +139,26 @@ __all__ = [
     "ChannelInfo",
     "Character",
     "ClickArgument",
+    "CopyBody",
     "Dialog",
+    "Group",
     "InputComponent",
     "MenuItem",
     "MenuItemClick",
     "MessageBody",
     "MessageContent",
+    "Payload",
     "SimpleAction",
     "StyleItem",
+    "UpdateBody",
+    "UpdateItem",
+    "UserInfo",
+    "View",
+    "add_str_method",
+    "as_update_body",
+    "assert_strs",
+    "limit_len",
+    "normalize_message",
+    "payload_as_dict",
+    "to_char_id_list",
 ]
