@@ -185,6 +185,7 @@ def measure_text_search(size: int, rounds: int, samples: Samples) -> None:
 def main(largest: int = 100_000, rounds: int = 7) -> None:
     """Measure and print."""
     from benchmarks.torbox_contenders import installed
+    from benchmarks.torbox_names import report as report_names
     from benchmarks.torbox_report import report
 
     samples: Samples = {}
@@ -199,6 +200,8 @@ def main(largest: int = 100_000, rounds: int = 7) -> None:
     measure_refresh(rounds, samples)
     measure_text_search(largest, rounds, samples)
     report(contenders, sizes, samples)
+    for line in report_names():
+        print(line)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from mooring.plugins.torbox.release_names import ReleaseName, read_release_name
-
-Names = tuple[str, str]
-"""A file's name and its folder's."""
+from mooring.plugins.torbox.release_names import Names, ReleaseName, read_release_name
 
 _FEW = 100
 """Names that a thread reads in less time than a process takes to start."""
@@ -35,7 +32,7 @@ def known_names(records: Iterable[Mapping[str, Any]]) -> dict[Names, ReleaseName
     known: dict[Names, ReleaseName] = {}
     for record in records:
         with suppress(KeyError):  # a record of somebody else's
-            known[record["file_name"], record["folder_name"]] = ReleaseName(
+            known[Names(record["file_name"], record["folder_name"], record["path"])] = ReleaseName(
                 title=record["metadata_title"],
                 year=record["metadata_years"],
                 season=record["metadata_season"],

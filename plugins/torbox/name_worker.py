@@ -1,4 +1,4 @@
-"""The process that reads release names: a line of JSON in with pairs of names, a line out with what they say.
+"""The process that reads release names: a line of JSON in with the names of files, a line out with what they say.
 
     python -m mooring.plugins.torbox.name_worker
 
@@ -20,7 +20,7 @@ def main() -> None:
     if hasattr(os, "nice"):
         os.nice(10)  # channels come first
     for line in sys.stdin:
-        said = [asdict(read_release_name(file_name, folder_name)) for file_name, folder_name in json.loads(line)]
+        said = [asdict(read_release_name(*names)) for names in json.loads(line)]
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
 

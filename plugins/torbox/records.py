@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mooring.plugins.torbox.release_names import ReleaseName, read_release_name
+from mooring.plugins.torbox.release_names import Names, ReleaseName, read_release_name
 
 Kind = Literal["torrents", "usenet", "webdl"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -110,7 +110,7 @@ class Collected:
     skipped: Skipped
 
 
-NameReader = Callable[[str, str], ReleaseName]
+NameReader = Callable[[str, str, str], ReleaseName]
 
 
 def collect(kind: Kind, items: Iterable[object], read_name: NameReader = read_release_name) -> Collected:
@@ -146,14 +146,14 @@ def _list_files_of(item: ListedItem, listed: ListedFiles) -> None:
             listed.files.append((item, file))
 
 
-def names_of(item: ListedItem, file: ListedFile) -> tuple[str, str]:
-    """The names of the file and of its folder that a record has, and that are read for its metadata."""
-    return file.short_name or PurePosixPath(file.name).name or file.name, item.name or item.hash or str(item.id)
+def names_of(item: ListedItem, file: ListedFile) -> Names:
+    """The names that a record has, and that are read for its metadata."""
+    return Names(file.short_name or PurePosixPath(file.name).name or file.name, item.name or item.hash or str(item.id), file.name)
 
 
 def make_record(kind: Kind, item: ListedItem, file: ListedFile, release: ReleaseName) -> dict[str, Any]:
     """The record of one file, in the fields and the order in which it is documented."""
-    file_name, folder_name = names_of(item, file)
+    file_name, folder_name, path = names_of(item, file)
     return {
         "item_id": item.id,
         "type": kind,
@@ -163,7 +163,7 @@ def make_record(kind: Kind, item: ListedItem, file: ListedFile, release: Release
         "file_name": file_name,
         "file_size": file.size,
         "file_mimetype": file.mimetype,
-        "path": file.name,
+        "path": path,
         "extension": PurePosixPath(file_name).suffix.lower(),
         "metadata_title": release.title,
         "metadata_years": release.year,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mooring.plugins.torbox.release_parsing import ParsedName, parse_name
 from mooring.plugins.torbox.release_titles import is_collection, normalized
@@ -23,8 +23,17 @@ _WORD = re.compile(r"[^\W_]+")
 _LEADING_NUMBER = re.compile(r"^(?:#|no\.?[ ._]?)?(\d{1,4})(?:v\d)?(?=$|[ ._-])", re.IGNORECASE)
 _PADDED_NUMBER = re.compile(r"0(\d)(?=$|[ ._]-[ ._]|\.[ ])")
 _NOTHING_BUT_NUMBER = re.compile(r"(\d{2,3})(?:v\d)?")
+_SPECIALS = ParsedName(seasons=(0,))
 _PART = re.compile(r"(?<![^\W_])(?:part|pt|chapter)[ ._-]?(\d{1,2})(?![^\W_])", re.IGNORECASE)
 _THREE_DIGITS = re.compile(r"(?<![^\W_])(\d{3})(?![^\W_])")
+
+
+class Names(NamedTuple):
+    """The names by which a file is known: its own, its download's, and its own with the folders that it lies in."""
+
+    file: str
+    folder: str
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,19 @@ class ReleaseName:
     folder_name: str
 
 
-def read_release_name(file_name: str, folder_name: str) -> ReleaseName:
-    """Read the file's name, and the folder's where the file's says nothing (`Show.S01/S01E02.mkv`)."""
+def read_release_name(file_name: str, folder_name: str, path: str = "") -> ReleaseName:
+    """Read the file's name, and the folders' where the file's says nothing (`Show.S01/S01E02.mkv`).
+
+    `path` is the file's name with the folders within the outer one, as TorBox tells it: `Show/Season 2/05.mkv`.
+    """
     own = parse_name(file_name)
     outer = parse_name(folder_name) if PurePosixPath(file_name).stem != folder_name else own
-    parsed = combined(own, outer, file_name, folder_name)
+    inner_name = folder_name
+    for name in PurePosixPath(path).parts[:-1]:
+        inner = _SPECIALS if name.casefold() == "specials" else parse_name(name)
+        if name != folder_name and (inner.seasons or inner.year):
+            outer, inner_name = _within(outer, inner), name
+    parsed = combined(own, outer, file_name, inner_name)
     title = _fit_for_file_names(parsed.title) or _fit_for_file_names(outer.title) or _fit_for_file_names(PurePosixPath(file_name).stem) or UNTITLED
     seasons = parsed.seasons or ((1,) if parsed.episodes else ())
     extension = _UNFIT_FOR_FILE_NAMES.sub("", PurePosixPath(file_name).suffix.lower())
@@ -58,6 +75,12 @@ def read_release_name(file_name: str, folder_name: str) -> ReleaseName:
         file_name=f"{_tidy_name(parsed)}{extension}",
         folder_name=title if parsed.day else _with_year(title, parsed.year),
     )
+
+
+def _within(outer: ParsedName, inner: ParsedName) -> ParsedName:
+    """What a folder and one inside of it say; the inner one is about fewer files."""
+    title = inner.title if inner.title and (inner.year or not outer.title) else outer.title
+    return replace(inner, title=title, year=inner.year or outer.year, certain=True)
 
 
 def combined(own: ParsedName, outer: ParsedName, file_name: str, folder_name: str) -> ParsedName:

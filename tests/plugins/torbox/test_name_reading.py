@@ -15,10 +15,10 @@ import pytest
 from mooring.plugins.torbox import name_reading
 from mooring.plugins.torbox.name_reading import known_names, read_names
 from mooring.plugins.torbox.records import collect
-from mooring.plugins.torbox.release_names import read_release_name
+from mooring.plugins.torbox.release_names import Names, read_release_name
 from tests.plugins.torbox.torbox_server import make_items
 
-MANY = [(f"Show.{number}.S01E{number % 30 + 1:02d}.1080p.mkv", "folder") for number in range(350)]
+MANY = [Names(f"Show.{number}.S01E{number % 30 + 1:02d}.1080p.mkv", "folder") for number in range(350)]
 
 
 def workers(pid: int | None = None) -> list[psutil.Process]:
@@ -33,8 +33,8 @@ async def test_many_names_are_read_in_processes_of_their_own() -> None:
         heard.append(count)
         seen.update(worker.pid for worker in workers())
 
-    said = await read_names([*MANY, *MANY, ("odd \ud800 name.2020.mkv", "\n")], on_read)
-    assert said == {name: read_release_name(*name) for name in [*MANY, ("odd \ud800 name.2020.mkv", "\n")]}
+    said = await read_names([*MANY, *MANY, Names("odd \ud800 name.2020.mkv", "\n")], on_read)
+    assert said == {name: read_release_name(*name) for name in [*MANY, Names("odd \ud800 name.2020.mkv", "\n")]}
     assert seen
     assert heard == sorted(heard)
     assert heard[-1] == 351
@@ -69,7 +69,8 @@ def test_processes_end_with_a_service_that_is_killed() -> None:
     program = """
 import asyncio
 from mooring.plugins.torbox.name_reading import read_names
-names = [(f"Show.{number}.S01E01.mkv", "folder") for number in range(200_000)]
+from mooring.plugins.torbox.release_names import Names
+names = [Names(f"Show.{number}.S01E01.mkv", "folder") for number in range(200_000)]
 asyncio.run(read_names(names, lambda count: print(count, flush=True)))
 """
     root = Path(__file__).parents[3]
@@ -88,4 +89,5 @@ def test_what_records_say_is_taken_over() -> None:
     records[0]["metadata_title"] = "By hand"
     known = known_names([*records, {"file_name": "somebody.elses.mkv"}])
     assert len(known) == 2
-    assert known[records[0]["file_name"], records[0]["folder_name"]].title == "By hand"
+    first = records[0]
+    assert known[Names(first["file_name"], first["folder_name"], first["path"])].title == "By hand"

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.torbox_names import answered_names, mooring
+from mooring.plugins.torbox.records import collect
 from mooring.plugins.torbox.release_names import read_release_name
 from mooring.plugins.torbox.release_parsing import parse_name
 
@@ -50,3 +51,23 @@ def test_tidy_names(file_name: str, folder_name: str, tidy_file: str, tidy_folde
 def test_no_name_is_too_much(pieces: list[str]) -> None:
     parsed = parse_name("".join(pieces))
     assert all(number >= 0 for number in (*parsed.seasons, *parsed.episodes))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("Bluey/Season 03/01.mkv", "Bluey S03E01.mkv"),
+        ("Bluey/Season 3/07 - Title.mkv", "Bluey S03E07.mkv"),
+        ("Bluey/Staffel 2/Folge 5.mkv", "Bluey S02E05.mkv"),
+        ("Bluey/Specials/02 - Making of.mkv", "Bluey S00E02.mkv"),
+        ("Bluey/Bluey.S02.1080p/Bluey.S02E09.mkv", "Bluey S02E09.mkv"),
+        ("Bluey/Subs/Bluey.S02E09.mkv", "Bluey S02E09.mkv"),
+        ("Marvel Collection/Iron Man (2008)/movie.mkv", "Iron Man (2008).mkv"),
+        ("Marvel Collection/Iron.Man.2.2010.1080p/grp-im2.mkv", "Iron Man 2 (2010).mkv"),
+    ],
+)
+def test_folders_between_count(path: str, expected: str) -> None:
+    folder, *_, file = path.split("/")
+    assert read_release_name(file, folder, path).file_name == expected
+    item = {"id": 1, "name": folder, "files": [{"id": 2, "name": path, "short_name": file, "mimetype": "video/mp4"}]}
+    assert collect("torrents", [item]).records[0]["metadata_filename"] == expected
