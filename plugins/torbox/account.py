@@ -120,8 +120,9 @@ class Account:
         known = await self._use(kind, lambda database: known_names(database.store.documents(database.default_table_name).values()))
         listed = await asyncio.to_thread(list_files, items)
         unread = [names for item, file in listed.files if (names := names_of(item, file)) not in known]
-        watch(f"Reading the names of {kind}", 0, len(unread))
-        known |= await read_names(unread, lambda read: watch(f"Reading the names of {kind}", read, len(unread)))
+        if unread:
+            watch(f"Reading the names of {kind}", 0, len(unread))
+            known |= await read_names(unread, lambda read: watch(f"Reading the names of {kind}", read, len(unread)))
         watch(f"Keeping {kind}", len(items), len(items))
 
         def keep(database: JournalDB) -> Refreshed:

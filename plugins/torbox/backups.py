@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mooring.plugins.torbox.documents import encode_document
 from mooring.plugins.torbox.pool import Pool
 from mooring.plugins.torbox.refresh import GENERATION_TABLE
 from mooring.plugins.torbox.stock_file import parse
@@ -50,15 +51,20 @@ def newest_copy(pool: Pool, name: str) -> Path | None:
 
 
 def restore(pool: Pool, name: str, copy: Path) -> int:
-    """Put the records of a copy in the place of those that are there. Returns how many they are. Raises ValueError for a broken copy."""
-    content = parse(Files().read(copy)) or {}
+    """Put the records of a copy in the place of those that are there, of which a copy is kept.
+
+    Returns how many they are. Raises ValueError for a broken copy.
+    """
+    content = parse(pool.mask.mask_bytes(Files().read(copy))) or {}
 
     def work(database: JournalDB) -> int:
         with database.store.writing:
+            if len(database):
+                _copy(pool, name, database)
             changes: list[Change] = [Drop(table) for table in database.store.table_names() if table not in content]
             for table, documents in content.items():
                 changes.append(Empty(table))
-                changes += [Put(table, document_id(key), *database.store.encode(document)) for key, document in documents.items()]
+                changes += [Put(table, document_id(key), *encode_document(document)) for key, document in documents.items()]
             database.store.commit(changes, sync=True)
             return len(database)
 

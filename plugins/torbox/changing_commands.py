@@ -140,7 +140,7 @@ async def torbox_restore(ctx: Context[Account], kind: Kind) -> None:
         raise CommandError(f"There is no copy of {kind}; /torbox clear and /torbox import make one.")
     count = await asyncio.to_thread(read, account, kind, len)
     if count:
-        ctx.confirm(f"This replaces the {count} records of {kind} that are there now.")
+        ctx.confirm(f"This replaces the {count} records of {kind} that are there now; a copy of them is kept.")
 
     async def work(background: Background) -> None:
         restored = await _told(asyncio.to_thread(restore, account.pool, kind, copy))

@@ -22,6 +22,7 @@ PLACEHOLDER = f"{{{MARK}}}"
 URL_PLACEHOLDER = quote(PLACEHOLDER, safe="")
 """Where the key stands as URLs write it."""
 
+_MARK_BYTES = MARK.encode()
 _TOKEN = pattern(rf"token(?:=|%3[dD])(?!{URL_PLACEHOLDER})((?:(?!%26)[^\s\"'<>&#\\])+)")
 _BEFORE_TOKEN = ("?", "&", ";", "%26", "%3F", "%3f", "\\u0026", "\\u003f")
 _ENDS = " \t\r\n\"'<>"
@@ -44,11 +45,16 @@ class KeyMask:
     def is_suspect(self, text: bytes) -> bool:
         """Whether there may be anything to mask in this JSON: a quick look before `mask_document`."""
         self._current()
-        return b"token" in text or any(form in text for form in self._encoded)
+        return b"token" in text or _MARK_BYTES in text or any(form in text for form in self._encoded)
 
     def mask_document(self, document: Document) -> Document:
-        """The same with placeholders in all its texts, names of fields included."""
-        masked: Document = _changed(document, self.mask_text)
+        """The same with placeholders in all its texts, names of fields included.
+
+        A placeholder that somebody else wrote, as the name of a torrent may be one, is made harmless: the key would be put there. Without
+        a key nothing is, because then those who read get placeholders and may write them again.
+        """
+        mask = self.mask_text if self._current() is None else lambda text: self.mask_text(_harmless(text))
+        masked: Document = _changed(document, mask)
         return masked
 
     def mask_text(self, text: str) -> str:
@@ -107,6 +113,10 @@ def holds_placeholder(value: Any) -> bool:
     if type(value) is dict:
         return any(map(holds_placeholder, value.values())) or any(map(holds_placeholder, value))
     return type(value) is list and any(map(holds_placeholder, value))
+
+
+def _harmless(text: str) -> str:
+    return text.replace(PLACEHOLDER, f"({MARK})").replace(URL_PLACEHOLDER, quote(f"({MARK})", safe="")) if MARK in text else text
 
 
 def _mask_token(match: Any) -> str:

@@ -61,7 +61,7 @@ class RecordStore:
         self._files = files or Files()
         self._tables = Tables()
         self._looking = threading.Lock()
-        self._view = View(self, self._looking, self._tables)
+        self._view = TablesView(self, self._looking, self._tables)
         self._checkpointing = threading.Lock()
         self._dirty = False
         self._closed = False
@@ -90,7 +90,7 @@ class RecordStore:
         """Grows with every commit."""
         return self._tables.version
 
-    def look(self) -> View:
+    def look(self) -> TablesView:
         """`with store.look() as tables:` for a consistent view; hold it shortly, and keep only copies."""
         return self._view
 
@@ -239,7 +239,7 @@ class RecordStore:
             _log.warning("%s could not be rewritten (%s); its journal is kept, and the next try comes when it has grown", self.path, error)
 
 
-class View:
+class TablesView:
     """A view on the tables while no commit is applied."""
 
     def __init__(self, store: RecordStore, lock: threading.Lock, tables: Tables) -> None:

@@ -15,6 +15,7 @@ from tinydb.middlewares import CachingMiddleware
 from tinydb.table import Document
 
 from mooring.plugins.torbox.api_key import ApiKey
+from mooring.plugins.torbox.backups import clear_with_copy, newest_copy, restore
 from mooring.plugins.torbox.database_functions import closeAllDatabases, find, getAllData, getDatabase, insertData, search
 from mooring.plugins.torbox.key_mask import PLACEHOLDER, URL_PLACEHOLDER, KeyMask
 from mooring.plugins.torbox.pool import SHARED_POOL, PoolSettings
@@ -262,3 +263,31 @@ def test_a_middleware_sees_the_key_and_the_disk_does_not(tmp_path: Path, key: st
         again.update({"x": 1}, where("download_link") == link(key))
         assert again.all() == [{**record(), "x": 1}]
     assert on_disk(tmp_path, key) == []
+
+
+@pytest.mark.parametrize("written", [PLACEHOLDER, URL_PLACEHOLDER, f"Film.{PLACEHOLDER}.2020"])
+def test_a_placeholder_that_somebody_else_wrote_does_not_get_the_key(key: str, own_folder: Path, written: str) -> None:
+    insertData({**record(), "folder_name": written}, "torrents")
+    found = (getAllData("torrents")[0] or [])[0]
+    assert key not in found["folder_name"]
+    assert found["download_link"] == link(key)
+    database().update({"file_name": written}, doc_ids=[1])
+    assert key not in database().all()[0]["file_name"]
+    closeAllDatabases()
+    assert key not in database().all()[0]["folder_name"]
+
+
+def test_copies_keep_the_places_of_the_key(key: str, own_folder: Path) -> None:
+    kept = {**record(), "note": f"Bearer {key}"}
+    insertData(kept, "torrents")
+    clear_with_copy(SHARED_POOL, "torrents")
+    insertData({"other": 1}, "torrents")
+    copy = newest_copy(SHARED_POOL, "torrents")
+    assert copy is not None
+    assert restore(SHARED_POOL, "torrents", copy) == 1
+    assert getAllData("torrents")[0] == [kept]
+    replaced = newest_copy(SHARED_POOL, "torrents")
+    assert replaced is not None
+    assert restore(SHARED_POOL, "torrents", replaced) == 1
+    assert getAllData("torrents")[0] == [{"other": 1}]
+    assert on_disk(own_folder, key) == []
