@@ -41,6 +41,7 @@ class Sink:
     """A gateway whose network nobody uses."""
 
     address = ""
+    kinds = None
 
     def stop_accepting(self) -> None: ...
 

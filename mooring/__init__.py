@@ -35,6 +35,8 @@ from mooring.events import (
     Cause,
     ChannelInfo,
     Character,
+    CharacterChanges,
+    CharacterCount,
     ClickArgument,
     Dialog,
     Down,
@@ -55,8 +57,8 @@ from mooring.gateways.content_limits import CONTENT_LIMITS, ContentLimits
 from mooring.gateways.names import NameIndex, NameRefused, clean_name
 from mooring.gateways.throttle import Throttle
 from mooring.gateways.token_bucket import TokenBucket
-from mooring.kinds import DOWN_KINDS, MESSAGE_DOWN, DownKind
-from mooring.protocols import ChannelBusy, Gateway, OutcomeNotKnown, ServiceError, ServiceStopping, UnknownChannel
+from mooring.kinds import CHARACTER_KINDS, DOWN_KINDS, MESSAGE_DOWN, DownKind
+from mooring.protocols import ChannelBusy, CharacterPage, Gateway, MemberChanges, OutcomeNotKnown, ServiceError, ServiceStopping, UnknownChannel
 from mooring.roles import ROLES, Role
 from mooring.secrets import SecretFound, Secrets
 from mooring.service.service import ChannelService
@@ -67,6 +69,7 @@ Moobius = ChannelService
 """The name that a bot written for the Moobius SDK imports, beside `MoobiusStorage` and `types`."""
 
 __all__ = [
+    "CHARACTER_KINDS",
     "CONTENT_LIMITS",
     "DOWN_KINDS",
     "MESSAGE_DOWN",
@@ -89,6 +92,9 @@ __all__ = [
     "ChannelInfo",
     "ChannelService",
     "Character",
+    "CharacterChanges",
+    "CharacterCount",
+    "CharacterPage",
     "ChoicesFrom",
     "CliContext",
     "ClickArgument",
@@ -103,6 +109,7 @@ __all__ = [
     "HistoryPage",
     "InputComponent",
     "Member",
+    "MemberChanges",
     "MenuItem",
     "MenuItemClick",
     "MessageBody",

@@ -145,7 +145,11 @@ class MenuItemClick:
 
 @dataclass
 class CanvasItem:
-    """One element of the canvas. `bars` is ours: each has name, label, value, maximum, and optionally colour."""
+    """One element of the canvas.
+
+    `bars` is ours: each has `name`, `label`, `value`, `maximum`, and optionally `colour` (`#rrggbb`) and `regain_per_minute`, the
+    points by which it fills up by itself: no update tells of them.
+    """
 
     text: str | None = None
     path: str | None = None
@@ -187,7 +191,8 @@ class ChannelInfo:
 class Character:
     """A member, or a character that no person plays.
 
-    `character_context` is where ours goes: `role`, `online` (bool), `bars` (as in CanvasItem), `agent` (bool).
+    `character_context` is where ours goes: `role`, `online` (bool), `bars` (as in CanvasItem), `agent` (bool), and `channel` (true for
+    an entry that stands for the channel itself and shows its bar).
     """
 
     character_id: str
@@ -195,6 +200,37 @@ class Character:
     avatar: str | None = None
     description: str | None = None
     character_context: dict[str, Any] | None = None
+
+
+@dataclass
+class CharacterChanges:
+    """What changed in the list of characters: those to put in or in the place of what was shown of them, and ids to take out."""
+
+    channel_id: str
+    changed: list[Character]
+    removed: list[str]
+
+    @classmethod
+    def merged(cls, changes: Sequence[CharacterChanges]) -> CharacterChanges:
+        """One that says the same as several, of one channel and in their order."""
+        entries: dict[str, Character | None] = {}
+        for each in changes:
+            entries.update((character.character_id, character) for character in each.changed)
+            entries.update(dict.fromkeys(each.removed))
+        changed = [entry for entry in entries.values() if entry is not None]
+        return cls(changes[0].channel_id, changed, [key for key, entry in entries.items() if entry is None])
+
+
+@dataclass
+class CharacterCount:
+    """How long the whole list of characters is, of which only the first are shown unasked; entries of the channel itself do not count.
+
+    `online` is how many of them are here, None if the service shows a list of its own.
+    """
+
+    channel_id: str
+    total: int
+    online: int | None = None
 
 
 @dataclass
@@ -247,7 +283,7 @@ class Down:
     """One thing that the channel shows, committed and on its way.
 
     `number` counts a channel's down messages without a gap from 1; updates (all but `message_down`) show a state that the
-    next one replaces, are not numbered (0) and not kept. `recipients` None means all members of the channel.
+    next one replaces, are not numbered (0) and not kept. `recipients` None means all members of the channel, whom nobody counts up.
     """
 
     type: str
@@ -258,6 +294,8 @@ class Down:
     number: int = 0
     cause: Cause | None = None
     """None for what no member's event caused: timers, work of the service."""
+    besides: frozenset[str] = frozenset()
+    """Of `recipients` None, members whom it does not concern: they are shown something of their own."""
 
 
 @dataclass(frozen=True)

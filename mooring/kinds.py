@@ -6,15 +6,18 @@ kept for those who come in later, the frame and its section in the protocol's do
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args, get_origin
 
-from mooring.events import Button, CanvasItem, ChannelInfo, Character, MenuItem, MessageBody, StyleItem
+from mooring.events import Button, CanvasItem, ChannelInfo, Character, CharacterChanges, CharacterCount, MenuItem, MessageBody, StyleItem
 from mooring.text import suggestion
 
 MESSAGE_DOWN = "message_down"
+CHARACTERS = "characters"
+CHARACTER_CHANGES = "character_changes"
+CHARACTER_COUNT = "character_count"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class DownKind:
     source: Literal["event", "sender", "channel"] = "sender"
     """`event`: a message, numbered and kept in the history. The others are updates, of which each takes the place of the one before:
     of `sender`, only the newest is known, and is what a member is shown who comes in; of `channel`, the channel makes one when asked."""
+    changes: str = ""
+    """The kind that this one changes. Only the channel sends it, and it is not shown to those who come in: they see the whole."""
+    merge: Callable[[Sequence[Any]], Any] | None = None
+    """Makes one body that says the same as several, of a kind whose newest does not take the place of those before."""
 
     @cached_property
     def is_list(self) -> bool:
@@ -52,7 +59,14 @@ def _by_name(kinds: Iterable[DownKind]) -> Mapping[str, DownKind]:
 DOWN_KINDS: Mapping[str, DownKind] = _by_name(
     (
         DownKind(MESSAGE_DOWN, MessageBody, source="event"),
-        DownKind("characters", list[Character], "Everybody in the channel, with their bars in `character_context`.", source="channel"),
+        DownKind(
+            CHARACTERS,
+            list[Character],
+            "The members of the channel, with their bars in `character_context`; in a crowd the first hundred, above all of those who are here.",
+            source="channel",
+        ),
+        DownKind(CHARACTER_CHANGES, CharacterChanges, source="channel", changes=CHARACTERS, merge=CharacterChanges.merged),
+        DownKind(CHARACTER_COUNT, CharacterCount, source="channel"),
         DownKind("canvas", list[CanvasItem], "What the panel beside the messages shows."),
         DownKind("buttons", list[Button], "The shortcuts above the composer."),
         DownKind("menu", list[MenuItem], "What the menu of a message offers."),
@@ -63,10 +77,14 @@ DOWN_KINDS: Mapping[str, DownKind] = _by_name(
 """All kinds by name."""
 
 
+CHARACTER_KINDS = frozenset({CHARACTERS, CHARACTER_CHANGES, CHARACTER_COUNT})
+"""What shows the list of characters."""
+
+
 def update_kind(name: str) -> DownKind:
     """The kind of update with this name. Raises ValueError for a name that is none."""
     kind = DOWN_KINDS.get(name)
-    if kind is None or kind.source == "event":
-        updates = [each.name for each in DOWN_KINDS.values() if each.source != "event"]
+    if kind is None or kind.source == "event" or kind.changes:
+        updates = [each.name for each in DOWN_KINDS.values() if each.source != "event" and not each.changes]
         raise ValueError(f"there is no update {name!r}; there are {', '.join(updates)}.{suggestion(name, updates)}")
     return kind

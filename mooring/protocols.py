@@ -7,7 +7,8 @@ work gets that runs in a channel is a type parameter, which `mooring.bots.contex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -54,8 +55,31 @@ class OutcomeNotKnown(ServiceError):
         super().__init__("Storage went away before it answered, so it is not known whether this was done. It is asked again.")
 
 
+@dataclass(frozen=True)
+class CharacterPage:
+    """A part of the list of characters, in the order of their names."""
+
+    characters: list[Character]
+    following: str
+    """What to ask for the next part with, empty at the end."""
+
+
+@dataclass(frozen=True)
+class MemberChanges:
+    """Which members of a channel changed since somebody asked last."""
+
+    number: int
+    """What to ask with the next time."""
+    member_ids: Collection[str] | None
+    """None if it is not known any more, so that any of them may have changed."""
+
+
 class Gateway(Protocol):
     """A way in and out for members; `attach` makes it known to the service."""
+
+    @property
+    def kinds(self) -> Container[str] | None:
+        """The kinds of downs that it passes on, None for all. Others are not handed to it, nor made if no gateway wants them."""
 
     @property
     def address(self) -> str:
@@ -120,7 +144,7 @@ class Service(Protocol[ContextT_co]):
         """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit."""
 
     def members(self, channel_id: str) -> Mapping[str, Character]:
-        """Everybody who has joined, by id; `character_context["online"]` tells who is here now."""
+        """Everybody who has joined, by id; `character_context["online"]` tells who is here now. To walk over all takes time in a crowd."""
 
     def agent(self, character_id: str) -> Character | None:
         """The character with this id that no person plays, None if it is none."""
@@ -129,7 +153,19 @@ class Service(Protocol[ContextT_co]):
         """Numbered downs that this member may see, oldest first: those after `after`, or the last `limit` before `before`."""
 
     def current(self, channel_id: str, member_id: str) -> list[Down]:
-        """The state to draw for a member who comes in: characters, canvas, buttons, menu, style, channel_info."""
+        """The state to draw for a member who comes in: the newest update of each kind; in a crowd only the first of the characters.
+
+        For an empty `member_id`, what all see who are shown nothing of their own.
+        """
+
+    def characters(self, channel_id: str, member_id: str, *, prefix: str = "", after: str = "", limit: int = 100) -> CharacterPage:
+        """Characters whom a member is shown, by name: those whose names begin with `prefix`, after where an earlier page ended (`following`)."""
+
+    def member_changes(self, channel_id: str, since: int = -1) -> MemberChanges:
+        """Who joined, left, changed name or role, came online or went, since a `number` that was given before.
+
+        What a gateway keeps by member follows these, and not what is shown: a service may show whom it likes.
+        """
 
     def last_number(self, channel_id: str) -> int:
         """The number of the newest kept down of the channel, 0 if there is none."""

@@ -18,6 +18,7 @@ class Recorder:
     """A gateway that keeps everything, in order."""
 
     address = ""
+    kinds: frozenset[str] | None = None
 
     def __init__(self) -> None:
         self.downs: list[Down] = []

@@ -63,11 +63,20 @@ class BarSpec:
         """Where the dict keeps the bar: by the member's id, or by a key that is no member's."""
         return owner_id if self.owner == "member" else f"channel {self.name}"
 
+    @property
+    def entry_id(self) -> str:
+        """The id of a channel's bar in the list of characters."""
+        return f"bar-{self.name}"
+
     def shown(self, storage: MoobiusStorage, owner_id: str = "") -> _Shown:
         """The bar as updates carry it."""
         bar = self.peek(storage, owner_id)
         shown: _Shown = {"name": self.name, "label": self.label or self.name, "value": bar.value, "maximum": bar.maximum}
-        return {**shown, "colour": self.colour} if self.colour else shown
+        if self.colour:
+            shown["colour"] = self.colour
+        if bar.regain_per_minute:
+            shown["regain_per_minute"] = bar.regain_per_minute
+        return shown
 
     def kept_in(self, storage: MoobiusStorage) -> CachedDict:
         """The dict that keeps the bars. Raises PluginError if the channel has none of that name."""
@@ -89,21 +98,21 @@ class BarSpec:
 
 def bars_of(specs: Iterable[BarSpec], storage: MoobiusStorage, member_id: str) -> list[dict[str, Any]]:
     """All bars of one member, as `character_context["bars"]` carries them; one that cannot be read is left out."""
-    shown: list[dict[str, Any]] = []
-    for spec in specs:
-        if spec.owner == "member":
-            try:
-                shown.append(spec.shown(storage, member_id))
-            except (PluginError, StorageError) as error:
-                # Whoever uses it is told; a broken bar of one member must not hide the others'.
-                logger.debug("bar %s of %s is not shown: %s", spec.name, member_id, error)
-    return shown
+    return [shown for spec in specs if spec.owner == "member" and (shown := _shown(spec, storage, member_id)) is not None]
 
 
-def channel_bars(specs: Iterable[BarSpec], storage: MoobiusStorage) -> list[Character]:
-    """The bars of the channel itself that are in use, each as a character that no person plays."""
-    return [
-        Character(f"bar-{spec.name}", spec.label or spec.name, character_context={"agent": True, "online": True, "bars": [spec.shown(storage)]})
-        for spec in specs
-        if spec.owner == "channel" and spec.key() in spec.kept_in(storage)
-    ]
+def channel_bar(spec: BarSpec, storage: MoobiusStorage) -> Character | None:
+    """A bar of the channel itself as an entry in the list of characters; None if it is not in use or cannot be read."""
+    shown = _shown(spec, storage, is_kept=True)
+    context = {"agent": True, "online": True, "channel": True, "bars": [shown]}
+    return None if shown is None else Character(spec.entry_id, spec.label or spec.name, character_context=context)
+
+
+def _shown(spec: BarSpec, storage: MoobiusStorage, owner_id: str = "", *, is_kept: bool = False) -> _Shown | None:
+    """A bar as updates carry it; None if it cannot be read, or has to be kept and is not."""
+    try:
+        return None if is_kept and spec.key(owner_id) not in spec.kept_in(storage) else spec.shown(storage, owner_id)
+    except (PluginError, StorageError) as error:
+        # Whoever uses it is told; a broken bar must not hide the others.
+        logger.debug("bar %s of %s is not shown: %s", spec.name, owner_id or "the channel", error)
+        return None

@@ -64,7 +64,7 @@ class LatestUpdates:
         for key in sorted(stored if keys is None else keys, key=lambda key: "/" in key):
             kind, _, member_id = key.partition("/")
             if key in stored and kind in DOWN_KINDS:
-                body = msgspec.convert(stored[key], DOWN_KINDS[kind].body)
+                body = None if stored[key] is None else msgspec.convert(stored[key], DOWN_KINDS[kind].body)
                 downs.append(Down(kind, channel_id, body, frozenset({member_id}) if member_id else None))
         self.accept(downs)
         return downs

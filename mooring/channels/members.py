@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from mooring.channels.change_log import ChangeLog
 from mooring.events import Character
 from mooring.roles import ROLES
 from mooring.text import fold_name
@@ -28,10 +29,13 @@ class Members(Mapping[str, Character]):
 
     def __init__(self, stored: MutableMapping[str, Any]) -> None:
         self.stored = stored
+        self.log = ChangeLog()
+        """Who joined, left, changed name or role, came online or went."""
         self._known: dict[str, dict[str, Any]] = {}
         self._names: dict[str, str] = {}
         self._online: set[str] = set()
         self._remote_online: set[str] = set()
+        self._present: dict[str, None] = {}
         self._handed: dict[str, dict[str, Any] | None] = {}
         self._seen = -1
         self.refresh()
@@ -60,6 +64,10 @@ class Members(Mapping[str, Character]):
         """Whether a member has a connection."""
         return member_id in self._online or member_id in self._remote_online
 
+    def present(self) -> Collection[str]:
+        """The members who are online, in the order in which they came."""
+        return self._present.keys()
+
     def refresh(self) -> None:
         """Take over what another storage of this process committed, if it did. Not while a transaction changes the members."""
         version = _version(self.stored)
@@ -71,24 +79,27 @@ class Members(Mapping[str, Character]):
         """Take over what others committed under these ids, or, with None, under any."""
         if keys is None:
             self._known = dict(self.stored.items())
+            self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
+            self._present = {member_id: None for member_id in self._known if self.is_online(member_id)}
+            self.log.add_all()
         for member_id in keys or ():
             kept = self.stored.get(member_id)
-            if kept is None:
-                self._known.pop(member_id, None)
-            else:
-                self._known[member_id] = dict(kept)
-        self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
+            self._put(member_id, None if kept is None else dict(kept))
         self._seen = _version(self.stored)
 
-    def set_remote_online(self, online: set[str]) -> bool:
-        """Note who has a connection to another process; true if that is news."""
-        changed = online != self._remote_online
+    def set_remote_online(self, online: set[str]) -> None:
+        """Note who has a connection to another process."""
+        changed = online ^ self._remote_online
         self._remote_online = online
-        return changed
+        for member_id in changed:
+            self._note(member_id)
 
     def clear_local(self) -> None:
         """All connections to this process end."""
+        gone = list(self._online)
         self._online.clear()
+        for member_id in gone:
+            self._note(member_id)
 
     def here(self) -> set[str]:
         """Who has a connection to this process."""
@@ -107,7 +118,7 @@ class Members(Mapping[str, Character]):
 
     def handed_count(self) -> int:
         """How many they are."""
-        return sum(1 for _ in self.handed_ids()) if self._handed else len(self._known)
+        return len(self._known) + sum((kept is not None) - (member_id in self._known) for member_id, kept in self._handed.items())
 
     def handed_owner(self, name: str) -> str | None:
         """Who will have this name, or one that looks the same."""
@@ -131,24 +142,40 @@ class Members(Mapping[str, Character]):
         for member_id, kept in changes.items():
             if member_id in self._handed and self._handed[member_id] is kept:
                 del self._handed[member_id]
-            before = self._known.pop(member_id, None) if kept is None else self._known.get(member_id)
-            if before is not None and self._names.get(fold_name(before["name"])) == member_id:
-                del self._names[fold_name(before["name"])]
-            if kept is None:
-                self._online.discard(member_id)
-            else:
-                self._known[member_id] = kept
-                self._names[fold_name(kept["name"])] = member_id
-                self._online.add(member_id)
+            (self._online.discard if kept is None else self._online.add)(member_id)
+            self._put(member_id, kept)
         if changes:
             self._seen = _version(self.stored)
 
     def connected(self, member_id: str, online: bool) -> bool:
-        """Note that a member's last connection came or went; true if that is news."""
+        """Note that a member's last connection to this process came or went; true if that is news for the others."""
         if online == (member_id in self._online):
             return False
         (self._online.add if online else self._online.discard)(member_id)
-        return True
+        return self._note(member_id)
+
+    def _put(self, member_id: str, kept: dict[str, Any] | None) -> None:
+        before = self._known.get(member_id)
+        if before is not None and self._names.get(fold_name(before["name"])) == member_id:
+            del self._names[fold_name(before["name"])]
+        if kept is None:
+            self._known.pop(member_id, None)
+        else:
+            self._known[member_id] = kept
+            self._names[fold_name(kept["name"])] = member_id
+        self._note(member_id, is_news=kept != before)
+
+    def _note(self, member_id: str, *, is_news: bool = False) -> bool:
+        """Note whether a member is here, after something of it has changed; true if others see it changed."""
+        is_present = member_id in self._known and self.is_online(member_id)
+        is_news |= is_present != (member_id in self._present)
+        if is_present:
+            self._present.setdefault(member_id)
+        else:
+            self._present.pop(member_id, None)
+        if is_news:
+            self.log.add(member_id)
+        return is_news
 
 
 class MembersInTurn(Mapping[str, Character]):

@@ -238,7 +238,7 @@ class ChannelQueue:
     def _finish(self, job: _Job, attempt: Attempt) -> None:
         if attempt.accept is not None:
             attempt.accept()
-        self._runner.show_characters(at_once=not self._waiting)
+        self._runner.show_changes(at_once=not self._waiting and not self._in_flight)
         if attempt.error is None:
             _resolve(job.done, attempt.result)
         else:

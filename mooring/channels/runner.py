@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PICTURE_SECONDS = 0.1
-"""How often the characters are shown while events keep coming. This bounds what is computed, gateway or no gateway; how much of it a crowd
-is sent is for the `Throttle` of each gateway, which alone knows how many watch."""
+"""How often changes of the characters are shown while events keep coming. This bounds what is computed, whoever watches; how much of it a
+crowd is sent is for the `Throttle` of each gateway, which alone knows how many watch."""
 
 Body = Callable[[Turn], Awaitable[T]]
 
@@ -47,9 +47,9 @@ class Wiring:
     service: Service
     route: Body[None]
     """Brings an event to its handlers."""
-    shows_bars: Callable[[frozenset[str]], bool]
-    """Whether a commit that changed these dicts changed what the characters look like."""
     deliver: Callable[[str, Sequence[Down]], None]
+    wants_characters: Callable[[], bool]
+    """Whether somebody may look at the characters."""
     metrics: Metrics
     clock: Clock
     workers: ChannelWorkers
@@ -66,7 +66,6 @@ class TurnRunner:
         self._state = state
         self._member_updates = member_updates
         self._wiring = wiring
-        self._are_characters_due = False
         self._shown_at = 0.0
 
     async def event(self, event: UpEvent) -> Attempt:
@@ -164,24 +163,36 @@ class TurnRunner:
         """Note how long the next turn was in the queue."""
         self._wiring.metrics.waited(seconds)
 
-    def show_characters(self, *, at_once: bool) -> None:
-        """Show the characters anew if they changed; in a rush of events not after each, for every picture takes the place of the last."""
-        now = time.monotonic()
-        if self._are_characters_due and (at_once or now - self._shown_at >= PICTURE_SECONDS):
-            self._are_characters_due, self._shown_at = False, now
-            self._wiring.deliver(self.channel_id, self._member_updates.updates())
+    def show_changes(self, *, at_once: bool) -> None:
+        """Show what changed of the characters; in a rush of events not after each, but all of it from time to time."""
+        if self._member_updates.are_due and self._wiring.wants_characters():
+            now = time.monotonic()
+            if at_once or now - self._shown_at >= PICTURE_SECONDS:
+                self._shown_at = now
+                self._wiring.deliver(self.channel_id, self._member_updates.changes())
 
     def _take_news(self) -> bool:
         """Take over, inside a transaction, what other processes committed before it; true if there was something."""
         news = self._storage.news() if self._state.is_shared else {}
         if news:
-            self._wiring.deliver(self.channel_id, self._state.catch_up(self.channel_id, news))
+            downs = self._state.catch_up(self.channel_id, news)
             presence = self._state.presence
-            is_remote_news = presence is not None and self._state.members.set_remote_online(presence.remote_online(self._wiring.clock()))
-            self._are_characters_due |= is_remote_news or MEMBERS.changed_as in news or self._wiring.shows_bars(frozenset(news))
+            if presence is not None:
+                self._state.members.set_remote_online(presence.remote_online(self._wiring.clock()))
+            for name, keys in news.items():
+                self._member_updates.note(name, keys)
+            for member_id in news.get(MEMBERS.changed_as) or ():
+                if member_id not in self._state.members:
+                    self._forget(member_id)
+            self._wiring.deliver(self.channel_id, self._member_updates.shown(downs))
             if SCHEDULES.changed_as in news:
                 self._wiring.service.wake_timers()
         return bool(news)
+
+    def _forget(self, member_id: str) -> None:
+        """Somebody has left, and with them what only they were shown."""
+        self._state.latest_updates.forget(member_id)
+        self._member_updates.forget(member_id)
 
     def _check(self, event: UpEvent, turn: Turn) -> None:
         """Raises Answered for an event that needs no handler, and CommandError for one of nobody known here.
@@ -241,15 +252,16 @@ class TurnRunner:
             turn.open = False
             wiring.metrics.ran(turn, handled - began, is_kept=is_kept)
         state.hand(numbered, turn.members)
-        changed = frozenset(overlay.content.name for overlay in overlays if overlay.gathered)
+        changed = [(overlay.content.name, overlay.gathered) for overlay in overlays if overlay.gathered]
 
         def accept() -> None:
             wiring.metrics.committed(time.perf_counter() - handled)
             state.accept(numbered, turn.members, kept, wiring.clock())
-            self._are_characters_due |= turn.show_members or wiring.shows_bars(changed)
+            for name, changes in changed:
+                self._member_updates.note(name, [key for key, _ in changes])
             if event is not None and event.type == "leave":
-                state.latest_updates.forget(member_id)
-            wiring.deliver(self.channel_id, numbered.downs)
+                self._forget(member_id)
+            wiring.deliver(self.channel_id, self._member_updates.shown(numbered.downs))
             for call in turn.sends.after:
                 self._call(call)
 

@@ -37,8 +37,6 @@ class Turn:
     """What this is about if there is no event, in words for the log."""
     handler: str = ""
     """The command or hook that is running; whoever calls it sets it. A label of the metrics, so the names must be few."""
-    show_members: bool = False
-    """Set when the characters have to be shown anew after this event."""
     open: bool = True
     """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
     threads: Threads = field(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,7 +38,10 @@ class Admission:
         self._service = service
         self._most = members_per_channel
         self._members: dict[str, NameIndex] = {}
+        self._seen: dict[str, int] = {}
+        """Up to which number of a channel's changes its index goes."""
         self._connected = NameIndex()
+        self._connections: Counter[str] = Counter()
 
     def free_name(self, name: str) -> str:
         """The name as it will be shown, if a stranger may have it. Raises AdmissionRefused."""
@@ -51,12 +55,16 @@ class Admission:
         return cleaned
 
     def connected(self, member_id: str, name: str) -> None:
-        """Somebody has said who they are; nobody else takes the name while they are here."""
+        """Somebody has said who they are, on a new connection; nobody else takes the name while they are here."""
+        self._connections[member_id] += 1
         self._connected.add(member_id, name)
 
     def disconnected(self, member_id: str) -> None:
-        """Their last connection is no more."""
-        self._connected.remove(member_id)
+        """A connection of somebody is no more."""
+        self._connections[member_id] -= 1
+        if self._connections[member_id] <= 0:
+            del self._connections[member_id]
+            self._connected.remove(member_id)
 
     def may_join(self, channel_id: str, *, is_vouched_for: bool) -> bool:
         """Whether the channel's access lets such people in."""
@@ -89,21 +97,19 @@ class Admission:
         agent = self._service.agent(character_id) if character_id else None
         return agent.name if agent else self._index(channel_id).name_of(character_id)
 
-    def joined(self, channel_id: str, member_id: str, name: str) -> None:
-        """A channel has let somebody in."""
-        self._index(channel_id).add(member_id, name)
-
-    def left(self, channel_id: str, member_id: str) -> None:
-        """A member is one no more."""
-        self._index(channel_id).remove(member_id)
-
-    def members_changed(self, channel_id: str) -> None:
-        """Look at a channel's members anew, of whom some may have come, gone or changed their names through another process."""
-        # What a channel shows is not to be trusted for this: a service may show whom it likes.
-        index = self._members.setdefault(channel_id, NameIndex())
-        index.keep_only((member_id, character.name) for member_id, character in self._service.members(channel_id).items())
-
     def _index(self, channel_id: str) -> NameIndex:
-        if channel_id not in self._members:
-            self.members_changed(channel_id)
-        return self._members[channel_id]
+        """The names of a channel's members, brought up to date with what changed since they were asked for last."""
+        index = self._members.setdefault(channel_id, NameIndex())
+        changes = self._service.member_changes(channel_id, self._seen.get(channel_id, -1))
+        if changes.number != self._seen.get(channel_id):
+            self._seen[channel_id] = changes.number
+            members = self._service.members(channel_id)
+            if changes.member_ids is None:
+                index.keep_only((member_id, character.name) for member_id, character in members.items())
+            for member_id in changes.member_ids or ():
+                character = members.get(member_id)
+                if character is None:
+                    index.remove(member_id)
+                else:
+                    index.add(member_id, character.name)
+        return index

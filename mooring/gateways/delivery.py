@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from mooring.events import Down
 from mooring.protocols import Gateway
@@ -46,13 +46,20 @@ class Gateways:
             except BaseException:
                 log.exception("%r did not stop accepting", gateway)
 
+    def want(self, kinds: Iterable[str]) -> bool:
+        """Whether some gateway passes on one of these kinds of downs."""
+        return any(taken is None or any(kind in taken for kind in kinds) for taken in map(_kinds_of, self._attached))
+
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Hand downs to every gateway. On the event loop."""
         if not downs:
             return
         for gateway in tuple(self._attached):
+            kinds = _kinds_of(gateway)
+            wanted = downs if kinds is None else [down for down in downs if down.type in kinds]
             try:
-                gateway.deliver(channel_id, downs)
+                if wanted:
+                    gateway.deliver(channel_id, wanted)
             except BaseException:
                 log.exception("%r did not take %d downs of channel %s", gateway, len(downs), channel_id)
 
@@ -62,3 +69,8 @@ class Gateways:
             self.deliver(down.channel_id, [down])
         elif self._loop is not None:
             self._loop.call_soon_threadsafe(self.deliver, down.channel_id, [down])
+
+
+def _kinds_of(gateway: Gateway) -> Container[str] | None:
+    # One that does not say is handed everything, as it has to be prepared for kinds that it does not know anyway.
+    return getattr(gateway, "kinds", None)

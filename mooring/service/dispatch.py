@@ -35,7 +35,6 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
         case SimpleAction() if event.type == "leave":
             await hooks.on_leave(body)
             turn.members.leave(event.member_id)
-            turn.show_members = True
         case SimpleAction():
             await hooks.on_refresh(body)
 
@@ -60,13 +59,11 @@ def _recipients(named: Sequence[str], turn: Turn) -> Sequence[str]:
 async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequence[Finding]) -> None:
     facts = action.context or {}
     name = str(facts.get("name") or turn.member_id)
-    before = turn.members.get(turn.member_id)
     try:
         is_new = turn.members.join(turn.member_id, name, facts.get("role"), turn.clock())
     except NameTaken as error:
         raise CommandError(str(error)) from error
     after = turn.members[turn.member_id]
-    turn.show_members = is_new or before != after
     if is_new:
         await hooks.on_join(action)
     else:

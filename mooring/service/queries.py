@@ -17,7 +17,8 @@ from mooring.clock import Clock
 from mooring.commands.command import CommandTable
 from mooring.events import ChannelInfo, Character, Down
 from mooring.gateways.delivery import Gateways
-from mooring.protocols import Gateway, UnknownChannel
+from mooring.kinds import CHARACTER_KINDS
+from mooring.protocols import CharacterPage, Gateway, MemberChanges, UnknownChannel
 from mooring.service.health import health
 from mooring.service.hooks import Hooks
 from mooring.service.incidents import Incidents
@@ -79,6 +80,15 @@ class Queries(Hooks):
             return Members(MEMBERS.of(self.channels[channel_id]))
         return self._channel(channel_id).state.members
 
+    def characters(self, channel_id: str, member_id: str, *, prefix: str = "", after: str = "", limit: int = 100) -> CharacterPage:
+        """Characters whom a member is shown, by name: those whose names begin with `prefix`, after where an earlier page ended."""
+        return self._channel(channel_id).member_updates.page(member_id, prefix, after, limit)
+
+    def member_changes(self, channel_id: str, since: int = -1) -> MemberChanges:
+        """Who joined, left, changed name or role, came online or went, since a `number` that was given before."""
+        log = self._channel(channel_id).state.members.log
+        return MemberChanges(log.number, log.since(since))
+
     def agent(self, character_id: str) -> Character | None:
         """The character with this id that no person plays, None if it is none."""
         return self._agents.get(character_id)
@@ -115,8 +125,8 @@ class Queries(Hooks):
     def presence(self, channel_id: str, member_id: str, online: bool) -> None:
         """Tell the channel that a member's last connection came or went."""
         channel = self._channel(channel_id)
-        if channel.state.members.connected(member_id, online) and member_id in channel.state.members:
-            self._gateways.deliver(channel_id, channel.member_updates.updates())
+        if channel.state.members.connected(member_id, online) and self._gateways.want(CHARACTER_KINDS):
+            self._gateways.deliver(channel_id, channel.member_updates.changes())
 
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted. From any thread."""

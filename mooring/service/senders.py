@@ -19,7 +19,7 @@ from mooring.events import (
     MenuItem,
     StyleItem,
 )
-from mooring.kinds import update_kind
+from mooring.kinds import CHARACTERS, DOWN_KINDS, update_kind
 from mooring.recipients import Everyone
 
 Item = TypeVar("Item")
@@ -80,11 +80,17 @@ class Senders(ABC):
         await self._send_to(target, to, lambda sends, only: sends.message(body, only))
 
     async def send_characters(self, characters: Recipients, channel_id: str, recipients: Recipients | None = None) -> None:
-        """Show these characters (ids of members and agents, or Characters) as the channel's list of members."""
+        """Show these characters (ids of members and agents, or Characters) as the channel's list of members.
+
+        What `fetch_member_ids` returned is everybody, those who join later included: the list that a channel shows by itself.
+        """
+        if isinstance(characters, Everyone) and characters.is_everyone:
+            await self._send_update(CHARACTERS, None, channel_id, recipients)
+            return
         named = [characters] if isinstance(characters, str | Character) else characters
         known = self.members(channel_id)
         listed = [self._profile(known, entry) for entry in named]
-        await self.send_update("characters", [character for character in listed if character is not None], channel_id, recipients)
+        await self.send_update(CHARACTERS, [character for character in listed if character is not None], channel_id, recipients)
 
     async def send_buttons(self, buttons: Sequence[Button] | Button, channel_id: str, recipients: Recipients | None = None) -> None:
         """Show these buttons above the composer, in place of those that were there."""
@@ -104,10 +110,7 @@ class Senders(ABC):
 
     async def send_update(self, kind: str, items: Any, channel_id: str, recipients: Recipients | None = None) -> None:
         """Show an update of any kind (`mooring.DOWN_KINDS`), in place of the one before. Raises ValueError if there is no such kind."""
-        known = update_kind(kind)
-        body = known.body_of(items)
-        to = Everyone() if recipients is None else ids_of(recipients)
-        await self._send_to(channel_id, to, lambda sends, only: sends.update(known, body, only))
+        await self._send_update(kind, update_kind(kind).body_of(items), channel_id, recipients)
 
     async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> Everyone:
         """The ids of all who have joined, as a list. As recipients they are everybody, those who join later included, until the list is changed."""
@@ -141,6 +144,10 @@ class Senders(ABC):
 
     def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
         return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
+
+    async def _send_update(self, kind: str, body: Any, channel_id: str, recipients: Recipients | None) -> None:
+        to = Everyone() if recipients is None else ids_of(recipients)
+        await self._send_to(channel_id, to, lambda sends, only: sends.update(DOWN_KINDS[kind], body, only))
 
     async def _send_to(self, channel_id: str, to: Sequence[str], act: Callable[[Sends, Sequence[str] | None], object]) -> None:
         if isinstance(to, Everyone):

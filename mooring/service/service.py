@@ -33,6 +33,7 @@ from mooring.environment import Environment
 from mooring.errors import PluginError
 from mooring.events import Acknowledgement, UpEvent
 from mooring.gateways.delivery import Gateways
+from mooring.kinds import CHARACTER_KINDS
 from mooring.logging import secrets_in, set_up_logging
 from mooring.protocols import ServiceStopping
 from mooring.secrets import Secrets
@@ -192,7 +193,7 @@ class ChannelService(Queries):
         await self._threads.run(self.plugins.prepare, self.channels[channel_id])
         stuck, limits = self.plugins.runtime.stuck, self._limits
         workers = ChannelWorkers(channel_id, limits.handler_seconds, self._threads, stuck, self._incidents.add)
-        wiring = Wiring(self, self._route, self._shows_bars, self._gateways.deliver, self._metrics, self._clock, workers)
+        wiring = Wiring(self, self._route, self._gateways.deliver, self._wants_characters, self._metrics, self._clock, workers)
         channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], limits, lambda: self.plugins.bars, wiring)
         channel.queue.start()
         for act in self._early.pop(channel_id, []):
@@ -311,8 +312,8 @@ class ChannelService(Queries):
     async def _route(self, turn: Turn) -> None:
         await dispatch(self, turn, self._hosted[turn.channel_id].findings)
 
-    def _shows_bars(self, changed: frozenset[str]) -> bool:
-        return any(spec.dict in changed for spec in self.plugins.bars)
+    def _wants_characters(self) -> bool:
+        return self._gateways.want(CHARACTER_KINDS)
 
 
 async def _fill(turn: Turn, act: Callable[[Sends], object]) -> None:

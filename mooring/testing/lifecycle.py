@@ -33,6 +33,7 @@ class RecordingGateway:
     """A gateway that remembers what it is given."""
 
     address: str = ""
+    kinds: None = None
     heard: list[Down] = field(default_factory=list)
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:

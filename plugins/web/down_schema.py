@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, defstruct
 
-from mooring import DOWN_KINDS, MESSAGE_DOWN, DownKind, MessageContent
+from mooring import DOWN_KINDS, MESSAGE_DOWN, Character, DownKind, MessageContent
 
 
 class ChannelEntry(Struct):
@@ -110,7 +110,22 @@ class HistoryDown(Struct):
     last: int
 
 
-REPLIES: Mapping[str, type[Any]] = {"welcome": Welcome, "ack": Ack, "error": Problem, "pong": Pong, "history": HistoryDown}
+class CharacterPageDown(Struct):
+    """Answers `character_page`. `following` asks for the next page; at the end it is empty."""
+
+    channel_id: str
+    items: list[Character]
+    following: str
+
+
+REPLIES: Mapping[str, type[Any]] = {
+    "welcome": Welcome,
+    "ack": Ack,
+    "error": Problem,
+    "pong": Pong,
+    "history": HistoryDown,
+    "character_page": CharacterPageDown,
+}
 """Frames of this gateway's own; all others that go down are made from the framework's kinds of downs."""
 
 

@@ -6,15 +6,27 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from mooring import Acknowledgement, Admission, Down, HistoryPage, MessageBody, Reading, Service, Throttle, missed_messages, older_messages
+from mooring import (
+    CHARACTER_KINDS,
+    Acknowledgement,
+    Admission,
+    Down,
+    HistoryPage,
+    MessageBody,
+    Reading,
+    Service,
+    Throttle,
+    missed_messages,
+    older_messages,
+)
 from mooring.plugins.web import frames
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection import Connection, Transport
-from mooring.plugins.web.down_schema import HistoryDown
+from mooring.plugins.web.down_schema import CharacterPageDown, HistoryDown
 from mooring.plugins.web.frames import FrameError, UpFrame
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.metrics import GatewayMetrics
-from mooring.plugins.web.up_schema import HistoryUp, MessageUp
+from mooring.plugins.web.up_schema import CharacterPageUp, HistoryUp, MessageUp
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +48,9 @@ class Hub:
         self._connections: set[Connection] = set()
         self._watching: dict[str, dict[str, set[Connection]]] = {channel_id: {} for channel_id in service.channel_ids()}
         self.admission = Admission(service, config.limits.members_per_channel)
-        self._throttle = Throttle(self._send)
+        self._throttle = Throttle(service, self._send, lambda channel_id: len(self._watching[channel_id]))
+        self._seen: dict[str, int] = {}
+        """Up to which number of a channel's changes those who left were looked for."""
         self.expected: set[asyncio.Future[Acknowledgement]] = set()
         """The answers that sessions wait for; they take them out when they have passed them on."""
 
@@ -87,8 +101,7 @@ class Hub:
         for channel_id in connection.channels:
             self._unwatch(connection, channel_id, member_id)
         connection.channels.clear()
-        if not any(other.identity is not None and other.identity.member_id == member_id for other in self._connections):
-            self.admission.disconnected(member_id)
+        self.admission.disconnected(member_id)
 
     # --- channels -------------------------------------------------------------------------------------------------
 
@@ -100,24 +113,23 @@ class Hub:
         identity = connection.identity
         if identity is None:
             return
-        self.admission.joined(channel_id, identity.member_id, identity.name)
+        member_id = identity.member_id
+        watching = self._watching[channel_id].setdefault(member_id, set())
+        if not watching:
+            # First, so that the list which is sent shows the member as one who is here.
+            self.service.presence(channel_id, member_id, True)
         # Messages last: by then everything around them stands, and they need not move.
-        for down in sorted(self.service.current(channel_id, identity.member_id), key=lambda each: each.type == "characters"):
+        for down in sorted(self.service.current(channel_id, member_id), key=lambda each: each.type in CHARACTER_KINDS):
             connection.transport.send(frames.encode_down(down))
-        missed = missed_messages(self.service, channel_id, identity.member_id, after, self.config.first_messages)
+        missed = missed_messages(self.service, channel_id, member_id, after, self.config.first_messages)
         connection.transport.send(self._history(channel_id, missed, request_id))
-        watching = self._watching[channel_id].setdefault(identity.member_id, set())
-        first = not watching
         watching.add(connection)
         connection.channels.add(channel_id)
-        if first:
-            self.service.presence(channel_id, identity.member_id, True)
 
     def left(self, channel_id: str, member_id: str) -> None:
         """A member has left: none of its connections watches the channel any more."""
         for connection in self._watching[channel_id].pop(member_id, set()):
             connection.channels.discard(channel_id)
-        self.admission.left(channel_id, member_id)
         self.service.presence(channel_id, member_id, False)
 
     def _unwatch(self, connection: Connection, channel_id: str, member_id: str) -> None:
@@ -126,6 +138,11 @@ class Hub:
         if not watching:
             self._watching[channel_id].pop(member_id, None)
             self.service.presence(channel_id, member_id, False)
+
+    def characters(self, member_id: str, asked: CharacterPageUp, request_id: str) -> bytes:
+        """The frame with a part of the list that a member is shown."""
+        page = self.service.characters(asked.channel_id, member_id, prefix=asked.prefix, after=asked.after, limit=asked.limit)
+        return frames.encode("character_page", CharacterPageDown(asked.channel_id, page.characters, page.following), request_id)
 
     def older(self, member_id: str, asked: HistoryUp, request_id: str) -> bytes:
         """The frame with a page of messages before the ones that a member has."""
@@ -141,22 +158,26 @@ class Hub:
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Send downs to those whom they are for; each is encoded once."""
-        watching = self._watching.get(channel_id)
-        if watching is None:
+        if not self._watching.get(channel_id):
             return
         for down in downs:
-            if down.type == "characters" and down.recipients is None:
-                self._drop_departed(channel_id)
-                self.admission.members_changed(channel_id)
-                self._throttle.offer(channel_id, down, len(watching) * len(down.body))
-            else:
+            if down.type not in CHARACTER_KINDS:
                 self._send(channel_id, down)
+        shown = [down for down in downs if down.type in CHARACTER_KINDS]
+        if shown:
+            self._throttle.offer(channel_id, shown)
+        self._drop_departed(channel_id)
 
     def _drop_departed(self, channel_id: str) -> None:
         """Whoever left through another process watches here no more."""
-        members = self.service.members(channel_id)
-        for member_id in [each for each in self._watching[channel_id] if each not in members]:
-            self.left(channel_id, member_id)
+        changes = self.service.member_changes(channel_id, self._seen.get(channel_id, -1))
+        if changes.number == self._seen.get(channel_id):
+            return
+        self._seen[channel_id] = changes.number
+        members, watching = self.service.members(channel_id), self._watching[channel_id]
+        for member_id in list(watching) if changes.member_ids is None else changes.member_ids:
+            if member_id in watching and member_id not in members:
+                self.left(channel_id, member_id)
 
     def _send(self, channel_id: str, down: Down) -> None:
         try:
@@ -204,8 +225,9 @@ class Hub:
 
 def _recipients(watching: dict[str, set[Connection]], down: Down) -> Iterator[Connection]:
     if down.recipients is None:
-        for connections in watching.values():
-            yield from connections
+        for member_id, connections in watching.items():
+            if member_id not in down.besides:
+                yield from connections
     else:
         for member_id in down.recipients:
             yield from watching.get(member_id, ())

@@ -29,6 +29,9 @@ _quiet.setLevel(logging.WARNING)
 class WebGateway:
     """The gateway as the service knows it; `start` and `close` are its life."""
 
+    kinds = None
+    """The page shows everything."""
+
     def __init__(self, service: Service, config: Config, identities: Identities) -> None:
         self._config = config
         self._hub = Hub(service, config, identities, send_to_all)

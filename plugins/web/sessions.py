@@ -15,7 +15,7 @@ from mooring.plugins.web.frames import FrameError, UpFrame
 from mooring.plugins.web.hello import introduce, welcome
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
-from mooring.plugins.web.up_schema import EventUp, Hello, HistoryUp, Join, Leave
+from mooring.plugins.web.up_schema import CharacterPageUp, EventUp, Hello, HistoryUp, Join, Leave
 
 _RETRIED: Mapping[type[ServiceError], ErrorCode] = {ChannelBusy: "busy", ServiceStopping: "stopping", OutcomeNotKnown: "outcome_not_known"}
 """What may succeed, or be answered, when the same frame is sent again."""
@@ -69,6 +69,9 @@ class Session:
         elif isinstance(body, HistoryUp):
             self._check_watching(body.channel_id, frame.request_id)
             self._send(self._hub.older(identity.member_id, body, frame.request_id))
+        elif isinstance(body, CharacterPageUp):
+            self._check_watching(body.channel_id, frame.request_id)
+            self._send(self._hub.characters(identity.member_id, body, frame.request_id))
         else:
             self._start(frame, identity)
 

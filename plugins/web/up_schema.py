@@ -152,11 +152,23 @@ class HistoryUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
 
+class CharacterPageUp(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Ask for more of the list of characters, in the order of their names.
+
+    `prefix` is how their names begin, in any case. `after` is empty at first, and then the `following` of the page before.
+    """
+
+    channel_id: ChannelId
+    prefix: Annotated[str, Meta(max_length=CONTENT_LIMITS.identifier)] = ""
+    after: Annotated[str, Meta(max_length=4_000)] = ""
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
 class Ping(Struct, forbid_unknown_fields=True):
     """Show that somebody is here; answered by `pong`."""
 
 
-UpFrameBody = Hello | EventUp | HistoryUp | Ping
+UpFrameBody = Hello | EventUp | HistoryUp | CharacterPageUp | Ping
 
 UP: Mapping[str, type[Any]] = {
     "hello": Hello,
@@ -167,5 +179,6 @@ UP: Mapping[str, type[Any]] = {
     "button_click": ButtonUp,
     "menu_item_click": MenuUp,
     "history": HistoryUp,
+    "character_page": CharacterPageUp,
     "ping": Ping,
 }

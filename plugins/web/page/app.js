@@ -5,16 +5,17 @@ import { openDialog, openMenu } from "./dialog.js";
 import { $, avatar, button, el, keep, kept } from "./dom.js";
 import { Link } from "./link.js";
 import { Stream } from "./messages.js";
-import { clearPeople, showCanvas, showMembers } from "./people.js";
+import { Characters, clearPeople, showCanvas, showMembers } from "./people.js";
 
 const me = { id: "", name: "" };
 const channels = new Map();
 const joins = new Map(); // request id of a join -> channel id
+const asked = new Map(); // request id of a question for characters -> how their names begin, undefined for any
 let active = null;
 let entering = null; // what the form gave, until the service has welcomed it
 
 const newChannel = (id) => ({
-	id, messages: [], last: 0, more: false, asking: false, unread: 0, characters: new Map(), names: new Map(),
+	id, messages: [], last: 0, more: false, asking: false, unread: 0, characters: new Characters(me), names: new Map(),
 	canvas: [], buttons: [], menu: [], style: new Map(), draft: kept(`draft.${id}`),
 });
 
@@ -52,6 +53,7 @@ const takers = {
 			if (!channels.has(entry.channel_id)) channels.set(entry.channel_id, newChannel(entry.channel_id));
 			Object.assign(channels.get(entry.channel_id), entry, { live: false, asking: false });
 		}
+		asked.clear();
 		composer.commands = body.commands;
 		$("enter").hidden = true;
 		$("room").hidden = false;
@@ -92,10 +94,30 @@ const takers = {
 
 	message_down(body, channel) { addMessage(channel, prepared(body, channel)); },
 
-	characters(body, channel) {
-		channel.characters = new Map(body.items.map((each) => [each.character_id, each]));
-		for (const each of body.items) channel.names.set(each.character_id, each.name);
-		if (channel === active) drawMembers();
+	characters({ items }, channel) {
+		channel.characters.reset(items);
+		meet(channel, items);
+	},
+
+	character_changes(body, channel) {
+		channel.characters.change(body);
+		meet(channel, body.changed);
+	},
+
+	character_count(body, channel) {
+		const isOld = channel.characters.count(body);
+		// Not all at the same moment, for everybody in a crowd has to ask.
+		if (isOld) setTimeout(() => channel.live && askForCharacters(channel, { prefix: me.name, limit: 1 }, me.name.toLowerCase()), Math.random() * 1000);
+		meet(channel, []);
+	},
+
+	character_page(body, channel, sent, request_id) {
+		const beginning = asked.get(request_id);
+		asked.delete(request_id);
+		channel.characters.read(body, beginning);
+		meet(channel, body.items);
+		if (beginning === undefined) readOn(channel);
+		if (channel === active && beginning !== undefined) composer.refresh();
 	},
 
 	canvas(body, channel) { channel.canvas = body.items; drawWidgets(channel); },
@@ -130,7 +152,7 @@ const takers = {
 function take({ type, body, request_id }, sent) {
 	const joining = type !== "history" && channels.get(joins.get(request_id));
 	if (joining) joins.delete(request_id);
-	takers[type]?.(body, joining || channels.get(body.channel_id), sent);
+	takers[type]?.(body, joining || channels.get(body.channel_id), sent, request_id);
 }
 
 function join(channel) {
@@ -215,6 +237,7 @@ function withDialog(dialog, send) {
 }
 
 const composer = new Composer({
+	names: namesLike,
 	onSend(text) {
 		if (!active) return;
 		stream.put(pendingOf(link.send("message_up", { channel_id: active.id, content: { text } })));
@@ -233,7 +256,7 @@ function select(channel) {
 	history.replaceState(null, "", `#${encodeURIComponent(channel.id)}`);
 	clearPeople();
 	redraw();
-	drawMembers();
+	showMembers(channel.characters);
 	composer.set(channel.draft);
 	$("text").placeholder = `Message ${channel.channel_name}, or / for commands`;
 	drawWidgets(channel);
@@ -274,9 +297,37 @@ function drawChannels() {
 	document.title = `${unread ? `(${unread}) ` : ""}${active.channel_name} · Mooring`;
 }
 
-function drawMembers() {
-	showMembers(active.characters, me.id);
-	composer.names = [...active.characters.values()].map((each) => each.name).sort();
+let isDrawing = false;
+
+/** Something of these characters is new. However much comes, it is drawn once a frame. */
+function meet(channel, characters) {
+	for (const { character_id, name } of characters) channel.names.set(character_id, name);
+	if (channel !== active || isDrawing) return;
+	isDrawing = true;
+	requestAnimationFrame(() => { isDrawing = false; showMembers(active.characters); });
+}
+
+function askForCharacters(channel, question, beginning) {
+	asked.set(link.ask("character_page", { channel_id: channel.id, ...question }), beginning);
+}
+
+/** Ask for the next page of characters, if more are to be drawn than are known. */
+function readOn(channel) {
+	const { characters, live } = channel;
+	if (live && characters.mustRead()) askForCharacters(channel, { after: characters.following, limit: 100 });
+}
+
+$("more-members").onclick = () => {
+	active.characters.showMore();
+	readOn(active);
+	meet(active, []);
+};
+
+/** Names for completion, from those that are known by now; others are asked for. */
+function namesLike(typed, most) {
+	if (!active) return [];
+	if (active.live && active.characters.mustAsk(typed)) askForCharacters(active, { prefix: typed }, typed.toLowerCase());
+	return active.characters.names(typed, most);
 }
 
 /** The canvas and the buttons, as the channel's style has them. */

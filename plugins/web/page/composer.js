@@ -24,19 +24,19 @@ function hintFor(line, commands) {
 	return { command, at, argument: command.arguments[at] };
 }
 
-/** What could stand at the end of `line`: `{from, items: [{text, note, insert, usage}], hint}`. */
+/** What could stand at the end of `line`: `{from, items: [{text, note, insert, usage}], hint}`. `names` finds members by how their names begin. */
 export function complete(line, commands, names) {
 	const word = /\S*$/.exec(line)[0];
 	const from = line.length - word.length;
 	const isCommand = /^\/(?!\/)/.test(line);
 	const hint = isCommand ? hintFor(line, commands) : null;
 	const offer = (texts) => ({ from, hint, items: texts.filter((text) => starts(text, word)).map((text) => ({ text, insert: `${text} ` })) });
-	const mentions = names.map((name) => `@${name}`);
-	if (word.startsWith("@")) return offer(mentions);
+	const mentions = (typed) => offer(names(typed, MOST).map((name) => `@${name}`));
+	if (word.startsWith("@")) return mentions(word.slice(1));
 	if (!isCommand) return offer([]);
 	const typed = line.slice(1).replace(/\s+/g, " ");
 	const longer = commands.filter(({ name }) => starts(name, typed) && !(hint && name.length <= typed.length));
-	if (hint && !longer.length) return offer(hint.argument?.kind === "member" ? mentions : hint.argument?.choices || []);
+	if (hint && !longer.length) return hint.argument?.kind === "member" && !word ? mentions("") : offer(hint.argument?.choices || []);
 	return { from: 0, hint, items: longer.map(({ name, summary, arguments: usage }) => ({ text: `/${name}`, note: summary, insert: `/${name}${usage.length ? " " : ""}`, usage })) };
 }
 
@@ -45,14 +45,13 @@ export class Composer {
 	list = $("completion");
 	hint = $("hint");
 	commands = [];
-	names = [];
 	items = [];
 	past = JSON.parse(kept("past") || "[]"); // what was sent before, for the arrow up
 	back = 0;
 
-	/** `onSend(text)` gets what is sent, `onDraft(text)` what is not sent yet. */
-	constructor({ onSend, onDraft }) {
-		Object.assign(this, { onSend, onDraft });
+	/** `onSend(text)` gets what is sent, `onDraft(text)` what is not sent yet; `names(typed, most)` finds members. */
+	constructor({ names, onSend, onDraft }) {
+		Object.assign(this, { names, onSend, onDraft });
 		this.back = this.past.length;
 		this.text.oninput = () => { this.back = this.past.length; this.look(); onDraft(this.text.value); };
 		this.text.onkeydown = (event) => { if (!event.isComposing && this.key(event)) event.preventDefault(); };
@@ -77,6 +76,7 @@ export class Composer {
 
 	look() {
 		this.grow();
+		this.isLooking = true;
 		const line = this.text.value.slice(0, this.text.selectionStart);
 		const { from, items, hint } = complete(line, this.commands, this.names);
 		this.from = from;
@@ -111,7 +111,13 @@ export class Composer {
 		this.list.children[this.at].scrollIntoView({ block: "nearest" });
 	}
 
+	/** More members are known than when the suggestions were made. */
+	refresh() {
+		if (this.isLooking && !this.moved) this.look();
+	}
+
 	closeList() {
+		this.isLooking = false;
 		this.items = [];
 		this.at = -1;
 		this.drawList();

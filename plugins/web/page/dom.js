@@ -53,32 +53,45 @@ const OWN = new Set(["health", "mana"]); // These have colours that differ for t
 
 const plain = (number) => String(Math.round(number * 10) / 10);
 
-/** A bar with its label and number; `update` animates it to new values. */
+/** A bar with its label and number; `update` animates it to new values. Between updates it fills up by itself, if it does. */
 function meter() {
 	const fill = el("span.fill"), label = el("span.label"), number = el("span.number"), change = el("span.change", { "aria-hidden": "true" });
 	const track = el("span.track", { role: "meter", "aria-valuemin": 0 }, fill);
+	const node = el("div.bar", label, number, track, change);
 	let shown = null;
+	const show = (value, maximum) => {
+		number.textContent = `${plain(value)}/${plain(maximum)}`;
+		fill.style.transform = `scaleX(${value / maximum})`;
+		const words = { label: label.textContent, valuemax: maximum, valuenow: plain(value), valuetext: `${plain(value)} of ${plain(maximum)}` };
+		for (const [key, word] of Object.entries(words)) track.setAttribute(`aria-${key}`, word);
+		shown = value;
+	};
 	const update = (bar) => {
 		const maximum = Number(bar.maximum) > 0 ? Number(bar.maximum) : 1;
 		const value = Math.min(Math.max(Number(bar.value) || 0, 0), maximum);
-		const name = String(bar.label || bar.name || "");
-		label.textContent = name;
-		number.textContent = `${plain(value)}/${plain(maximum)}`;
-		fill.style.transform = `scaleX(${value / maximum})`;
+		label.textContent = String(bar.label || bar.name || "");
 		const colour = /^#[0-9a-f]{6}$/i.test(bar.colour || "") ? bar.colour : "var(--other)";
 		fill.style.background = OWN.has(bar.name) ? `var(--${bar.name})` : colour;
-		const words = { label: name, valuemax: maximum, valuenow: plain(value), valuetext: `${plain(value)} of ${plain(maximum)}` };
-		for (const [key, word] of Object.entries(words)) track.setAttribute(`aria-${key}`, word);
 		if (shown !== null && shown !== value) {
 			change.textContent = `${value > shown ? "+" : "−"}${plain(Math.abs(value - shown))}`;
 			change.classList.remove("play");
 			void change.offsetWidth; // Restarts the animation.
 			change.classList.add("play");
 		}
-		shown = value;
+		show(value, maximum);
+		filling.delete(node);
+		const regain = Number(bar.regain_per_minute) || 0, since = performance.now();
+		const now = () => Math.min(maximum, value + Math.floor(((performance.now() - since) / 60_000) * regain));
+		if (regain > 0 && value < maximum) filling.set(node, () => { if (now() !== shown) show(now(), maximum); return now() < maximum; });
 	};
-	return { node: el("div.bar", label, number, track, change), update };
+	return { node, update };
 }
+
+const filling = new Map(); // the node of a bar that fills up by itself -> what shows it as it is now; true as long as it goes on
+
+setInterval(() => {
+	for (const [node, grow] of filling) if (!node.isConnected || !grow()) filling.delete(node);
+}, 1000);
 
 /** Bars in a container, each updated in place, so that they move instead of jumping; `known` keeps them between calls. */
 export function meters(container, known, bars) {

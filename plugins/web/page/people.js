@@ -2,42 +2,174 @@
 
 import { $, avatar, el, media, meters, rich } from "./dom.js";
 
-const known = new Map(); // member id -> the nodes that show the member
+const PAGE = 100; // so many members are drawn at first, and more on demand
+
+const { compare } = new Intl.Collator();
+const facts = (character) => character.character_context || {};
+const isHere = (character) => facts(character).online !== false;
+
+/** Bars of the channel come first, then who is here, then the others; each by name. */
+const rank = (character) => (facts(character).channel ? 0 : isHere(character) ? 1 : 2);
+const inOrder = (a, b) => rank(a) - rank(b) || compare(a.name, b.name) || (a.character_id < b.character_id ? -1 : Number(a.character_id > b.character_id));
+
+/** Where a character is in a sorted list, or would be put. */
+function placeOf(character, sorted) {
+	let low = 0, high = sorted.length;
+	while (low < high) {
+		const middle = (low + high) >> 1;
+		if (inOrder(sorted[middle], character) < 0) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
+
+/** The characters of one channel that the page knows of: in a crowd not all of them. */
+export class Characters {
+	all = new Map();
+	sorted = [];
+	total = 0; // how many the whole list has, entries of the channel itself apart
+	online = null; // how many of these are here; null if only a look at the whole list tells
+	shown = PAGE;
+	following = ""; // asks for the next page of the whole list
+	isReading = false; // whether a page is on its way
+	isRead = false; // whether the last page came
+	asked = new Map(); // beginning of a name -> whether all such names are known by now
+
+	constructor(me) { this.me = me; }
+
+	/** How many entries of the channel itself there are; they come first. */
+	get ofChannel() {
+		const first = this.sorted.findIndex((each) => !facts(each).channel);
+		return first < 0 ? this.sorted.length : first;
+	}
+
+	get known() { return this.sorted.length - this.ofChannel; }
+	get isWhole() { return this.isRead || this.known >= this.total; }
+
+	/** How many are not drawn. */
+	get hidden() { return (this.isWhole ? this.sorted.length : this.total + this.ofChannel) - Math.min(this.shown, this.sorted.length); }
+
+	/** A new list takes the place of all that was known. */
+	reset(items) {
+		this.own = this.all.get(this.me.id);
+		this.all = new Map(items.map((each) => [each.character_id, each]));
+		this.sorted = [...this.all.values()].sort(inOrder);
+		this.asked.clear();
+		Object.assign(this, { total: this.known, online: null, shown: PAGE, following: "", isReading: false, isRead: false });
+	}
+
+	/** The length of the list; true if whoever looks is known from an older list alone. */
+	count({ total, online }) {
+		Object.assign(this, { total, online });
+		if (!this.own || this.isWhole || this.all.has(this.me.id)) return false;
+		// A list that all are sent at once begins with others; the rest has whoever looks at it.
+		this.put(this.own);
+		return true;
+	}
+
+	put(character) {
+		this.remove(character.character_id);
+		this.all.set(character.character_id, character);
+		this.sorted.splice(placeOf(character, this.sorted), 0, character);
+	}
+
+	remove(id) {
+		const before = this.all.get(id);
+		if (!before) return;
+		this.sorted.splice(placeOf(before, this.sorted), 1);
+		this.all.delete(id);
+	}
+
+	change({ changed, removed }) {
+		for (const id of removed) this.remove(id);
+		for (const character of changed) this.put(character);
+	}
+
+	/** A part of the whole list came: of names that begin in some way, or the next page of all. */
+	read({ items, following }, beginning) {
+		this.change({ changed: items, removed: [] });
+		if (beginning !== undefined) this.asked.set(beginning, !following);
+		else Object.assign(this, { following, isRead: !following, isReading: false });
+	}
+
+	showMore() { this.shown += PAGE; }
+
+	/** Whether another page has to be asked for to draw as many as wanted. */
+	mustRead() {
+		if (this.isWhole || this.isReading || this.shown <= this.sorted.length) return false;
+		return (this.isReading = true);
+	}
+
+	/** At most `most` names that begin with what was typed, those who are here first. */
+	names(typed, most) {
+		const found = [];
+		const beginning = typed.toLowerCase();
+		for (const { name, character_context } of this.sorted) {
+			if (!character_context?.channel && name.toLowerCase().startsWith(beginning)) found.push(name);
+			if (found.length === most) break;
+		}
+		return found;
+	}
+
+	/** Whether names that begin like this have to be asked for; each beginning is asked for once. */
+	mustAsk(typed) {
+		const beginning = typed.toLowerCase();
+		if (this.isWhole || this.asked.has(beginning)) return false;
+		for (let end = 0; end < beginning.length; end++) if (this.asked.get(beginning.slice(0, end))) return false;
+		this.asked.set(beginning, false);
+		return true;
+	}
+}
+
+const known = new Map(); // character id -> the nodes that show the character
 const pieces = []; // the nodes of the canvas, by place
 let mine = new Map();
 
-const isHere = (character) => character.character_context?.online !== false;
-
-function memberNode() {
+function memberNode(character) {
 	const parts = { disc: el("span.disc"), who: el("div.who"), bars: el("div.bars"), meters: new Map() };
-	return { ...parts, node: el("li.member", parts.disc, parts.who, parts.bars) };
+	// A bar of the channel bears its name as its label.
+	return { ...parts, node: facts(character).channel ? el("li.member.of-channel", parts.bars) : el("li.member", parts.disc, parts.who, parts.bars) };
 }
 
-/** Draw the members of a channel; `me` is marked, and its bars are shown above the messages. */
-export function showMembers(characters, me) {
+function drawMember(character, me) {
+	const { character_id: id, name } = character;
+	if (!known.has(id)) known.set(id, memberNode(character));
+	const shown = known.get(id);
+	if (shown.character !== character) {
+		const { agent, role, bars } = facts(character);
+		const tags = [id === me.id && "you", agent && "bot", role !== "member" && role, !isHere(character) && "away"].filter(Boolean);
+		shown.who.replaceChildren(el("span.name", name), ...tags.map((tag) => el("span.tag", tag)));
+		shown.disc.replaceChildren(avatar(id, name), el("span.presence"));
+		shown.node.classList.toggle("away", !isHere(character));
+		meters(shown.bars, shown.meters, bars);
+		shown.character = character;
+	}
+	return shown.node;
+}
+
+/** Draw the members of a channel; on narrow screens those who look see their own bars above the messages, too. */
+export function showMembers(characters) {
 	const list = $("members");
-	const sorted = [...characters.values()].sort((a, b) => isHere(b) - isHere(a) || a.name.localeCompare(b.name));
-	const here = sorted.filter(isHere).length;
-	$("count").textContent = sorted.length === here ? String(here) : `${here} of ${sorted.length} here`;
-	for (const [id, shown] of known) {
-		if (characters.has(id)) continue;
-		shown.node.remove();
+	const { me, sorted, shown, hidden, isWhole, total, online } = characters;
+	const drawn = sorted.slice(0, shown);
+	const ids = new Set(drawn.map((each) => each.character_id));
+	for (const [id, { node }] of known) {
+		if (ids.has(id)) continue;
+		node.remove();
 		known.delete(id);
 	}
-	sorted.forEach((character, at) => {
-		const id = character.character_id;
-		const facts = character.character_context || {};
-		if (!known.has(id)) known.set(id, memberNode());
-		const shown = known.get(id);
-		const tags = [id === me && "you", facts.agent && "bot", facts.role !== "member" && facts.role, !isHere(character) && "away"].filter(Boolean);
-		shown.who.replaceChildren(el("span.name", character.name), ...tags.map((tag) => el("span.tag", tag)));
-		shown.disc.replaceChildren(avatar(id, character.name), el("span.presence"));
-		shown.node.classList.toggle("away", !isHere(character));
-		meters(shown.bars, shown.meters, facts.bars);
+	drawn.forEach((character, at) => {
+		const node = drawMember(character, me);
 		// Only what is out of place moves: a node that is taken out and put back would lose its animation.
-		if (list.children[at] !== shown.node) list.insertBefore(shown.node, list.children[at] || null);
+		if (list.children[at] !== node) list.insertBefore(node, list.children[at] || null);
 	});
-	meters($("mine"), mine, characters.get(me)?.character_context?.bars);
+	const people = isWhole ? sorted.filter((each) => !facts(each).channel) : [];
+	const all = isWhole ? people.length : total;
+	const here = isWhole ? people.filter(isHere).length : online;
+	$("count").textContent = here === null || here === all ? all.toLocaleString() : `${here.toLocaleString()} of ${all.toLocaleString()} here`;
+	$("more-members").hidden = hidden === 0;
+	$("more-members").textContent = `${hidden.toLocaleString()} more`;
+	meters($("mine"), mine, characters.all.get(me.id)?.character_context?.bars);
 }
 
 /** Forget what was drawn, before another channel is shown. */

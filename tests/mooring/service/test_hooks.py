@@ -124,10 +124,10 @@ async def test_clicks_and_refreshes_reach_the_plugins(bot: Driver[ChannelService
 
 async def test_who_comes_is_announced_and_listed_and_who_goes_is_not_listed_any_more(bot: Driver[ChannelService]) -> None:
     assert [text for text in bot.recorder.texts() if "joined" in text] == ["ann joined", "bob joined"]
-    assert [character.name for character in bot.recorder.last("characters")] == ["ann", "bob"]
+    assert [character.name for character in bot.recorder.last("character_changes").changed] == ["bob"]
     await bot.act("leave", "bob", SimpleAction("leave", "tavern", "bob"))
     assert bot.recorder.texts()[-1] == "bob left"
-    assert [character.name for character in bot.recorder.last("characters")] == ["ann"]
+    assert bot.recorder.last("character_changes").removed == ["bob"]
     assert log(bot) == ["join ann", "join bob", "leave bob"]
     assert not (await bot.say("bob", "still here?")).ok
 
@@ -146,10 +146,11 @@ async def test_members_are_members_after_a_restart_and_offline_until_they_come(t
         [ann] = driver.service.members("tavern").values()
         assert (ann.name, ann.character_context) == ("ann", {"role": "moderator", "online": False})
         driver.service.presence("tavern", "ann", True)
-        [shown] = driver.recorder.last("characters")
+        [shown] = driver.recorder.last("character_changes").changed
         assert shown.character_context["online"] is True
+        assert driver.recorder.last("character_count").online == 1
         driver.service.presence("tavern", "ann", True)
-        assert len(driver.recorder.downs) == 1, "what is no news is not sent"
+        assert len(driver.recorder.downs) == 2, "what is no news is not sent"
 
 
 @pytest.mark.parametrize("name", ["ann", "ANN", "\uff41nn", "a\u200bnn", " ann "])
@@ -217,10 +218,10 @@ def kinds(downs: list[Down]) -> list[str]:
 
 async def test_a_newcomer_is_drawn_the_whole_state(bot: Driver[ChannelService]) -> None:
     shown = bot.service.current("tavern", "ann")
-    assert sorted(kinds(shown)) == ["buttons", "canvas", "channel_info", "characters"]
+    assert sorted(kinds(shown)) == ["buttons", "canvas", "channel_info", "character_count", "characters"]
     info = next(down.body for down in shown if down.type == "channel_info")
     assert (info.channel_name, info.channel_description) == ("The Tavern", "a place")
-    assert kinds(bot.service.current("library", "ann")) == ["channel_info", "characters", "canvas"]
+    assert kinds(bot.service.current("library", "ann")) == ["channel_info", "characters", "character_count", "canvas"]
     assert (bot.service.access("tavern"), bot.service.access("library")) == ("token", "open")
 
 
@@ -237,23 +238,26 @@ async def test_what_is_for_one_member_is_drawn_for_that_member(bot: Driver[Chann
 
 
 async def test_changed_bars_are_shown_by_themselves(bot: Driver[ChannelService]) -> None:
-    before = kinds(bot.recorder.downs).count("characters")
+    before = kinds(bot.recorder.downs).count("character_changes")
     await bot.say("ann", "hello")
-    assert kinds(bot.recorder.downs).count("characters") == before
+    assert kinds(bot.recorder.downs).count("character_changes") == before
     await bot.say("ann", "/hit @bob 20")
-    ann, bob = bot.recorder.last("characters")
-    assert [bar["value"] for bar in ann.character_context["bars"]] == [100, 100]
+    [bob] = bot.recorder.last("character_changes").changed
     assert [bar["value"] for bar in bob.character_context["bars"]] == [80, 100]
-    assert kinds(bot.recorder.downs)[-1] == "characters", "after the words that explain it"
+    assert kinds(bot.recorder.downs)[-1] == "character_changes", "after the words that explain it"
 
 
 async def test_a_list_that_a_service_sent_itself_stays_its_own_and_its_bars_stay_true(bot: Driver[ChannelService]) -> None:
     agent = await bot.service.create_agent("Innkeeper")
     await bot.service.send_characters(["bob", agent], "tavern")
-    await bot.say("ann", "/hit @bob 20")
     bob, innkeeper = bot.recorder.last("characters")
     assert (bob.name, innkeeper.name) == ("bob", "Innkeeper")
+    assert bob.character_context["bars"][0]["value"] == 100
+    await bot.say("ann", "/hit @bob 20")
+    [bob] = bot.recorder.last("character_changes").changed
     assert bob.character_context["bars"][0]["value"] == 80
+    await bot.join("cleo")
+    assert bot.recorder.last("character_changes").changed == [bob], "the service does not show cleo"
 
 
 async def test_sends_to_another_channel_leave_after_the_commit_and_in_that_channels_order(bot: Driver[ChannelService]) -> None:

@@ -47,7 +47,7 @@ class Client:
         """The ack, welcome, pong, error or history page for a request; with None, an error about no request in particular."""
         while True:
             frame = await self.next()
-            if frame.get("request_id") == request and frame["type"] in {"ack", "welcome", "pong", "error"}:
+            if frame.get("request_id") == request and frame["type"] in {"ack", "welcome", "pong", "error", "character_page"}:
                 return frame
 
     async def ask(self, kind: str, body: dict[str, Any] | None = None, request: str | None = None) -> dict[str, Any]:

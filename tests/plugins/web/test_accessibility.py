@@ -30,7 +30,7 @@ async def test_axe_finds_nothing(tmp_path: Path, chromium: Browser, axe: str, sc
         assert await violations(ann.page, axe) == []
         await ann.come("ann")
         async with place.member("bob", "tavern") as bob:
-            for line in ("Hello @ann", "/hit @ann 20", "/shelf", "/poster", "/brew 3", "/offer", "/help"):
+            for line in ("Hello @ann", "/hit @ann 20", "/shelf", "/poster", "/brew 3", "/offer", "/sketch", "/help"):
                 await bob.say(line)
                 await ann.say(line)
         await ann.say("/hit")

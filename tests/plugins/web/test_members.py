@@ -19,9 +19,9 @@ async def test_two_members_see_each_other_at_once(tmp_path: Path) -> None:
         assert heard["sender"] == ann.welcome["member_id"]
         assert heard["sender_name"] == "ann"
         await bob.say("/hit @ann 20")
-        while (frame := await ann.next())["type"] != "characters":
+        while (frame := await ann.next())["type"] != "character_changes" or frame["body"]["changed"][0]["name"] != "ann":
             pass
-        bars = {each["name"]: each["character_context"]["bars"] for each in frame["body"]["items"]}
+        bars = {each["name"]: each["character_context"]["bars"] for each in frame["body"]["changed"]}
         assert bars["ann"][0]["value"] == 80
 
 
@@ -146,8 +146,8 @@ async def test_presence_follows_the_last_connection(tmp_path: Path) -> None:
     async def online(watcher: Client, name: str) -> bool:
         while True:
             frame = await watcher.next()
-            if frame["type"] == "characters":
-                states = {each["name"]: each["character_context"]["online"] for each in frame["body"]["items"]}
+            if frame["type"] == "character_changes":
+                states = {each["name"]: each["character_context"]["online"] for each in frame["body"]["changed"]}
                 if name in states:
                     return bool(states[name])
 

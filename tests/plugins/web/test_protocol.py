@@ -24,9 +24,10 @@ def test_the_page_is_current() -> None:
 
 async def test_frames_that_come_fit_what_is_written(tmp_path: Path) -> None:
     async with gateway(tmp_path) as place, place.member("ann") as ann, place.member("bob"):
-        for line in ("hello", "/hit @bob 5", "/shelf", "/poster", "/brew 2", "/offer", "/hide", "/help", "/hit", "/tell quietly"):
+        for line in ("hello", "/hit @bob 5", "/shelf", "/poster", "/brew 2", "/offer", "/sketch", "/hide", "/help", "/hit", "/tell quietly"):
             await ann.say(line)
         await ann.ask("ping")
+        await ann.ask("character_page", {"channel_id": "tavern", "prefix": "b"})
         await ann.ask("nonsense")
         for frame in ann.frames:
             assert set(frame) <= {"type", "request_id", "body"}

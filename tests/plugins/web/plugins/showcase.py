@@ -49,6 +49,12 @@ async def offer(ctx: Context) -> None:
 
 
 @command
+async def sketch(ctx: Context) -> None:
+    """Draw on the canvas."""
+    ctx.canvas([CanvasItem("**The long road**", bars=[{"name": "way", "label": "Walked", "value": 3, "maximum": 10}])])
+
+
+@command
 async def hide(ctx: Context) -> None:
     """Hide the canvas and one button."""
     await cast(ChannelService, ctx.service).send_style(
