@@ -99,6 +99,7 @@ _BOTH = _forms(
     (rf"{_FROM}{_ORDINAL}{_GAP}{_SEASON_AFTER}{_LONG_GAP}{_EPISODE}{_GAP}{_NUMBER}(){_TO}", _season_episode),
     (rf"{_FROM}{_SEASON}{_GAP}{_NUMBER}[ /]*{_LONG_GAP}{_EPISODE}{_GAP}\(?{_NUMBER}((?:-\d{{1,4}})?){_TO}", _season_episode),
     (rf"{_FROM}{_SEASON}{_GAP}{_NUMBER}{_LONG_GAP}{_NUMBER}(){_GAP}{_EPISODE_AFTER}{_TO}", _season_episode),
+    (rf"{_FROM}((?:19|20)\d\d)[ ._-]+(?:round|week|matchday|gameweek)[ ._-]?(\d{{1,2}})(){_TO}", _season_episode),
     (rf"第{_COUNT}[季期部][ ._]*第?{_COUNT}()[集話话回]", _season_episode),
     (rf"\bcap(?:[ií]tulo)?s?[ ._]?(\d{{3,4}})(?:[ _-](\d{{3,4}}))?(?:[ ._]final)?{_TO}", _hundreds),
 )
@@ -130,7 +131,7 @@ _BARE = (
     re.compile(rf"\[(?P<n>\d{{1,4}}){_LAST}\]"),
     re.compile(rf"(?<=[ ._])#?(?P<n>\d{{2,4}}){_LAST}(?=[ ._]*(?:$|[\[(]|(?:VOST|RAW|SUB|DVD)))"),
 )
-_AFTER_SEASON = re.compile(rf"^[ ._]*(?:-[ ._]*)?(?P<n>\d{{1,4}}){_LAST}(?=$|[ ._\[(])(?![ ._]?\(?(?:19|20)\d\d\))")
+_AFTER_SEASON = re.compile(rf"^[ ._)\]]*(?:-[ ._]*)?(?P<n>\d{{1,4}}){_LAST}(?=$|[ ._\[(])(?![ ._]?\(?(?:19|20)\d\d\))")
 
 
 def find_numbering(name: str) -> Numbering | None:

@@ -88,6 +88,8 @@ def _numbered(name: str, numbering: Numbering) -> ParsedName:
     if _BRACKETED.search(before) and not _WORD.search(_BRACKETED.sub("", before)):  # all in brackets: [Group][Title][05]
         before = next((text for text in reversed(_BRACKETED.findall(head)) if _LETTERS.search(text)), before)
     year = find_year(before)
+    if year is not None and _LETTERS.search(before[year.end :]):
+        year = None  # of the title: `Euro 2024 Final`
     title = before if year is None else before[: year.start]
     title = preferred(_EXTRA.sub("", without_edition(title)) or title)
     rest = name[numbering.end :]

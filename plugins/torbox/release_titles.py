@@ -17,7 +17,7 @@ def _any_of(*words: str) -> str:
 
 _EXTENSION = re.compile(r"\.(?:mkv|mp4|avi|m4v|mov|wmv|mpe?g|ts|m2ts|webm|flv|ogm|ogv|rmvb|divx|3gp|asf|iso|strm)$", re.IGNORECASE)
 _PLAIN = str.maketrans("【】（）×［］", "[]()x[]")
-_CHECKSUM = re.compile(r"[ ._]*[\[(][0-9A-Fa-f]{8}[\])]")
+_CHECKSUM = re.compile(r"[ ._]*[\[(](?!(?:19|20)\d\d[01]\d[0-3]\d)[0-9A-Fa-f]{8}[\])]")
 _STARRED = re.compile(r"★[^★\[\]]*★")
 _SITE = re.compile(
     r"^\s*[\[({]?\s*(?:w{2,3}\s?[. ,]\s?[\w-]+(?:\s?[. ]\s?[\w-]+)?|[\w-]+\.(?:com|org|net|tv|cc|to|me|mx|ac))\s*[\])}]?"
@@ -52,7 +52,7 @@ _EDITION = re.compile(
         r"cam hdcam ts hdts (?:3d_)?(?:half_)?h?(?:sbs|ou) movie(?=\)) mini-?series dubbed subbed dual_audio multi int[eé]grale?",
         r"(?:the_)?complete(?:_(?:series|seasons?|collection))? (?<!final_)seasons?",
     )
-    + r"[\])]*$",
+    + r"[\]) ._-]*$",
     re.IGNORECASE,
 )
 # Languages, as scenes write them: in capitals, or German with what follows it there. In a title they are in small letters.
@@ -62,7 +62,7 @@ _LANGUAGE = re.compile(
         r"DC SE (?:German|GERMAN)(?:_(?:AC3D?|DL|Dubbed|LD|MD))* FRENCH TRUEFRENCH VOSTFR MULTi iTALiAN ITALIAN ITA SPANISH PORTUGUESE RUSSIAN",
         r"RUS JAPANESE KOREAN HINDI DANiSH DANISH SWEDiSH SWEDISH NORDiC NORWEGiAN POLISH DUTCH FLEMISH TURKISH CHINESE ENG ENGLISH SUBBED DUBBED",
     )
-    + r"[\])]*$"
+    + r"[\]) ._-]*$"
 )
 _YEAR = re.compile(rf"{_FROM}(19\d\d|20\d\d){_TO}")
 _YEAR_RANGE = re.compile(r"(?:19|20)\d\d\s?[-–—]\s?(?:19|20)?\d\d(?!\d)")
@@ -73,7 +73,7 @@ _SPACES = re.compile(r"\s+")
 _EMPTY = re.compile(r"[(\[{]\s*[)\]}]")
 _LONE_DOT = re.compile(r"(?<=[^\W\d_]{2})\.(?=[^\W\d_]{2})|\.(?=-\.)|(?<=-)\.")
 _SPELLED = re.compile(r"(?<![^\W_])(?:[^\W\d_][.]){2,}(?:[^\W\d_](?![^\W_]))?")
-_SPELLED_END = re.compile(r"(?<![^\W_])(?:[^\W\d_][.]){2,}[^\W\d_]$")
+_SPELLED_END = re.compile(r"(?<![^\W_])(?:[^\W\d_][.])+[^\W\d_]$")
 _LATIN = re.compile(r"[A-Za-z]{3}")
 # A name in another script, set before one in Latin letters.
 _OTHER_SCRIPT = re.compile(r"^[^A-Za-z]*[\u0400-\u04ff\u0600-\u06ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af][^A-Za-z]*[ .](?=[A-Za-z])")
@@ -146,7 +146,7 @@ def clean_title(text: str) -> str:
     for opening, closing in ("()", "[]", "{}"):
         if text.count(opening) != text.count(closing):
             text = text.replace(opening, " ").replace(closing, " ")
-    text = _SPACES.sub(" ", text).strip(" -–—_+,;:|/\\([{★")
+    text = _SPACES.sub(" ", text).strip(" -–—_+,;:|/\\★").rstrip("([{ ")
     text = text.rstrip(". ")
     if _SPELLED_END.search(text):
         text += "."
@@ -162,7 +162,7 @@ def preferred(title: str) -> str:
 
 def without_edition(title: str) -> str:
     """Without what says which edition it is, and in which language, at its end."""
-    title = title.rstrip(" ._([{-")
+    title = title.rstrip(" _([{-")
     while True:
         shorter = _LANGUAGE.sub("", _EDITION.sub("", title))
         if shorter == title or not clean_title(shorter):
