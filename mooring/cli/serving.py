@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_THREAD_SECONDS = 2
+_LAST_MOMENT = 0.2
+"""Seconds for tasks that nobody has ended."""
 
 
 def add_run(app: typer.Typer, make_service: Callable[..., ChannelService]) -> None:
@@ -63,11 +65,15 @@ def _serve(service: ChannelService) -> None:
 
 async def _live(service: ChannelService) -> None:
     await service.run(lambda: _announce(service))
-    # A `def` handler that hangs was given up, but its thread is still there, and Python would wait for it for ever.
-    threads = asyncio.create_task(asyncio.get_running_loop().shutdown_default_executor())
-    await asyncio.wait({threads}, timeout=_THREAD_SECONDS)
-    if not threads.done():
-        log.warning("a handler still blocks its thread; everything is stored and closed, so the process ends without it")
+    # Whatever plugins have left is ended with the process, and not waited for as asyncio and Python would.
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    left = (await asyncio.wait(tasks, timeout=_LAST_MOMENT))[1] if tasks else set()
+    threads = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
+    if left or threads:
+        names = ", ".join([*(task.get_name() for task in left), *(each.name for each in threads)])
+        log.warning("%s does not end; everything is stored and closed, so the process ends without it", names)
         logging.shutdown()
         os._exit(0)
 

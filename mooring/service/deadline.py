@@ -12,11 +12,11 @@ _LEAST = 0.02
 
 
 class Deadline:
-    """What the steps of a stop share. Begins when it is made, on the event loop."""
+    """What the steps of a stop share. Made on the event loop, when `gone` of its seconds are over."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, gone: float = 0.0) -> None:
         self._clock = asyncio.get_running_loop().time
-        self._end = self._clock() + seconds
+        self._end = self._clock() + seconds - gone
 
     def left(self, more: float = 0.0) -> float:
         """Seconds until `more` seconds after the end; a moment at least, for what only needs to be asked."""

@@ -44,7 +44,7 @@ from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.queries import Queries
 from mooring.service.signals import stopping_on_signals
 from mooring.service.tasks import Tasks
-from mooring.service.watchdog import Watchdog
+from mooring.service.watchdog import Seconds, Watchdog
 from mooring.settings import Source, load_settings
 from mooring.threads import PluginThreads
 
@@ -94,7 +94,8 @@ class ChannelService(Queries):
         self._tasks = Tasks(self._clock, self._incidents.add)
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
         self._metrics = Metrics(lambda: self.channels)
-        self._watchdog = Watchdog(self._limits.blocking_seconds, self._metrics.blocked)
+        seconds = Seconds(self._limits.blocking_seconds, self._limits.handler_seconds, self._settings.service.stop_timeout)
+        self._watchdog = Watchdog(seconds, self._plugin_modules, self._metrics.blocked, self._incidents.add)
         patience = Patience(self._limits.schedule_tries, self._limits.schedule_retry_seconds)
         self.timers = Timers(self, lambda: self.plugins, self._clock, patience, self._metrics.given_up)
         self._up = asyncio.Event()
@@ -120,7 +121,7 @@ class ChannelService(Queries):
             loop.set_task_factory(plugin_task)
         self._gateways.use_loop(loop)
         self._tasks.begin()
-        self._watchdog.start()
+        self.spawn(self._watchdog.keep, name="watchdog", endless=True)
         try:
             await self._agents.open(self.service_id, self.config["db_config"])
             await self.before_channel_init()
@@ -150,7 +151,7 @@ class ChannelService(Queries):
         if not self._is_begun:
             return
         self._is_begun = False
-        deadline = Deadline(self._settings.service.stop_timeout)
+        deadline = Deadline(self._settings.service.stop_timeout, self._watchdog.since_stop_asked)
         self._gateways.stop_accepting()
         await self._tasks.stop(deadline.left())
         await self._guarded("telling the other processes", self._presence_announcer.end(), deadline.left())
@@ -174,16 +175,36 @@ class ChannelService(Queries):
         await self._close_storages(Deadline(self._settings.service.stop_timeout))
 
     async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
-        """Start, call `when_up`, and stop on SIGINT or SIGTERM or when `ask_to_stop` was called. A second signal ends the process at once."""
-        with stopping_on_signals(self.ask_to_stop):
-            await self.start()
-            when_up()
-            await self._stop_asked.wait()
-        await self.stop()
+        """Start, call `when_up`, and stop on SIGINT or SIGTERM or when `ask_to_stop` was called. A second signal ends the process at once.
+
+        The process is the service's own meanwhile: what cannot be interrupted, or stopped in time, ends it with the exit code 3.
+        """
+        try:
+            with stopping_on_signals(self.ask_to_stop, self._watchdog.stop_asked, self._watchdog.own_process()):
+                starting, asked = asyncio.ensure_future(self.start()), asyncio.ensure_future(self._stop_asked.wait())
+                try:
+                    await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)
+                    if starting.done():
+                        starting.result()
+                        when_up()
+                        await asked
+                        await self.stop()
+                    else:
+                        starting.cancel()  # which stops what has been started
+                        await asyncio.wait((starting,))
+                finally:
+                    asked.cancel()
+        finally:
+            self._watchdog.disown_process()
 
     def ask_to_stop(self) -> None:
-        """Let `run` come to its end."""
+        """Let `run` come to its end. On the event loop."""
+        self._watchdog.stop_asked()
         self._stop_asked.set()
+
+    def _plugin_modules(self) -> list[str]:
+        own = type(self).__module__
+        return [*(plugin.module.__name__ for plugin in self.plugins.loaded.values()), *([] if own.startswith("mooring.") else [own])]
 
     async def _open(self, config: ChannelConfig) -> None:
         channel_id = config.id

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from types import FrameType
+
+ASKING = frozenset({signal.SIGINT, signal.SIGTERM})
+"""The signals that ask for a stop."""
 
 
 @contextmanager
-def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM call `stop` on the running loop; afterwards they do what they did before."""
-    loop = asyncio.get_running_loop()
-    with ExitStack() as undo:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, stop)
-                undo.callback(loop.remove_signal_handler, number)
-            except NotImplementedError:  # as on Windows
-                before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
-                undo.callback(signal.signal, number, before)
+def stopping_on_signals(stop: Callable[[], None], at_once: Callable[[], None], waker: socket.socket) -> Iterator[None]:
+    """Inside, the first SIGINT or SIGTERM calls `at_once` wherever the main thread is, and `stop` on the running loop.
+
+    A second one does what it does to any program: it ends it. The numbers of signals are written into `waker` the moment they
+    come. Afterwards everything is as before. Outside of the main thread, where Python knows no signals, nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
+        return
+    loop = asyncio.get_running_loop()
+    # Not the loop's own add_signal_handler: nothing of it happens while the loop is blocked.
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        for each in ASKING:
+            signal.signal(each, signal.SIG_DFL)
+        at_once()
+        loop.call_soon_threadsafe(stop)
+
+    before = {number: signal.signal(number, asked) for number in ASKING}
+    others = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(others)
+        for number, handler in before.items():
+            signal.signal(number, handler)
