@@ -292,6 +292,8 @@ class Down:
     body: Any
     recipients: frozenset[str] | None = None
     number: int = 0
+    slot: str = ""
+    """The plugin that set this part of the screen; empty for the service itself, and for what is drawn together of all parts."""
     cause: Cause | None = None
     """None for what no member's event caused: timers, work of the service."""
     besides: frozenset[str] = frozenset()

@@ -18,6 +18,8 @@ MESSAGE_DOWN = "message_down"
 CHARACTERS = "characters"
 CHARACTER_CHANGES = "character_changes"
 CHARACTER_COUNT = "character_count"
+BUTTONS = "buttons"
+MENU = "menu"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class DownKind:
     source: Literal["event", "sender", "channel"] = "sender"
     """`event`: a message, numbered and kept in the history. The others are updates, of which each takes the place of the one before:
     of `sender`, only the newest is known, and is what a member is shown who comes in; of `channel`, the channel makes one when asked."""
+    item_id: str = ""
+    """The field by which members choose one of its items, for kinds that they can click."""
     changes: str = ""
     """The kind that this one changes. Only the channel sends it, and it is not shown to those who come in: they see the whole."""
     merge: Callable[[Sequence[Any]], Any] | None = None
@@ -68,8 +72,8 @@ DOWN_KINDS: Mapping[str, DownKind] = _by_name(
         DownKind(CHARACTER_CHANGES, CharacterChanges, source="channel", changes=CHARACTERS, merge=CharacterChanges.merged),
         DownKind(CHARACTER_COUNT, CharacterCount, source="channel"),
         DownKind("canvas", list[CanvasItem], "What the panel beside the messages shows."),
-        DownKind("buttons", list[Button], "The shortcuts above the composer."),
-        DownKind("menu", list[MenuItem], "What the menu of a message offers."),
+        DownKind(BUTTONS, list[Button], "The shortcuts above the composer.", item_id="button_id"),
+        DownKind(MENU, list[MenuItem], "What the menu of a message offers.", item_id="menu_item_id"),
         DownKind("style", list[StyleItem], "Which widgets are shown, hidden or highlighted."),
         DownKind("channel_info", ChannelInfo, source="channel"),
     )

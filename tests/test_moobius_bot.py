@@ -99,6 +99,7 @@ async def test_clicks_change_the_storage(bot: Driver[QuizBot]) -> None:
     await bot.click("ann", "score", "quiz")
     assert bot.service.channels["quiz"].score["ann"] == 2
     assert last(bot).content.text == "2"
+    await bot.say("bob", "hello", "quiz")
     item = MenuItemClick("praise", "text", MessageContent(text="hello"), "quiz", "ann")
     await bot.act("menu_item_click", "ann", item, "quiz")
     assert last(bot).content.text == "praise for hello"

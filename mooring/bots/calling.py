@@ -54,15 +54,20 @@ async def run_confirmed(ctx: Context) -> None:
 
 
 async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
-    """Call the hook of that name in every plugin that has it, in the order of the config."""
+    """Call the hook of that name in every plugin that has it, in the order of the config.
+
+    A click on what one plugin shows is for that plugin alone.
+    """
     if hook == "on_join":
         # Made now, not when first used: what a bar regains counts from here on.
         for spec in ctx.plugins.bars:
             if spec.owner == "member":
                 with suppress(PluginError):  # what stands in its place is for whoever uses it; it keeps nobody out
                     spec.of(ctx.storage, ctx.member.id)
+    chosen_in = ctx.chosen_in
     for plugin, _ in ctx.plugins.hooks(hook):
-        await run_hook(plugin, hook, ctx, *body)
+        if chosen_in in {"", plugin.name}:
+            await run_hook(plugin, hook, ctx, *body)
 
 
 async def run_hook(plugin: Plugin, hook: str, ctx: Context, *body: Any) -> None:

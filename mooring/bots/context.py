@@ -82,6 +82,11 @@ class Context(Generic[StateT]):
         return self._turn.event
 
     @property
+    def chosen_in(self) -> str:
+        """The plugin that shows the button or menu item which the event is about; empty for other events, and what the service itself shows."""
+        return self._turn.chosen_in
+
+    @property
     def line(self) -> str:
         """The command line in hand, empty in hooks."""
         return self._line
@@ -122,15 +127,15 @@ class Context(Generic[StateT]):
         return self._send(message, [member.id if isinstance(member, Member) else member])
 
     def canvas(self, items: Sequence[CanvasItem], to: Iterable[Member] | None = None) -> None:
-        """Show `items` on the canvas beside the messages, in place of what was there."""
+        """Show `items` on the canvas beside the messages, in place of what this plugin showed there; kept until it shows something else."""
         self.show("canvas", items, to)
 
     def buttons(self, items: Sequence[Button], to: Iterable[Member] | None = None) -> None:
-        """Show `items` above the composer, in place of what was there."""
+        """Show `items` above the composer, in place of this plugin's earlier ones; a click on one of them comes to this plugin alone."""
         self.show("buttons", items, to)
 
     def menu(self, items: Sequence[MenuItem], to: Iterable[Member] | None = None) -> None:
-        """Offer `items` in the menu of messages, in place of those that were offered before."""
+        """Offer `items` in the menu of messages, in place of this plugin's earlier ones; whoever picks one comes to this plugin alone."""
         self.show("menu", items, to)
 
     def style(self, items: Sequence[StyleItem], to: Iterable[Member] | None = None) -> None:
@@ -140,7 +145,8 @@ class Context(Generic[StateT]):
     def show(self, kind: str, items: Any, to: Iterable[Member] | None = None) -> None:
         """Show an update of any kind (`mooring.DOWN_KINDS`), in place of the one before. Raises ValueError if there is no such kind."""
         known = update_kind(kind)
-        self._turn.sends.update(known, known.body_of(items), None if to is None else [member.id for member in to])
+        slot = self.plugin.name if self.plugin else ""
+        self._turn.sends.update(known, known.body_of(items), None if to is None else [member.id for member in to], slot=slot)
 
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; its steps leave at once, its end is a reply like any other."""

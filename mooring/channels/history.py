@@ -162,6 +162,11 @@ class History:
         ]
         return visible if after else visible[len(visible) - min(limit, len(visible)) :]
 
+    def newest_like(self, member_id: str, text: str | None) -> Down | None:
+        """The newest message with this text that the member may see: for clients of the SDK, which may name no id."""
+        found = (kept.down for kept in reversed(self._kept.values()) if kept.down.body.content.text == text)
+        return next((down for down in found if down.recipients is None or member_id in down.recipients), None)
+
     def _since(self, after: int) -> list[Down]:
         new = [
             kept.down if number > after else copy_with(kept.down, number=kept.edited)
@@ -204,4 +209,4 @@ def _from_record(number: int, record: Any) -> _Kept | None:
     except (TypeError, KeyError, ValueError, AttributeError, msgspec.ValidationError) as error:
         log.warning("message %d of the history is not readable and is left out: %s", number, error)
         return None
-    return _Kept(Down(MESSAGE_DOWN, body.channel_id, body, recipients, number, cause), edited)
+    return _Kept(Down(MESSAGE_DOWN, body.channel_id, body, recipients, number, cause=cause), edited)

@@ -32,7 +32,7 @@ class MemberUpdates:
         self._bars = bars
         self._clock = clock
         self._lists = CharacterLists(state.members)
-        for down in state.latest_updates.all_shown(CHARACTERS):
+        for down in state.screen.all_shown(CHARACTERS):
             self._lists.put(down)
         self._shown_bars = bars()
         self._changed: dict[str, None] = {}

@@ -7,7 +7,7 @@ import inspect
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,6 +53,8 @@ class Wiring:
     metrics: Metrics
     clock: Clock
     workers: ChannelWorkers
+    plugin_names: Callable[[], Iterable[str]]
+    """The plugins that may show something, in the order in which they show it."""
 
 
 class TurnRunner:
@@ -191,7 +193,7 @@ class TurnRunner:
 
     def _forget(self, member_id: str) -> None:
         """Somebody has left, and with them what only they were shown."""
-        self._state.latest_updates.forget(member_id)
+        self._state.screen.forget(member_id)
         self._member_updates.forget(member_id)
 
     def _check(self, event: UpEvent, turn: Turn) -> None:
@@ -232,9 +234,9 @@ class TurnRunner:
                     handled = time.perf_counter()
                 overlays = list(transaction.overlays.values())
                 numbered = state.history.number(turn.sends.downs)
-                state.latest_updates.keep(numbered.downs)
+                state.screen.keep(numbered.downs)
                 if event is not None and event.type == "leave":
-                    state.latest_updates.drop(member_id)
+                    state.screen.drop(member_id)
                 if answer is not None:
                     kept = state.handled.keep(member_id, answer, wiring.clock())
             is_kept = True
@@ -261,7 +263,7 @@ class TurnRunner:
                 self._member_updates.note(name, [key for key, _ in changes])
             if event is not None and event.type == "leave":
                 self._forget(member_id)
-            wiring.deliver(self.channel_id, self._member_updates.shown(numbered.downs))
+            wiring.deliver(self.channel_id, self._member_updates.shown(state.screen.drawn(numbered.downs)))
             for call in turn.sends.after:
                 self._call(call)
 
@@ -270,9 +272,20 @@ class TurnRunner:
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
         sends = Sends(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None)
-        members = MembersInTurn(self._state.members)
-        state, threads = self._state, wiring.workers.threads
-        return Turn(wiring.service, self.channel_id, self._storage, members, sends, state.history, wiring.clock, member_id, event, threads=threads)
+        state = self._state
+        return Turn(
+            wiring.service,
+            self.channel_id,
+            self._storage,
+            MembersInTurn(state.members),
+            sends,
+            state.history,
+            state.screen,
+            wiring.clock,
+            member_id,
+            event,
+            threads=wiring.workers.threads,
+        )
 
     def _call(self, call: AfterCommit) -> None:
         """What is asked for after the commit can no longer undo anything, and must not hold up the channel."""

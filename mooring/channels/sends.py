@@ -59,9 +59,10 @@ class Sends:
         self.downs.append(Down(MESSAGE_DOWN, self.channel_id, body, to, cause=self._cause))
         return body
 
-    def update(self, kind: DownKind, body: Any, recipients: Iterable[str] | None = None) -> None:
-        """Send an update; its body is what the kind shows, all of it, and is taken over as that of a message."""
-        self.downs.append(Down(kind.name, self.channel_id, body, None if recipients is None else frozenset(recipients), cause=self._cause))
+    def update(self, kind: DownKind, body: Any, recipients: Iterable[str] | None = None, *, slot: str = "") -> None:
+        """Send an update; its body is all that `slot`, a plugin, shows of the kind, and is taken over as that of a message."""
+        to = None if recipients is None else frozenset(recipients)
+        self.downs.append(Down(kind.name, self.channel_id, body, to, slot=slot, cause=self._cause))
 
     def after_commit(self, call: AfterCommit) -> None:
         """Call, and await if it can be awaited, when the commit succeeded and the downs were delivered."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mooring.channels import system_dicts
 from mooring.channels.deduplication import Deduplicator, HandledEvent
 from mooring.channels.history import History, Numbered
-from mooring.channels.latest_updates import LatestUpdates
 from mooring.channels.members import Members, MembersInTurn
 from mooring.channels.presence import Presence
+from mooring.channels.screen import Screen
 from mooring.channels.sent_files import SentFiles
 from mooring.config import ChannelLimits
 from mooring.events import Down
@@ -26,7 +26,7 @@ class ChannelState:
     Building it reads from the engines, which blocks.
     """
 
-    def __init__(self, storage: MoobiusStorage, limits: ChannelLimits) -> None:
+    def __init__(self, storage: MoobiusStorage, limits: ChannelLimits, plugin_names: Callable[[], Iterable[str]] = tuple) -> None:
         self.members = Members(system_dicts.MEMBERS.of(storage))
         self.history = History(system_dicts.HISTORY.of(storage), keep=limits.history_length)
         self.handled = Deduplicator(
@@ -38,8 +38,7 @@ class ChannelState:
         self.sent_files = SentFiles(storage.channel_id, system_dicts.SENT_FILES.of(storage))
         self.is_shared = storage.is_shared
         """Whether other processes may serve the same channel."""
-        self.latest_updates = LatestUpdates(system_dicts.LATEST_UPDATES.of(storage) if self.is_shared else None)
-        self.latest_updates.catch_up(storage.channel_id, None)
+        self.screen = Screen(storage.channel_id, system_dicts.SCREEN.of(storage), plugin_names)
         self.presence = Presence(system_dicts.PRESENCE.of(storage)) if self.is_shared else None
         self.last_commit: float | None = None
         self.last_failure: str | None = None
@@ -49,17 +48,19 @@ class ChannelState:
         """Let the next turn go on from a commit that was handed in."""
         self.members.hand(members.changes)
         self.history.hand(numbered)
+        self.screen.hand(numbered.downs)
 
     def reset(self) -> None:
         """Go back to what is kept: a commit failed, and with it all that were built on it."""
         self.members.reset()
         self.history.reset()
+        self.screen.reset()
 
     def accept(self, numbered: Numbered, members: MembersInTurn, kept: HandledEvent | None, now: float) -> None:
         """Take over what a commit has made true."""
         self.members.accept(members.changes)
         self.history.accept(numbered)
-        self.latest_updates.accept(numbered.downs)
+        self.screen.accept(numbered.downs)
         if kept is not None:
             self.handled.accept(kept)
         self.last_commit, self.last_failure = now, None
@@ -73,11 +74,11 @@ class ChannelState:
             self.handled.catch_up(news[name])
         if (name := system_dicts.HISTORY.changed_as) in news:
             downs += self.history.catch_up(news[name])
-        if (name := system_dicts.LATEST_UPDATES.changed_as) in news:
-            downs += self.latest_updates.catch_up(channel_id, news[name])
+        if (name := system_dicts.SCREEN.changed_as) in news:
+            downs += self.screen.drawn(self.screen.catch_up(news[name]))
         return downs
 
     def drawn(self, member_id: str) -> list[Down]:
         """What this member was shown last of each kind that the channel itself does not keep."""
-        shown = [self.latest_updates.shown(kind.name, member_id) for kind in DOWN_KINDS.values() if kind.source == "sender"]
+        shown = [self.screen.shown(kind, member_id) for kind in DOWN_KINDS.values() if kind.source == "sender"]
         return [down for down in shown if down is not None]

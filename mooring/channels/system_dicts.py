@@ -49,7 +49,7 @@ class ServiceDicts:
 MEMBERS = SystemDict("members")
 HISTORY = SystemDict("history")
 HANDLED = SystemDict("handled")
-LATEST_UPDATES = SystemDict("updates")
+SCREEN = SystemDict("screen")
 SENT_FILES = SystemDict("files")
 SCHEDULES = SystemDict("schedules")
 COOLDOWNS = SystemDict("cooldowns")
@@ -57,7 +57,7 @@ VERSIONS = SystemDict("versions")
 """Of which version the values of each declared dict are."""
 PRESENCE = SystemDict("presence", is_moved=False)
 
-OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, LATEST_UPDATES, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE)
+OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE)
 """Those that every channel has."""
 
 AGENTS = SystemDict("agents")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mooring.channels.history import History
 from mooring.channels.members import MembersInTurn
+from mooring.channels.screen import Screen
 from mooring.channels.sends import Sends
 from mooring.clock import in_hand
 from mooring.errors import HandlerTimeout
@@ -30,6 +31,7 @@ class Turn:
     members: MembersInTurn
     sends: Sends
     history: History
+    screen: Screen
     clock: Callable[[], float]
     member_id: str = ""
     event: UpEvent | None = None
@@ -37,6 +39,8 @@ class Turn:
     """What this is about if there is no event, in words for the log."""
     handler: str = ""
     """The command or hook that is running; whoever calls it sets it. A label of the metrics, so the names must be few."""
+    chosen_in: str = ""
+    """The plugin that showed the button or menu item which the event is about."""
     open: bool = True
     """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
     threads: Threads = field(kw_only=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mooring.channels.members import NameTaken
 from mooring.channels.turn import Turn
 from mooring.errors import CommandError
 from mooring.events import ButtonClick, MenuItemClick, MessageBody, SimpleAction, UpBody, copy_with
+from mooring.kinds import BUTTONS, DOWN_KINDS, MENU
 from mooring.recipients import SERVICE, Everyone
 from mooring.roles import IN_CHARGE
 from mooring.service.hooks import Hooks
@@ -27,9 +28,9 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
         case MessageBody():
             await hooks.on_message_up(body)
         case ButtonClick():
-            await hooks.on_button_click(body)
+            await hooks.on_button_click(_as_shown(body, turn))
         case MenuItemClick():
-            await hooks.on_menu_item_click(body)
+            await hooks.on_menu_item_click(_as_offered(body, turn))
         case SimpleAction() if event.type == "join":
             await _join(hooks, turn, body, findings)
         case SimpleAction() if event.type == "leave":
@@ -54,6 +55,35 @@ def _recipients(named: Sequence[str], turn: Turn) -> Sequence[str]:
         return Everyone(turn.members)
     members = {member_id for member_id in named if member_id in turn.members}
     return sorted({*members, turn.member_id}) if members or SERVICE not in named else []
+
+
+def _as_shown(click: ButtonClick, turn: Turn) -> ButtonClick:
+    """The click with the button's id as it was set. Raises CommandError for a button that this member is not shown."""
+    turn.chosen_in, button = _find(BUTTONS, click.button_id, "That button is not there any more.", turn)
+    return copy_with(click, button_id=button.button_id)
+
+
+def _as_offered(click: MenuItemClick, turn: Turn) -> MenuItemClick:
+    """The choice with the message as the channel knows it, whatever the client says that it holds.
+
+    Raises CommandError for an item that this member is not offered on such a message, and for a message that it cannot see.
+    """
+    turn.chosen_in, item = _find(MENU, click.menu_item_id, "That is not offered any more.", turn)
+    down = turn.history.sent(click.message_id) if click.message_id else turn.history.newest_like(turn.member_id, click.message_content.text)
+    if down is None or not (down.recipients is None or turn.member_id in down.recipients):
+        raise CommandError("That message is not there any more.")
+    message: MessageBody = down.body
+    subtypes = [item.message_subtypes] if isinstance(item.message_subtypes, str) else item.message_subtypes
+    if subtypes and message.subtype not in subtypes:
+        raise CommandError("That is not offered on such a message.")
+    return copy_with(click, menu_item_id=item.menu_item_id, message_subtype=message.subtype, message_content=copy_with(message.content))
+
+
+def _find(kind: str, item_id: str, refusal: str, turn: Turn) -> tuple[str, Any]:
+    found = turn.screen.find(DOWN_KINDS[kind], turn.member_id, item_id)
+    if found is None:
+        raise CommandError(refusal)
+    return found
 
 
 async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequence[Finding]) -> None:

@@ -214,7 +214,8 @@ class ChannelService(Queries):
         await self._threads.run(self.plugins.prepare, self.channels[channel_id])
         stuck, limits = self.plugins.runtime.stuck, self._limits
         workers = ChannelWorkers(channel_id, limits.handler_seconds, self._threads, stuck, self._incidents.add)
-        wiring = Wiring(self, self._route, self._gateways.deliver, self._wants_characters, self._metrics, self._clock, workers)
+        deliver, wants_characters = self._gateways.deliver, self._wants_characters
+        wiring = Wiring(self, self._route, deliver, wants_characters, self._metrics, self._clock, workers, lambda: self.plugins.loaded)
         channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], limits, lambda: self.plugins.bars, wiring)
         channel.queue.start()
         for act in self._early.pop(channel_id, []):

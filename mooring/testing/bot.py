@@ -78,9 +78,11 @@ class Bot(Life):
         return self._answer(UpEvent("button_click", self._next_id(), channel_id, name, ButtonClick(button_id, channel_id, name, entered)))
 
     def pick(self, name: str, menu_item_id: str, text: str, channel: str | None = None) -> str:
-        """Let a member use a menu item on a message with this text."""
+        """Let a member use a menu item on the newest message with this text that the member can see."""
         channel_id = self._here(name, channel)
-        click = MenuItemClick(menu_item_id, TEXT, MessageContent(text=text), channel_id, name)
+        seen = (down.body for down in reversed(self.service.history(channel_id, name, limit=1000)) if down.body.content.text == text)
+        message = next(seen, MessageBody(TEXT, channel_id, MessageContent(text=text)))
+        click = MenuItemClick(menu_item_id, message.subtype, message.content, channel_id, name, message.message_id)
         return self._answer(UpEvent("menu_item_click", self._next_id(), channel_id, name, click))
 
     def join(self, name: str, channel: str | None = None, *, role: str | None = None) -> str:

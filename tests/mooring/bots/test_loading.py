@@ -155,10 +155,11 @@ async def earn(ctx: Context) -> str:
 
 def test_hooks_see_what_happens(make_bot: MakeBot, tmp_path: Path) -> None:
     source = """
-from mooring import ButtonClick, Context, MessageBody, SimpleAction
+from mooring import Button, ButtonClick, Context, MessageBody, SimpleAction
 
 def on_channel_init(ctx: Context) -> None:
     ctx.storage.log["lines"] = ["init"]
+    ctx.buttons([Button("vote", "Vote")])
 
 async def note(ctx, text):
     ctx.storage.log["lines"].append(text)

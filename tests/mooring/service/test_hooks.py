@@ -17,7 +17,7 @@ from tests.service_for_tests import Driver, json_dicts, running
 
 PLUGIN = '''
 """Writes down which hooks were called."""
-from mooring import Button, CanvasItem, Context, CommandError, command
+from mooring import Button, CanvasItem, Context, CommandError, MenuItem, command
 
 async def on_channel_init(ctx):
     ctx.storage.notes["log"] = []
@@ -36,6 +36,7 @@ def on_message_up(ctx, message):
     ctx.storage.notes["log"].append(f"message {message.content.text}")
 
 async def on_button_click(ctx, click):
+    ctx.menu([MenuItem("copy", "Copy", ["text"])], to=[ctx.member])
     ctx.reply(f"{ctx.member.name} pressed {click.button_id}")
 
 async def on_menu_item_click(ctx, click):
@@ -113,7 +114,7 @@ async def test_a_whisper_to_a_stranger_reaches_nobody_else(bot: Driver[ChannelSe
 async def test_clicks_and_refreshes_reach_the_plugins(bot: Driver[ChannelService]) -> None:
     await bot.click("ann", "b")
     assert bot.recorder.texts()[-1] == "ann pressed b"
-    await bot.act("menu_item_click", "ann", MenuItemClick("copy", "text", MessageContent(text="x"), "tavern", "ann"))
+    await bot.act("menu_item_click", "ann", MenuItemClick("copy", "text", MessageContent(text="ann pressed b"), "tavern", "ann"))
     assert bot.recorder.texts("ann")[-1] == "chose copy"
     await bot.act("refresh", "ann", SimpleAction("refresh", "tavern", "ann"))
     assert log(bot)[-1] == "refresh ann"

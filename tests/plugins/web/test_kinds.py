@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from mooring import DOWN_KINDS, Context, Down, DownKind
-from mooring.channels.latest_updates import LatestUpdates
+from mooring.channels.screen import Screen
 from mooring.plugins.web.protocol_page import render
 from tests.plugins.web.harness import Client, gateway
 
@@ -60,8 +60,8 @@ async def test_a_new_kind_reaches_those_who_are_here_and_those_who_come_in_later
 
 def test_a_new_kind_goes_to_other_processes_as_what_it_is() -> None:
     stored: dict[str, Any] = {}
-    LatestUpdates(stored).keep([Down("polls", "tavern", [Poll("Tea?", 2)]), Down("weather", "tavern", Weather("tavern", "rain"))])
-    assert [down.body for down in LatestUpdates(stored).catch_up("tavern", None)] == [[Poll("Tea?", 2)], Weather("tavern", "rain")]
+    Screen("tavern", stored, tuple).keep([Down("polls", "tavern", [Poll("Tea?", 2)]), Down("weather", "tavern", Weather("tavern", "rain"))])
+    assert [down.body for down in Screen("tavern", stored, tuple).catch_up(None)] == [[Poll("Tea?", 2)], Weather("tavern", "rain")]
 
 
 def test_a_new_kind_is_documented() -> None:
