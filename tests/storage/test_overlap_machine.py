@@ -31,7 +31,7 @@ from storage.files import Files
 EXAMPLES = int(os.environ.get("MOORING_EXAMPLES", "60"))
 NAMES = ("bars", "notes", "online")
 KEYS = st.sampled_from(["a", "b", "$c", "d é"])
-VALUES = st.integers(0, 9) | st.lists(st.integers(0, 9), max_size=2) | st.just({"x": []})
+VALUES: st.SearchStrategy[Any] = st.integers(0, 9) | st.lists(st.integers(0, 9), max_size=2) | st.just({"x": []})
 State = dict[str, dict[str, Any]]
 
 
