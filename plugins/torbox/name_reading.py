@@ -71,40 +71,42 @@ class _Reading:
         try:
             while self._chunks:
                 chunk = self._chunks.pop()
-                said = await _ask(process, chunk)
-                if said is None:
-                    _log.warning("the process that reads release names has failed; they are read in the service")
-                    said = await asyncio.to_thread(_read_here, chunk)
-                self.read |= said
+                self.read |= await _ask(process, chunk) or await asyncio.to_thread(_read_here, chunk)
                 self._on_read(len(self.read))
         finally:
-            await _end(process)
+            if process is not None:
+                await _end(process)
 
 
-async def _start() -> Process:
+async def _start() -> Process | None:
     # Its own session: a Ctrl-C in the terminal is for the service, and its input ends with that.
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "mooring.plugins.torbox.name_worker",
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=DEVNULL,
-        limit=_LONGEST_LINE,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "mooring.plugins.torbox.name_worker",
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            limit=_LONGEST_LINE,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+    except OSError as error:
+        _log.warning("no process can be started to read release names (%s); they are read in the service", error)
+        return None
 
 
-async def _ask(process: Process, names: Sequence[Names]) -> dict[Names, ReleaseName] | None:
-    assert process.stdin is not None
-    assert process.stdout is not None
+async def _ask(process: Process | None, names: Sequence[Names]) -> dict[Names, ReleaseName] | None:
+    if process is None or process.stdin is None or process.stdout is None or process.returncode is not None:
+        return None
     try:
         process.stdin.write(json.dumps(names).encode("ascii") + b"\n")
         await process.stdin.drain()
         said = json.loads(await process.stdout.readline())
         return {name: ReleaseName(**each) for name, each in zip(names, said, strict=True)}
     except (OSError, ValueError, TypeError):  # it is gone, or has not answered as it does
+        _log.warning("the process that reads release names has failed; they are read in the service")
         return None
 
 

@@ -55,6 +55,12 @@ async def test_a_process_that_dies_costs_no_name(caplog: pytest.LogCaptureFixtur
     assert "they are read in the service" in caplog.text
 
 
+async def test_without_processes_names_are_read_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert len(await read_names(MANY, lambda _: None)) == len(MANY)
+    assert "no process can be started" in caplog.text
+
+
 async def test_cancelling_ends_the_processes() -> None:
     reading = asyncio.create_task(read_names(MANY * 1, lambda _: None))
     while not workers():
