@@ -71,7 +71,8 @@ class _Reading:
         try:
             while self._chunks:
                 chunk = self._chunks.pop()
-                self.read |= await _ask(process, chunk) or await asyncio.to_thread(_read_here, chunk)
+                said = await _ask(process, chunk)
+                self.read |= await asyncio.to_thread(_read_here, chunk) if said is None else said
                 self._on_read(len(self.read))
         finally:
             if process is not None:
