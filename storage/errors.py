@@ -11,6 +11,8 @@
     │   ├── VersionConflict      somebody else committed first
     │   └── PredecessorFailed    a commit that this one was built on failed
     ├── StorageBusy          waiting for a transaction here would block the event loop
+    ├── TransactionEnded     used by code whose transaction is over
+    ├── ForeignDict          a dict of another storage was to be changed inside an exclusive transaction
     ├── StoreLocked          another process owns the folder
     └── StoreClosed          used after close()
 
@@ -104,6 +106,17 @@ class PredecessorFailed(CommitFailed):
 
 class StorageBusy(StorageError):
     """Another transaction is open, and waiting for it on this thread would block the event loop."""
+
+
+class TransactionEnded(StorageError):
+    """Code that was started in a transaction went on to use its dicts after that had ended: a thread or a task that was left alone.
+
+    What it would do now could not be undone with the rest. It may begin a transaction of its own.
+    """
+
+
+class ForeignDict(StorageError):
+    """A dict of another storage was to be changed inside an exclusive transaction, which could not take that back."""
 
 
 class StoreLocked(StorageError):

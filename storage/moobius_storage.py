@@ -20,7 +20,8 @@ from storage.dicts.cached_dict import CachedDict
 from storage.dicts.dict_state import DictState
 from storage.dicts.locks import in_order
 from storage.dicts.pipeline import Pipeline
-from storage.dicts.scope import CLOSED, enclosing_of
+from storage.dicts.savepoint import Savepoint
+from storage.dicts.scope import CLOSED, innermost, is_inside
 from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.domains import domain_of
@@ -66,8 +67,9 @@ class MoobiusStorage:
         try:
             for entry in read_config(db_config, TAKEN_NAMES):
                 self._add(entry)
-            with locks.held(self._locks):
-                self._findings += self._two_phase.settle()
+            if not any(map(is_inside, self._locks)):  # there another object over the same data has done it
+                with locks.held(self._locks):
+                    self._findings += self._two_phase.settle()
         except BaseException:
             self._abandon()
             raise
@@ -135,7 +137,7 @@ class MoobiusStorage:
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
-    def transaction(self, member: str = "", event: str = "", *, overlap: bool = False) -> Transaction:
+    def transaction(self, member: str = "", event: str = "", *, overlap: bool = False, exclusive: str = "") -> Transaction:
         """All changes to all dicts inside are committed together at the end, or none if an exception leaves the block.
 
         For `with` and `async with`; inside another transaction of this storage it joins that one. `member` and `event` go
@@ -154,19 +156,45 @@ class MoobiusStorage:
         whatever happened in it. Everybody outside of such transactions sees only what is safe, and writers wait until all is.
         Storages over several engine groups, with dicts that are not loaded or with engines that cannot do so commit before the
         block is left; the outcome is known then.
+
+        With `exclusive` code inside can read the dicts of other storages but not change them, which could not be undone with the rest:
+        that raises ForeignDict, with the text given here, which says what to do instead. Other storage objects over the same data take
+        part, as far as all of it is theirs, too.
+
+        Threads and tasks that were started inside and go on after the end get TransactionEnded from its dicts, until they begin a
+        transaction of their own.
         """
         if self._is_closed:
             raise StoreClosed(f"{self!r} was closed")
         states, origin = self._states, Origin(member, event)
         if not overlap:
-            return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase)
+            return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase, exclusive=exclusive)
         pipeline = self._pipeline if self._pipeline.is_possible(states, self._locks) else None
-        return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase, pipeline=pipeline, overlaps=True)
+        return Transaction(
+            self, states, self._locks, origin, sync=True, two_phase=self._two_phase, pipeline=pipeline, overlaps=True, exclusive=exclusive
+        )
+
+    def savepoint(self) -> Savepoint:
+        """A part of the open transaction that can be undone alone: leaving this block by an exception undoes what was done in it.
+
+            with storage.transaction():
+                storage.gold["ann"] -= 5
+                with suppress(ValueError), storage.savepoint():
+                    storage.gold["bob"] += 5
+                    raise ValueError       # bob has what he had; ann still pays
+
+        The exception goes on its way, and the transaction goes on behind it. Dicts, lists and sets that had been handed out before are
+        the same objects with their old content. What was read or made only in the part that was undone belongs to nothing any more:
+        the end of the transaction raises ValueRefused if it is changed later. For `with` only, in tasks and in threads; may be nested.
+        Raises StorageError outside of transactions.
+        """
+        return Savepoint(self, self._locks)
 
     def commit(self) -> None:
         """Write all values that were changed in place, in one commit. In a transaction its end does that."""
-        if enclosing_of(self) is None:
-            saving.save(self._states, two_phase=self._two_phase)
+        outside = [state for state in self._states if state.overlay_to_change() is None]
+        if outside:
+            saving.save(outside, two_phase=self._two_phase)
 
     # -- other processes ---------------------------------------------------------------------------------------------
 
@@ -259,12 +287,17 @@ class MoobiusStorage:
         other = next((state.name for state in self._states if state.engine.lock is database.lock), None)
         if other is not None:  # in one transaction neither would see what the other one changes
             raise StorageError(f"{database!r} holds the same data as the dict {other} of this storage")
-        if clear:
+        if not database.persistent:
+            self._share_with_transaction(database)
+        made = CachedDict(database)
+        is_inside_one = made._state.overlay_to_change() is not None if clear else False
+        if clear and not is_inside_one:
             finding = clear_engine(database, root)
             self._findings += [finding] if finding else []
-        made = CachedDict(database)
         if load:
             made.load()
+        if is_inside_one:
+            made.clear()
         self._roots.setdefault(root, []).append(database.domain)
         self._states = (*self._states, made._state)
         self._locks = in_order(state.engine.lock for state in self._states)
@@ -274,10 +307,18 @@ class MoobiusStorage:
         atexit.register(self._close_at_exit)
         return made
 
+    def _share_with_transaction(self, database: DatabaseInterface) -> None:
+        """A storage that is made inside a transaction of another one of the same channel takes part with the dicts in memory, too."""
+        scope = innermost.get()
+        for member in scope.members if scope is not None and scope.is_open else ():
+            engine = member.content.engine
+            if not engine.persistent and engine.domain == database.domain and type(engine) is type(database):
+                database.lock = engine.lock
+
     def _check_can_grow(self) -> None:
         if self._is_closed:
             raise StoreClosed(f"{self!r} was closed")
-        if enclosing_of(self) is not None:
+        if any(is_inside(state.engine.lock) and state.scope is not None for state in self._states):
             raise StorageError("dicts cannot be added inside a transaction of the same storage")
 
     def _abandon(self) -> None:

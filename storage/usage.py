@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from storage.dicts.cached_dict import CachedDict
 from storage.dicts.content import Content
-from storage.dicts.scope import enclosing_of
+from storage.dicts.scope import enclosing
 from storage.moobius_storage import MoobiusStorage
 
 
@@ -23,10 +23,13 @@ class Usage:
 
 
 def usage_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage:
-    """What the committed content of the dicts of the config, and of those in `also`, holds. Dicts that are not loaded count with their keys only."""
+    """What the dicts of the config, and those in `also`, hold, with what is on its way. Dicts that are not loaded count with their keys only."""
     total = Usage()
     for content in _contents(storage, also):
-        total += Usage(content.count(), sum(len(bytes(text)) for text in content.stored.values()))
+        size = sum(len(bytes(text)) for text in content.stored.values())
+        for key, (text, *_) in list(content.ahead.newest.items()):
+            size += (0 if text is None else len(bytes(text))) - len(bytes(content.stored.get(key, b"")))
+        total += Usage(content.newest_count(), size)
     return total
 
 
@@ -35,14 +38,14 @@ def growth_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage
 
     Raises ValueRefused for a value that was changed in place into one that cannot be kept.
     """
-    scope = enclosing_of(storage)
+    scope = enclosing(storage, storage._locks)
     total = Usage()
     if scope is None:
         return total
     contents = set(_contents(storage, also))
     for content, overlay in list(scope.overlays.items()):
         if content in contents and overlay.gather():
-            total += Usage(keys=overlay.count() - content.count())
+            total += Usage(keys=overlay.count() - content.newest_count())
             for key, text in overlay.gathered:
                 before = overlay.before.get(key)
                 total += Usage(size=(0 if text is None else len(bytes(text))) - (0 if before is None else len(bytes(before))))
@@ -58,7 +61,7 @@ def changed_in(storage: MoobiusStorage, name: str) -> list[str]:
 
     Raises ValueRefused for a value that was changed in place into one that cannot be kept.
     """
-    scope = enclosing_of(storage)
+    scope = enclosing(storage, storage._locks)
     overlay = None if scope is None else scope.overlays.get(getattr(storage, name)._content)
     if overlay is None or not overlay.gather():
         return []

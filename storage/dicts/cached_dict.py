@@ -11,7 +11,7 @@ from storage.dicts import saving
 from storage.dicts.dict_state import DictState
 from storage.dicts.edit import edit
 from storage.dicts.overlay import Overlay
-from storage.dicts.scope import CLOSED
+from storage.dicts.scope import CLOSED, innermost
 from storage.dicts.views import CachedItems, CachedKeys, CachedValues
 from storage.encoding.texts import encode_item, plain_key
 from storage.errors import StorageError, StoreClosed, UnreadableValue
@@ -46,7 +46,7 @@ class CachedDict(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         state = self._state
         content = self._content
-        if state.scope is None and content.seen == content.engine.version:
+        if innermost.get() is None and state.scope is None and content.seen == content.engine.version:
             try:
                 return self._live[key]
             except KeyError:
@@ -144,7 +144,7 @@ class CachedDict(MutableMapping[str, Any]):
         if type(key) is not str:
             key = plain_key(key)
         text = encode_item(state.name, key, value)
-        overlay = None if state.scope is None else state.overlay()
+        overlay = None if innermost.get() is None else state.overlay_to_change()
         if overlay is None:
             state.put(key, text, value)
         else:
@@ -152,7 +152,7 @@ class CachedDict(MutableMapping[str, Any]):
 
     def __delitem__(self, key: str) -> None:
         key = _known_key(key)
-        overlay = self._state.overlay()
+        overlay = self._state.overlay_to_change()
         if overlay is None:
             self._state.remove(key)
         else:
@@ -242,14 +242,14 @@ class CachedDict(MutableMapping[str, Any]):
     def save(self, key: str) -> None:
         """Write the value of one key as it is now. In a transaction its end does that. Raises KeyError, CommitFailed."""
         key = _known_key(key)
-        if self._state.overlay() is None:
+        if self._state.overlay_to_change() is None:
             saving.save((self._state,), partial(saving.rewrite, key=key))
         elif key not in self:
             raise KeyError(key)
 
     def commit(self) -> None:
         """Write all values that were changed in place. In a transaction its end does that. Raises CommitFailed, ValueRefused."""
-        if self._state.overlay() is None:
+        if self._state.overlay_to_change() is None:
             saving.save((self._state,))
 
     def close(self) -> None:

@@ -8,9 +8,10 @@ from storage.database_interface import DatabaseInterface
 from storage.dicts.content import Content
 from storage.dicts.locks import take_all
 from storage.dicts.overlay import Overlay
-from storage.dicts.scope import CLOSED, Scope, is_inside
+from storage.dicts.scope import CLOSED, Scope, exclusive_around, innermost, scope_over
 from storage.domain_lock import DomainLock
-from storage.errors import StoreClosed
+from storage.encoding.texts import is_scalar
+from storage.errors import ForeignDict, StoreClosed, TransactionEnded
 
 
 class DictState:
@@ -26,18 +27,28 @@ class DictState:
         """The transaction that is open over this dict, or CLOSED."""
 
     def overlay(self) -> Overlay | None:
-        """The view of the transaction that the running code is in, or None outside. Raises StoreClosed."""
-        scope = self.scope
+        """The view of the transaction that the running code is in, or None outside. Raises StoreClosed, TransactionEnded."""
+        current = innermost.get()
+        if current is not None and current is self.scope and current.is_open:
+            return current.overlays.get(self.content) or current.overlay(self.content)
+        if self.scope is CLOSED:
+            raise StoreClosed(f"{self.name} was closed")
+        if current is None:
+            return None
+        scope = scope_over(self.engine.lock)
         if scope is None:
             return None
-        if scope is CLOSED:
-            raise StoreClosed(f"{self.name} was closed")
-        if not is_inside(scope):
-            return None
-        content = self.content
-        overlay = scope.overlays.get(content)
+        if not scope.is_open:
+            raise TransactionEnded(f"the transaction over {self.name} in which this code was started has ended; it needs one of its own from here on")
+        return scope.overlay(self.content)
+
+    def overlay_to_change(self) -> Overlay | None:
+        """The same for whoever is about to change something. Raises ForeignDict, too."""
+        overlay = self.overlay()
         if overlay is None:
-            overlay = scope.overlays.setdefault(content, Overlay(content))
+            scope = exclusive_around()
+            if scope is not None:
+                raise ForeignDict(f"{self.name} is a dict of another storage than that of the transaction in hand; {scope.exclusive}")
         return overlay
 
     def refresh(self) -> None:
@@ -49,9 +60,21 @@ class DictState:
             content.load(keep_mode=True)
 
     def read(self, key: str) -> Any:
-        """As `Content.read`, of the newest content."""
+        """As `Content.read`, of the newest content. Inside an exclusive transaction of others it is a copy, which must not be changed."""
+        scope = None if innermost.get() is None else exclusive_around()
         self.refresh()
-        return self.content.read(key)
+        if scope is None:
+            return self.content.read(key)
+        known = scope.foreign.get((self.content, key))
+        if known is not None:
+            return known[0]
+        text = self.content.text(key)
+        if text is None:
+            raise KeyError(key)
+        value = self.content.decode(key, text)
+        if not is_scalar(value):
+            scope.foreign[self.content, key] = (value, text)
+        return value
 
     def put(self, key: str, text: bytes, value: Any) -> None:
         """One set as a commit of its own, which needs no sync."""

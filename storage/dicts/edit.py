@@ -22,7 +22,7 @@ def edit(state: DictState, change: Callable[[Overlay], T]) -> T:
 
     In the latter case it is called again if another process committed first, as nobody has seen yet what it found.
     """
-    overlay = state.overlay()
+    overlay = state.overlay_to_change()
     if overlay is not None:
         return change(overlay)
     attempt = 1

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from storage.dicts.scope import enclosing
+from storage.dicts.scope import innermost
 from storage.domain_lock import DomainLock, Holder
 from storage.errors import StorageBusy
 
@@ -100,7 +100,7 @@ def announced(locks: Sequence[DomainLock], own: Holder | None = None) -> Iterato
 
 def refuse_own(locks: Sequence[DomainLock]) -> None:
     """Raise StorageBusy if the running code waits for a transaction of its own, which could never end."""
-    scope = enclosing()
+    scope = innermost.get()
     while scope is not None:
         if scope.is_open and not set(locks).isdisjoint(scope.locks):
             raise StorageBusy("this code is inside a transaction over the same data, opened through another storage object; use that one here")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Final
 
 from storage.dicts.content import Content
+from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.encoding.texts import encode_item, is_scalar, same_text
+from storage.errors import ValueRefused
 
 _MISSING: Final = object()
 
@@ -21,7 +24,7 @@ class Overlay:
     `removed` and in `added`.
     """
 
-    __slots__ = ("_handed", "_tail", "added", "base", "before", "changed", "content", "gathered", "removed", "values", "version")
+    __slots__ = ("added", "base", "before", "changed", "content", "detached", "gathered", "handed", "removed", "tail", "undone", "values", "version")
 
     def __init__(self, content: Content) -> None:
         self.content = content
@@ -38,8 +41,14 @@ class Overlay:
         """What the engine said at the beginning of the transaction."""
         self.values: dict[str, Any] = {}
         """Decoded: what was read or set here and is good until the end, or until it is set again."""
-        self._handed: set[str] = set()
-        self._tail: Iterator[str] | None = None
+        self.handed: set[str] = set()
+        """The keys of the values that can be changed in place."""
+        self.tail: Iterator[str] | None = None
+        """The committed keys that `last_key` has not looked at yet, the last first."""
+        self.detached: list[Any] = []
+        """What was handed out of keys that were removed or set anew after that."""
+        self.undone: list[tuple[Any, bytes]] = []
+        """What was handed out or made in a part that was undone, with its text then."""
 
     def read(self, key: str) -> Any:
         """The value, live until the end of the transaction. Raises KeyError, UnreadableValue."""
@@ -64,13 +73,13 @@ class Overlay:
             text = (content.pending_text(key) if known is None else None) or committed
         value = self.content.decode(key, text)
         if not is_scalar(value):
-            self._handed.add(key)
+            self.handed.add(key)
         # Two threads inside may get here at once, and both must go away with the same object.
         return self.values.setdefault(key, value)
 
     def current_text(self, key: str) -> Encoded | None:
         """The text of the value as it is now, without handing the value out."""
-        if key in self._handed:
+        if key in self.handed:
             return encode_item(self.content.name, key, self.values[key])
         text = self.added.get(key) or self.changed.get(key)
         if text is not None or key in self.removed:
@@ -86,7 +95,8 @@ class Overlay:
         else:
             self.before[key] = before
             self.changed[key] = text
-        self._handed.discard(key)
+        if key in self.handed:
+            self._detach(key)
         if is_scalar(value):
             self.values[key] = value
         else:
@@ -103,8 +113,13 @@ class Overlay:
             self.before[key] = before
             self.changed.pop(key, None)
             self.removed[key] = None
+        if key in self.handed:
+            self._detach(key)
         self.values.pop(key, None)
-        self._handed.discard(key)
+
+    def _detach(self, key: str) -> None:
+        self.handed.discard(key)
+        self.detached.append(self.values[key])
 
     def has(self, key: str) -> bool:
         return key in self.added or key in self.changed or (key not in self.removed and self.content.newest_has(key))
@@ -123,17 +138,19 @@ class Overlay:
         """The key that `popitem` takes."""
         if self.added:
             return next(reversed(self.added))
-        if self._tail is None:
+        if self.tail is None:
             # Kept from call to call: committed keys do not change meanwhile, and a removed one never comes back to its place.
-            self._tail = reversed(self.content.newest_keys())
-        return next((key for key in self._tail if key not in self.removed), None)
+            self.tail = reversed(self.content.newest_keys())
+        return next((key for key in self.tail if key not in self.removed), None)
 
     def gather(self) -> bool:
         """Look for changes in place, find out what the engine has to do, and say whether anything was done to the dict.
 
         Raises ValueRefused for a value that was changed in place into one that cannot be kept.
         """
-        for key in tuple(self._handed):
+        if self.undone:
+            self._refuse_undone_changes()
+        for key in tuple(self.handed):
             text = encode_item(self.content.name, key, self.values[key])
             if key in self.added:
                 self.added[key] = text
@@ -154,6 +171,12 @@ class Overlay:
         self.base = self.content.base
         self.version = self.content.engine.version
         return True
+
+    def _refuse_undone_changes(self) -> None:
+        for value, text in self.undone:
+            if codec.encode(value) != text:
+                problem = f"{reprlib.repr(value)} was changed after the part of the transaction in which it was read or made had been undone"
+                raise ValueRefused(self.content.name, f"{problem}; read the value again")
 
     def undo(self) -> list[tuple[str, Encoded | None]]:
         """What brings an engine that did what was gathered back to the committed content.

@@ -11,7 +11,7 @@ from storage.dicts import commit, locks
 from storage.dicts.content import Content
 from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
-from storage.dicts.scope import CLOSED
+from storage.dicts.scope import CLOSED, is_inside
 from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.errors import StorageBusy, StorageError, StoreClosed
 
@@ -41,10 +41,15 @@ def save(states: Sequence[DictState], find: Callable[[Content], Overlay] = pendi
 
 def close(states: Sequence[DictState]) -> None:
     """Save what was changed in place, then close the engines, each in any case; raises the first failure at the end."""
-    if any(state.scope is not CLOSED and state.overlay() is not None for state in states):
+    others = [state for state in states if state.scope is CLOSED or not is_inside(state.engine.lock)]
+    own = [state for state in states if state not in others]
+    if any(state.scope is not None or state.content.handed for state in own):
         raise StorageBusy("a storage cannot be closed inside one of its own transactions")
-    with locks.held(locks.in_order(state.engine.lock for state in states)):
-        _close(states)
+    # What is inside the transaction of another storage over the same data has changed nothing past that.
+    for state in own:
+        state.close()
+    with locks.held(locks.in_order(state.engine.lock for state in others)):
+        _close(others)
 
 
 def close_at_exit(states: Sequence[DictState]) -> None:

@@ -16,10 +16,11 @@ from storage.dicts import commit, locks
 from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
 from storage.dicts.pipeline import Pipeline
-from storage.dicts.scope import CLOSED, Scope, enclosing, enclosing_of, innermost
+from storage.dicts.scope import CLOSED, Scope, enclosing, exclusive_around, innermost, leave
 from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.domain_lock import DomainLock
-from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, StorageError, StoreClosed
+from storage.encoding.texts import encode_item, item_path, same_text
+from storage.errors import CommitFailed, ForeignDict, OutcomeUnknown, PredecessorFailed, StorageError, StoreClosed
 from storage.outcome import Outcome, WakeUps
 
 
@@ -34,7 +35,7 @@ class Transaction(Scope):
     transactions; the next overlapping one of the same owner begins at once, and builds on what is on its way.
     """
 
-    __slots__ = ("_joined", "_members", "_origin", "_overlaps", "_pipeline", "_sync", "_two_phase", "doom", "outcome")
+    __slots__ = ("_joined", "_origin", "_overlaps", "_pipeline", "_sync", "_two_phase", "doom", "outcome")
 
     def __init__(
         self,
@@ -47,14 +48,17 @@ class Transaction(Scope):
         two_phase: TwoPhaseCommit | None = None,
         pipeline: Pipeline | None = None,
         overlaps: bool = False,
+        exclusive: str = "",
     ) -> None:
         # Written out instead of calling Scope's: this runs for every event of every channel.
         self.owner = owner
+        self.members: tuple[DictState, ...] = members
         self.locks = taken
+        self.exclusive = exclusive
         self.is_open = False
         self.parent = None
         self.overlays = {}
-        self._members = members
+        self.foreign = {}
         self._origin = origin
         self._two_phase = two_phase
         self._pipeline = pipeline
@@ -74,10 +78,10 @@ class Transaction(Scope):
         if not self._joins():
             pipeline = self._pipeline
             if pipeline is not None:
-                pipeline.enter(self._members, self.locks)
+                pipeline.enter(self.members, self.locks)
                 try:
                     if pipeline.is_fresh:
-                        _begin(self._members)
+                        _begin(self.members)
                     self._open()
                 except BaseException:
                     self._give_up(pipeline)
@@ -85,7 +89,7 @@ class Transaction(Scope):
                 return self
             locks.take_all(self.locks)
             try:
-                _begin(self._members)
+                _begin(self.members)
                 self._open()
             except BaseException:
                 locks.release_all(self.locks)
@@ -100,7 +104,7 @@ class Transaction(Scope):
             self._hand_in(self._pipeline, error)
             return
         try:
-            if kind is None and self.overlays:
+            if kind is None and (self.overlays or self.foreign):
                 overlays = self._gather()
                 changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
@@ -116,10 +120,10 @@ class Transaction(Scope):
         if not self._joins():
             pipeline = self._pipeline
             if pipeline is not None:
-                await pipeline.enter_async(self._members, self.locks)
+                await pipeline.enter_async(self.members, self.locks)
                 try:
                     if pipeline.is_fresh:
-                        await _begin_async(self._members)
+                        await _begin_async(self.members)
                     self._open()
                 except BaseException:
                     self._give_up(pipeline)
@@ -128,7 +132,7 @@ class Transaction(Scope):
             if not locks.try_all(self.locks):
                 await locks.take_all_async(self.locks)
             try:
-                await _begin_async(self._members)
+                await _begin_async(self.members)
                 self._open()
             except BaseException:
                 locks.release_all(self.locks)
@@ -143,7 +147,7 @@ class Transaction(Scope):
             self._hand_in(self._pipeline, error)
             return
         try:
-            if kind is None and self.overlays:
+            if kind is None and (self.overlays or self.foreign):
                 overlays = self._gather()
                 changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
@@ -159,7 +163,7 @@ class Transaction(Scope):
         """A doomed transaction says so whatever else it wanted to say, for that may come from what it should not have seen."""
         overlays: list[Overlay] = []
         try:
-            if error is None and self.overlays:
+            if error is None and (self.overlays or self.foreign):
                 overlays = self._gather()
         except BaseException as failure:
             error = failure
@@ -178,34 +182,38 @@ class Transaction(Scope):
             pipeline.leave((), self._origin, Outcome(), sync=False)
 
     def _joins(self) -> bool:
-        """Whether this is inside another transaction of the same owner. Otherwise `parent` is the one around it."""
+        """Whether this is inside another transaction of the same owner, or over the same data."""
         if self.is_open:
             raise StorageError("this transaction object is open already; ask for a new one to nest")
-        self.parent = None
+        self.parent = innermost.get()
         self._joined = False
         self.outcome = Outcome() if self._overlaps else None
-        if innermost.get() is not None:
-            self.parent = enclosing()
-            outer = enclosing_of(self.owner)
+        if self.parent is not None:
+            outer = enclosing(self.owner, self.locks)
             self._joined = outer is not None
             if isinstance(outer, Transaction) and self.outcome is not None:
                 outer.outcome = self.outcome = outer.outcome or self.outcome
+            around = None if self._joined else exclusive_around()
+            if around is not None:
+                raise ForeignDict(f"a transaction over dicts of another storage cannot be opened inside that of this one; {around.exclusive}")
         return self._joined
 
     def _open(self) -> None:
-        for state in self._members:
+        for state in self.members:
             if state.scope is CLOSED:
                 raise StoreClosed(f"{state.name} was closed")
-        for state in self._members:
+        for state in self.members:
             state.scope = self
         self.is_open = True
         innermost.set(self)
 
     def _gather(self) -> list[Overlay]:
         """The overlays with changes, in the order of the members, because that is the order of the commits."""
+        if self.foreign:
+            self._refuse_foreign_changes()
         if len(self.overlays) == 1:
             return [overlay for overlay in self.overlays.values() if overlay.gather()]
-        overlays = [self.overlays[state.content] for state in self._members if state.content in self.overlays]
+        overlays = [self.overlays[state.content] for state in self.members if state.content in self.overlays]
         return [overlay for overlay in overlays if overlay.gather()]
 
     def _end(self, error: BaseException | None) -> None:
@@ -218,13 +226,18 @@ class Transaction(Scope):
             self.outcome.settle(error, wake_ups)
             wake_ups.send()
 
+    def _refuse_foreign_changes(self) -> None:
+        for (content, key), (value, text) in self.foreign.items():
+            if not same_text(encode_item(content.name, key, value), text):
+                place = item_path(content.name, key)
+                raise ForeignDict(f"{place} was changed, which is in a dict of another storage than that of the transaction; {self.exclusive}")
+
     def _leave(self) -> None:
-        for state in self._members:
+        for state in self.members:
             if state.scope is self:  # and was not closed meanwhile, because the program ends
                 state.scope = None
-        self.overlays = {}
-        if innermost.get() is self:
-            innermost.set(self.parent)
+        self.overlays, self.foreign = {}, {}
+        leave(self)
 
 
 async def _begin_async(members: Sequence[DictState]) -> None:

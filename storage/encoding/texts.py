@@ -14,13 +14,13 @@ from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.errors import KeyRefused, ValueRefused
 
-_SCALARS = frozenset({str, int, float, bool, NoneType, bytes, Decimal, UUID, date, datetime, time, timedelta})
+SCALARS = frozenset({str, int, float, bool, NoneType, bytes, Decimal, UUID, date, datetime, time, timedelta})
 
 
 def is_scalar(value: Any) -> bool:
     """Whether no part of the value can be changed in place. A tuple is none: it may hold a list."""
     kind = type(value)
-    return kind in _SCALARS or Enum in kind.__mro__
+    return kind in SCALARS or Enum in kind.__mro__
 
 
 def same_text(text: bytes, known: Encoded) -> bool:

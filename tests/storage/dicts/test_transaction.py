@@ -14,7 +14,7 @@ import pytest
 
 from storage.database_interface import Origin
 from storage.encoding import codec
-from storage.errors import CommitFailed, StorageBusy, StorageError, StorageUnavailable, StoreClosed, ValueRefused
+from storage.errors import CommitFailed, StorageBusy, StorageError, StorageUnavailable, StoreClosed, TransactionEnded, ValueRefused
 from storage.moobius_storage import MoobiusStorage
 from tests.storage.engines_for_tests import FourMethods
 from tests.storage.homes_for_tests import HOMES, Home, Recording, make_home
@@ -299,13 +299,29 @@ class TestNesting:
 
     def test_waiting_for_oneself_is_refused(self, tmp_path: Path, redis_port: int) -> None:
         home = make_home("json", tmp_path, redis_port)
-        with open_storage(home, "bars") as one, open_storage(home, "bars") as two, one.transaction():
+        with open_storage(home, "bars") as one, open_storage(home, "bars", "notes") as two, one.transaction():
             with pytest.raises(StorageBusy, match="another storage object"), two.transaction():
                 pass
-            with pytest.raises(StorageBusy, match="another storage object"):
-                two.bars["ann"] = 1
             with pytest.raises(StorageBusy, match="inside"):
                 one.close()
+
+    def test_another_object_over_the_same_data_takes_part(self, tmp_path: Path, redis_port: int) -> None:
+        home = make_home("json", tmp_path, redis_port)
+        with open_storage(home, "bars") as one, open_storage(home, "bars") as two:
+            one.bars["ann"] = [1]
+            with pytest.raises(Stop), one.transaction():
+                two.bars["ann"].append(2)
+                with two.transaction():
+                    two.bars["bob"] = 3
+                assert one.bars == two.bars == {"ann": [1, 2], "bob": 3}
+                raise Stop
+            assert one.bars == two.bars == {"ann": [1]} == kept(home)
+            with one.transaction():
+                two.bars["ann"].append(2)
+                one.bars["ann"].append(3)
+                two.commit()
+                assert kept(home) == {"ann": [1]}
+            assert one.bars == two.bars == {"ann": [1, 2, 3]} == kept(home)
 
     def test_one_object_cannot_be_entered_twice_at_once(self, storage: MoobiusStorage) -> None:
         transaction = storage.transaction()
@@ -449,14 +465,17 @@ class TestAsync:
             assert storage.bars["shared"] == ["a", "b", "c"]
         assert storage.bars == {"shared": ["a", "b", "c"], "a": ["a"], "b": ["b"], "c": ["c"], "thread": 1}
 
-    async def test_what_outlives_it_is_outside(self, storage: MoobiusStorage, home: Home) -> None:
+    async def test_what_outlives_it_needs_one_of_its_own(self, storage: MoobiusStorage, home: Home) -> None:
         ended = asyncio.Event()
 
         async def later() -> None:
             await ended.wait()
-            storage.bars["late"] = 1
+            with pytest.raises(TransactionEnded):
+                storage.bars["late"] = 1
             async with storage.transaction():
                 storage.bars["later"] = 2
+            with pytest.raises(TransactionEnded):
+                storage.bars["late"] = 3
 
         with pytest.raises(Stop):
             async with storage.transaction():
@@ -465,7 +484,7 @@ class TestAsync:
                 raise Stop
         ended.set()
         await task
-        assert kept(home) == {"late": 1, "later": 2}
+        assert kept(home) == {"later": 2}
 
     async def test_threads_inside_get_the_same_objects(self, storage: MoobiusStorage) -> None:
         def look_and_append(number: int) -> None:
