@@ -127,7 +127,9 @@ def take_turns(rounds: int, events: int) -> Samples:
 def aims_of(samples: Samples) -> list[Aim]:
     """How far it got."""
     middle = {setting: {name: statistics.median(each) for name, each in by_name.items()} for setting, by_name in samples.items()}
-    aims = [Aim(f"{name}: 5,000 members, times 5", middle[1, 5_000][name] / middle[1, 5][name], 1.2, at_least=False) for name in (*PACES, JOIN)]
+    aims = [Aim(f"{name}: 5,000 members, times 5", middle[1, 5_000][name] / middle[1, 5][name], 1.2, at_least=False) for name in PACES]
+    # Whoever comes in is told of a hundred in any case, and of five where there are no more.
+    aims.append(Aim(f"{JOIN}: 5,000 members, times 100", middle[1, 5_000][JOIN] / middle[1, 100][JOIN], 1.2, at_least=False))
     one, ten = (middle[channels, 5]["50 at once"] for channels in (1, 10))
     return [*aims, Aim("50 at once: one channel, times ten", one / ten, 1.3, at_least=False)]
 

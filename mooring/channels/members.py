@@ -37,6 +37,8 @@ class Members(Mapping[str, Character]):
         self._remote_online: set[str] = set()
         self._present: dict[str, None] = {}
         self._handed: dict[str, dict[str, Any] | None] = {}
+        self._in_flight = 0
+        """Turns that changed members, were handed in, and are not accepted yet."""
         self._seen = -1
         self.refresh()
 
@@ -70,10 +72,9 @@ class Members(Mapping[str, Character]):
 
     def refresh(self) -> None:
         """Take over what another storage of this process committed, if it did. Not while a transaction changes the members."""
-        version = _version(self.stored)
-        if version != self._seen:
+        ahead = _version(self.stored) - self._seen
+        if not 0 <= ahead <= self._in_flight:  # what is handed in here may be kept already, one version for each turn
             self.catch_up(None)
-            self._seen = version
 
     def catch_up(self, keys: Iterable[str] | None) -> None:
         """Take over what others committed under these ids, or, with None, under any."""
@@ -132,10 +133,12 @@ class Members(Mapping[str, Character]):
     def hand(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
         """Let the next turn see what was handed in, and is not kept yet."""
         self._handed.update(changes)
+        self._in_flight += bool(changes)
 
     def reset(self) -> None:
         """Nothing of what was handed in and not accepted is kept."""
         self._handed.clear()
+        self._in_flight = 0
 
     def accept(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
         """Take over what a commit has made true: new records by id, None for those who left."""
@@ -145,7 +148,8 @@ class Members(Mapping[str, Character]):
             (self._online.discard if kept is None else self._online.add)(member_id)
             self._put(member_id, kept)
         if changes:
-            self._seen = _version(self.stored)
+            self._in_flight = max(0, self._in_flight - 1)
+            self._seen = min(self._seen + 1, _version(self.stored))
 
     def connected(self, member_id: str, online: bool) -> bool:
         """Note that a member's last connection to this process came or went; true if that is news for the others."""
