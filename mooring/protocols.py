@@ -7,7 +7,7 @@ work gets that runs in a channel is a type parameter, which `mooring.bots.contex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -182,8 +182,15 @@ class Service(Protocol[ContextT_co]):
     def last_commit(self, channel_id: str) -> float | None:
         """When the channel's newest commit was acknowledged by its engines (seconds since 1970), None if there was none yet."""
 
-    def presence(self, channel_id: str, member_id: str, online: bool) -> None:
-        """Tell the channel that a member's last connection came or went (not a join or leave)."""
+    def presence(self, channel_id: str, member_id: str, online: bool, session: Hashable = "") -> None:
+        """Tell the channel that a session of a member came or went (not a join or leave): a connection, window or device.
+
+        `session` names it among all gateways; a member is online as long as any is there. Until a gateway tells of one, who has
+        joined counts as online.
+        """
+
+    def wants_refresh(self, channel_id: str) -> bool:
+        """Whether somebody handles it when a member comes back; then a gateway submits a `join` for that, else it need not."""
 
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted and unnumbered: progress, and nothing else. From any thread."""

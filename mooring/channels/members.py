@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from mooring.channels.change_log import ChangeLog
 from mooring.events import Character
 from mooring.roles import ROLES
 from mooring.text import fold_name
+
+_JOINED = "joined"
+"""Counts as a session from a join on, until a gateway tells of real ones."""
 
 
 class NameTaken(Exception):
@@ -33,7 +36,8 @@ class Members(Mapping[str, Character]):
         """Who joined, left, changed name or role, came online or went."""
         self._known: dict[str, dict[str, Any]] = {}
         self._names: dict[str, str] = {}
-        self._online: set[str] = set()
+        self._sessions: dict[str, set[Hashable]] = {}
+        """The connections of each member to this process, of all gateways; who has none is not in it."""
         self._remote_online: set[str] = set()
         self._present: dict[str, None] = {}
         self._handed: dict[str, dict[str, Any] | None] = {}
@@ -64,7 +68,7 @@ class Members(Mapping[str, Character]):
 
     def is_online(self, member_id: str) -> bool:
         """Whether a member has a connection."""
-        return member_id in self._online or member_id in self._remote_online
+        return member_id in self._sessions or member_id in self._remote_online
 
     def present(self) -> Collection[str]:
         """The members who are online, in the order in which they came."""
@@ -97,14 +101,14 @@ class Members(Mapping[str, Character]):
 
     def clear_local(self) -> None:
         """All connections to this process end."""
-        gone = list(self._online)
-        self._online.clear()
+        gone = list(self._sessions)
+        self._sessions.clear()
         for member_id in gone:
             self._note(member_id)
 
     def here(self) -> set[str]:
         """Who has a connection to this process."""
-        return set(self._online)
+        return set(self._sessions)
 
     def handed(self, member_id: str) -> dict[str, Any] | None:
         """What the next turn goes by: what is kept of a member, or will be when the commits on their way are."""
@@ -145,18 +149,26 @@ class Members(Mapping[str, Character]):
         for member_id, kept in changes.items():
             if member_id in self._handed and self._handed[member_id] is kept:
                 del self._handed[member_id]
-            (self._online.discard if kept is None else self._online.add)(member_id)
+            if kept is None:
+                self._sessions.pop(member_id, None)
+            elif member_id not in self._sessions:
+                self._sessions[member_id] = {_JOINED}
             self._put(member_id, kept)
         if changes:
             self._in_flight = max(0, self._in_flight - 1)
             self._seen = min(self._seen + 1, _version(self.stored))
 
-    def connected(self, member_id: str, online: bool) -> bool:
-        """Note that a member's last connection to this process came or went; true if that is news for the others."""
-        if online == (member_id in self._online):
-            return False
-        (self._online.add if online else self._online.discard)(member_id)
-        return self._note(member_id)
+    def connected(self, member_id: str, online: bool, session: Hashable) -> bool:
+        """Note that a session of a member came or went, each counted once; true if that is news for the others."""
+        sessions = self._sessions.get(member_id, set())
+        was_online = bool(sessions)
+        sessions.discard(_JOINED)
+        (sessions.add if online else sessions.discard)(session)
+        if sessions:
+            self._sessions[member_id] = sessions
+        else:
+            self._sessions.pop(member_id, None)
+        return bool(sessions) != was_online and self._note(member_id)
 
     def _put(self, member_id: str, kept: dict[str, Any] | None) -> None:
         before = self._known.get(member_id)

@@ -84,7 +84,7 @@ class Admission:
         name, role = applicant.name, applicant.role
         known = members.get(applicant.member_id)
         is_same = known is not None and known.name == name and role in {None, (known.character_context or {}).get("role")}
-        if is_same and after <= self._service.last_number(channel_id):
+        if is_same and after <= self._service.last_number(channel_id) and not self._service.wants_refresh(channel_id):
             return None
         if known is None and len(members) >= self._most:
             raise AdmissionRefused("channel_full", "This channel has as many members as it can take.")

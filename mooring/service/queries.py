@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,11 +122,17 @@ class Queries(Hooks):
         hosted = self._hosted.get(channel_id)
         return None if hosted is None else hosted.state.sent_files.find(token)
 
-    def presence(self, channel_id: str, member_id: str, online: bool) -> None:
-        """Tell the channel that a member's last connection came or went."""
+    def presence(self, channel_id: str, member_id: str, online: bool, session: Hashable = "") -> None:
+        """Tell the channel that a session of a member came or went: one connection, window or device, named by its gateway."""
         channel = self._channel(channel_id)
-        if channel.state.members.connected(member_id, online) and self._gateways.want(CHARACTER_KINDS):
+        if channel.state.members.connected(member_id, online, session) and self._gateways.want(CHARACTER_KINDS):
             self._gateways.deliver(channel_id, channel.member_updates.changes())
+
+    def wants_refresh(self, channel_id: str) -> bool:
+        """Whether somebody handles it when a member comes back: a plugin's `on_refresh`, or a service that overrides the hook."""
+        cls = type(self)
+        is_overridden = cls.on_refresh is not Hooks.on_refresh or cls.do_member_sync is not Hooks.do_member_sync
+        return is_overridden or bool(self.plugins.hooks("on_refresh"))
 
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted. From any thread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from mooring import (
     CHARACTER_KINDS,
@@ -115,9 +115,8 @@ class Hub:
             return
         member_id = identity.member_id
         watching = self._watching[channel_id].setdefault(member_id, set())
-        if not watching:
-            # First, so that the list which is sent shows the member as one who is here.
-            self.service.presence(channel_id, member_id, True)
+        # First, so that the list which is sent shows the member as one who is here.
+        self.service.presence(channel_id, member_id, True, _session(connection))
         # Messages last: by then everything around them stands, and they need not move.
         for down in sorted(self.service.current(channel_id, member_id), key=lambda each: each.type in CHARACTER_KINDS):
             connection.transport.send(frames.encode_down(down))
@@ -130,14 +129,14 @@ class Hub:
         """A member has left: none of its connections watches the channel any more."""
         for connection in self._watching[channel_id].pop(member_id, set()):
             connection.channels.discard(channel_id)
-        self.service.presence(channel_id, member_id, False)
+            self.service.presence(channel_id, member_id, False, _session(connection))
 
     def _unwatch(self, connection: Connection, channel_id: str, member_id: str) -> None:
         watching = self._watching[channel_id].get(member_id, set())
         watching.discard(connection)
         if not watching:
             self._watching[channel_id].pop(member_id, None)
-            self.service.presence(channel_id, member_id, False)
+        self.service.presence(channel_id, member_id, False, _session(connection))
 
     def characters(self, member_id: str, asked: CharacterPageUp, request_id: str) -> bytes:
         """The frame with a part of the list that a member is shown."""
@@ -221,6 +220,10 @@ class Hub:
             "When a channel last committed.",
             [({"channel": each}, when) for each, when in commits if when is not None],
         )
+
+
+def _session(connection: Connection) -> Hashable:
+    return ("web", id(connection))
 
 
 def _recipients(watching: dict[str, set[Connection]], down: Down) -> Iterator[Connection]:

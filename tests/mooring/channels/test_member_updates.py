@@ -246,3 +246,20 @@ def test_the_canvas_is_what_a_plugin_draws_and_nothing_else(make_bot: MakeBot, t
     bot.say("ann", "/hit @ann 20")
     assert bot.shown("canvas", "ann") == [CanvasItem(text="drawn")]
     assert [down.body for down in bot.delivered if down.type == "canvas"] == [[CanvasItem(text="drawn")]]
+
+
+async def test_who_has_several_sessions_is_online_until_the_last_ends(tmp_path: Path) -> None:
+    async with running(tmp_path) as driver:
+        await driver.join("ann", "bob")
+
+        def is_online() -> bool:
+            return bool((driver.service.members("tavern")["ann"].character_context or {})["online"])
+
+        assert is_online()
+        for session in (("page", 1), ("page", 2), ("page", 2), ("matrix", 1)):
+            driver.service.presence("tavern", "ann", True, session)
+        for session in (("page", 2), ("page", 1), ("page", 1)):
+            driver.service.presence("tavern", "ann", False, session)
+            assert is_online()
+        driver.service.presence("tavern", "ann", False, ("matrix", 1))
+        assert not is_online()

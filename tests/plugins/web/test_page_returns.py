@@ -112,3 +112,49 @@ async def test_what_is_unread_is_still_counted_after_a_reload(tmp_path: Path, ch
         await ann.page.reload()
         await ann.sees("two, while she is away")
         await expect(ann.page.locator("#channel-list .badge")).to_have_count(0)
+
+
+GAME = """
+from mooring import BottomButton, Button, ButtonClick, CanvasItem, Context, Dialog, InputComponent, command
+
+@command(example="/game")
+async def game(ctx: Context) -> None:
+    \"\"\"Begin a game.\"\"\"
+    asked = Dialog("Your move", [InputComponent("field", "text", True)], [BottomButton("ok", "Move", True)])
+    ctx.buttons([Button("move", "Make a move", asked)])
+    ctx.canvas([CanvasItem("White to move")])
+    told = ctx.reply("The game begins")
+    ctx.messages.edit(told, "The game begins, move 1")
+    ctx.schedule("1s", ring)
+
+async def on_button_click(ctx: Context, click: ButtonClick) -> None:
+    ctx.reply(f"{ctx.member} moves to {click.arguments[0].value}")
+
+def ring(ctx: Context) -> None:
+    ctx.reply("Time is up")
+"""
+
+
+async def test_a_game_goes_on_after_a_kill_in_its_middle(tmp_path: Path, chromium: Browser) -> None:
+    (tmp_path / "games").mkdir()
+    (tmp_path / "games" / "chess.py").write_text(GAME)
+    options = [*write_configs(tmp_path, plugins=["help", "chess", "web"], plugin_folders=["games"]), "--data-dir", "gateway"]
+    process = await start(tmp_path, *options)
+    port = process.address.rstrip("/").rsplit(":", 1)[1]
+    async with visitor(chromium, process.address, "ann") as ann:
+        await ann.say("/game")
+        await ann.sees("The game begins, move 1")
+        process.kill()
+        await process.wait()
+        process = await start(tmp_path, *options, MOORING_PORT=port)
+        await ann.is_connected()
+        async with visitor(chromium, process.address, "bob") as bob:
+            await bob.sees("Time is up")
+            await expect(bob.log.get_by_text("The game begins, move 1")).to_have_count(1)
+            await expect(bob.page.locator("#canvas")).to_contain_text("White to move")
+            await bob.page.get_by_role("button", name="Make a move").click()
+            await bob.page.get_by_label("field").fill("e4")
+            await bob.page.get_by_role("button", name="Move", exact=True).click()
+            await ann.sees("bob moves to e4")
+            await expect(ann.log.get_by_text("Time is up")).to_have_count(1)
+    await process.end()
