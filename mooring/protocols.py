@@ -7,7 +7,7 @@ work gets that runs in a channel is a type parameter, which `mooring.bots.contex
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -205,8 +205,8 @@ class Service(Protocol[ContextT_co]):
     async def reload_plugin(self, name: str) -> None:
         """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
 
-    def wake_timers(self) -> None:
-        """Look at the schedules again: something was added. On the event loop."""
+    def wake_timers(self, channel_id: str | None = None, keys: Iterable[str] | None = None) -> None:
+        """Look at the schedules again: something was added, in this channel and under these keys if they are known. On the event loop."""
 
     def keep_secret(self, secret: str) -> None:
         """Hide this string (a token, a key, a password) wherever it would appear in the log."""

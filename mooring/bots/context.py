@@ -193,7 +193,8 @@ class Context(Generic[StateT]):
         service was restarted in between. If it raises anything but CommandError, or is not there, it is tried again later; what
         fails at every try stays in `schedules`. The result cancels it: `ctx.cancel(...)`.
         """
-        return self._schedule(moment(when, self.clock()), function, arguments, None)
+        now = self.clock()
+        return self._schedule(moment(when, now), function, arguments, since=None if isinstance(when, datetime) else now)
 
     def repeat(self, function: Callable[..., Any], *arguments: Any, every: str = "", cron: str = "", zone: str = "UTC") -> str:
         """The same again and again: `every="10m"`, or `cron="30 9 * * 1-5"` in a time zone like `Europe/Berlin`, until it is cancelled."""
@@ -204,20 +205,31 @@ class Context(Generic[StateT]):
         """What is to happen in this channel for all plugins, and what was given up, by the time at which it is due."""
         return sorted(Schedule(SCHEDULES.of(self.storage)).calls(), key=lambda call: (call.due, call.key))
 
-    def _schedule(self, due: float, function: Callable[..., Any], arguments: tuple[Any, ...], recurrence: Recurrence | None) -> str:
+    def _schedule(
+        self,
+        due: float,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        recurrence: Recurrence | None = None,
+        since: float | None = None,
+    ) -> str:
         if self.plugin is None:
             raise PluginError("only plugins schedule")
         if getattr(self.plugin.module, function.__name__, None) is not function:
             raise PluginError(f"{function.__qualname__} would not be found after a restart; schedule a function that is in the plugin's module")
-        self.after_commit(self._turn.service.wake_timers)
-        call = ScheduledCall(new_key(), due, self.plugin.name, function.__name__, arguments, self._member_id, recurrence)
+        call = ScheduledCall(new_key(), due, self.plugin.name, function.__name__, arguments, self._member_id, recurrence, since=since)
+        self._wake_timers(call.key)
         Schedule(SCHEDULES.of(self.storage)).add(call)
         return call.key
 
     def try_again(self, key: str) -> bool:
         """Let what was given up run once more, soon; False if nothing with this key was."""
-        self.after_commit(self._turn.service.wake_timers)
+        self._wake_timers(key)
         return Schedule(SCHEDULES.of(self.storage)).try_again(key, self.clock())
+
+    def _wake_timers(self, key: str) -> None:
+        service, channel_id = self._turn.service, self._turn.channel_id
+        self.after_commit(lambda: service.wake_timers(channel_id, [key]))
 
     def cancel(self, key: str) -> bool:
         """Forget what `schedule` returned this key for; False if it has run already."""

@@ -37,9 +37,12 @@ class Recurrence:
         return recurrence
 
     def next_after(self, now: float, since: float | None = None) -> float:
-        """The next time after `now`; an interval counts from `since`, in whole steps, so that it does not drift."""
+        """The next time after `now`; an interval counts from `since`, in whole steps, so that it does not drift.
+
+        It counts from now if the clock was set back behind `since`.
+        """
         if not self.cron:
-            begin = now if since is None else since
+            begin = now if since is None or now < since - _SHORTEST else since
             return begin + (max(0.0, now - begin) // self.seconds + 1) * self.seconds
         try:
             times = CronSim(self.cron, datetime.fromtimestamp(now, ZoneInfo(self.zone)))

@@ -47,6 +47,22 @@ class ScheduledCall:
     """Whether it is given up: it is only listed, until somebody cancels it or tries it again."""
     problem: str = ""
     """Why it failed last, for operators."""
+    since: float | None = None
+    """When a span of time began that ends with `due`; None if the time of the day was meant, or the recurrence tells."""
+
+    @property
+    def is_span(self) -> bool:
+        """Whether it comes after so much time, whatever becomes of the clock."""
+        return self.since is not None or (self.recurrence is not None and not self.recurrence.cron)
+
+    def wait(self, now: float) -> float:
+        """Seconds until it is due; if it is a span never more than that, since the clock may have been set back."""
+        spans = [self.due - now]
+        if self.since is not None:
+            spans.append(self.due - self.since)
+        elif self.recurrence is not None and not self.recurrence.cron:
+            spans.append(self.recurrence.seconds)
+        return max(0.0, min(spans))
 
 
 @dataclass(frozen=True)
@@ -118,9 +134,17 @@ class Schedule:
             due = first if kept is None else min(first, kept.due)
             self._put(ScheduledCall(timer.key, due, timer.plugin, timer.function, recurrence=timer.recurrence))
 
-    def due(self, now: float) -> list[ScheduledCall]:
-        """What should have happened by now, the oldest first."""
-        return sorted((call for call in self.calls() if call.due <= now and not call.has_failed), key=lambda call: (call.due, call.key))
+    def follow_clock(self, now: float) -> None:
+        """The clock was set back: what comes at times of the day comes at its next one from now."""
+        for call in self.calls():
+            if call.recurrence is not None and call.recurrence.cron and not call.has_failed:
+                due = call.recurrence.next_after(now)
+                if due < call.due:
+                    self._put(replace(call, due=due))
+
+    def keys(self) -> list[str]:
+        """The keys of all."""
+        return list(self._kept)
 
     def next_due(self) -> float | None:
         """When the next call comes due."""
@@ -135,10 +159,13 @@ class Schedule:
         kept = self._kept.get(key)
         return None if kept is None else _from_record(key, kept)
 
-    def take(self, key: str, now: float) -> ScheduledCall | None:
-        """The call, if it is still there and due: removed, or moved on to its next time. In the transaction in which it runs."""
+    def take(self, key: str, now: float, due: float | None = None) -> ScheduledCall | None:
+        """The call, if it is still there and due: removed, or moved on to its next time. In the transaction in which it runs.
+
+        `due` names the time that is meant, which has come even if the clock was set back.
+        """
         call = self.get(key)
-        if call is None or call.has_failed or call.due > now:
+        if call is None or call.has_failed or (call.due > now and call.due != due):
             return None
         self._go_on(call, now)
         return call
@@ -153,7 +180,7 @@ class Schedule:
             return None
         tries = call.tries + 1
         if tries < patience.tries:
-            call = replace(call, due=now + patience.wait(tries), tries=tries, problem=problem)
+            call = replace(call, due=now + patience.wait(tries), since=now, tries=tries, problem=problem)
             self._put(call)
             return call
         failed = replace(call, tries=tries, has_failed=True, problem=problem)
@@ -168,14 +195,14 @@ class Schedule:
         call = self.get(key)
         if call is None or not call.has_failed:
             return False
-        self._put(replace(call, due=now, tries=0, has_failed=False))
+        self._put(replace(call, due=now, since=now, tries=0, has_failed=False))
         return True
 
     def _go_on(self, call: ScheduledCall, now: float) -> None:
         if call.recurrence is None:
             del self._kept[call.key]
         else:
-            self._put(replace(call, due=call.recurrence.next_after(now, since=call.due), tries=0, has_failed=False))
+            self._put(replace(call, due=call.recurrence.next_after(now, since=call.due), since=None, tries=0, has_failed=False))
 
     def _put(self, call: ScheduledCall) -> None:
         record: dict[str, Any] = {"due": call.due, "plugin": call.plugin, "function": call.function}
@@ -191,6 +218,8 @@ class Schedule:
             record["failed"] = True
         if call.problem:
             record["problem"] = call.problem
+        if call.since is not None:
+            record["since"] = call.since
         self._kept[call.key] = record
 
 
@@ -207,4 +236,5 @@ def _from_record(key: str, kept: dict[str, Any]) -> ScheduledCall:
         kept.get("tries", 0),
         kept.get("failed", False),
         kept.get("problem", ""),
+        kept.get("since"),
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 
+from mooring.bots.agenda import Agenda, Entry
 from mooring.bots.calling import run_function
 from mooring.bots.context import Context, Service
 from mooring.bots.loading import Plugins
-from mooring.bots.schedule import Patience, Schedule, ScheduledCall
+from mooring.bots.schedule import Patience, Schedule, ScheduledCall, Timer
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.errors import CommandError
 from mooring.protocols import ServiceError
@@ -19,11 +23,28 @@ from storage.errors import CommitFailed, StorageError
 logger = logging.getLogger(__name__)
 
 _LONGEST_SLEEP = 30.0
-"""Seconds. The clock may be set, and another process may have scheduled something."""
+"""Seconds. The clock may be set."""
+
+_RETRY = 5.0
+"""Seconds until a channel that could not take what was due is asked again."""
+
+_AT_ONCE = 200
+"""So many calls are read or begun before others have the event loop."""
+
+_BACK = 1.0
+"""So many seconds make the difference between a clock that is set and one that is adjusted."""
+
+
+@dataclass
+class _Work:
+    """What one channel has to do, one after the other."""
+
+    waiting: deque[Entry] = field(default_factory=deque)
+    done: asyncio.Future[Exception | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Timers:
-    """Runs what is due in all channels of a service."""
+    """Runs what is due in all channels of a service. No channel waits for another one."""
 
     def __init__(
         self,
@@ -39,78 +60,138 @@ class Timers:
         self._patience = patience
         self._on_given_up = on_given_up
         self._woken = asyncio.Event()
-        self._running = asyncio.Lock()
+        self._agenda = Agenda(clock, lambda: asyncio.get_running_loop().time())
+        self._changed: dict[str, set[str] | None] = {}
+        """The calls that have to be read anew, by channel; None: all."""
+        self._working: dict[str, _Work] = {}
+        self._seen = clock()
 
-    def wake(self) -> None:
-        """Look again now: something was scheduled."""
+    def wake(self, channel_id: str | None = None, keys: Iterable[str] | None = None) -> None:
+        """Look again now: something was scheduled, under these keys if they are known. On the event loop."""
+        for each in self._service.channel_ids() if channel_id is None else [channel_id]:
+            known = self._changed.get(each, set())
+            self._changed[each] = None if keys is None or known is None else known | set(keys)
         self._woken.set()
 
     async def run(self) -> None:
         """Run what comes due, until cancelled."""
-        begun = False
+        self.wake()
+        self.begin()
         while True:
             self._woken.clear()
-            next_due = None
-            try:
-                if not begun:
-                    await self.begin()
-                    begun = True
-                await self.run_due()
-                next_due = self.next_due()
-            except (StorageError, ServiceError) as error:
-                logger.warning("the schedules are looked at again later: %s", error)
-            wait = _LONGEST_SLEEP if next_due is None else min(_LONGEST_SLEEP, max(0.0, next_due - self._clock()))
-            try:
-                await asyncio.wait_for(self._woken.wait(), wait)
-            except TimeoutError:
-                continue
+            self._look_at_the_clock()
+            await self._start_due()
+            wait = self._agenda.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _LONGEST_SLEEP if wait is None else min(wait, _LONGEST_SLEEP))
 
-    async def begin(self) -> None:
+    def begin(self, *, clock_was_set: bool = False) -> None:
         """Note in every channel when the functions of `every` come due."""
         timers = [timer for plugin in self._plugins().loaded.values() for timer in plugin.timers]
+        if timers or clock_was_set:
+            for channel_id in self._service.channel_ids():
+                self._service.spawn(self._begin(channel_id, timers, clock_was_set), name=f"timers: beginning in {channel_id}")
 
+    def next_due(self) -> float | None:
+        """When something comes due next in any channel."""
+        for _ in self._read_changed():
+            """All of it at once."""
+        return self._agenda.next_due()
+
+    async def run_due(self) -> None:
+        """Run all that is due now in all channels, and wait for it.
+
+        Raises CommitFailed or ServiceError if a channel could not take it; what was due there stays due.
+        """
+        await self._start_due()
+        for error in await asyncio.gather(*(work.done for work in self._working.values())):
+            if error is not None:
+                raise error
+
+    def _look_at_the_clock(self) -> None:
+        now = self._clock()
+        if now < self._seen - _BACK:
+            logger.warning("the clock was set back by %.0f s; what was to come after some time still does", self._seen - now)
+            self.begin(clock_was_set=True)
+        self._seen = now
+
+    async def _begin(self, channel_id: str, timers: Sequence[Timer], clock_was_set: bool) -> None:
         async def note(ctx: Context) -> None:
             schedule = Schedule(SCHEDULES.of(ctx.storage))
             for timer in timers:
                 schedule.begin(timer, self._clock())
+            if clock_was_set:
+                schedule.follow_clock(self._clock())
 
-        if timers:
-            for channel_id in self._service.channel_ids():
-                await self._service.in_channel(channel_id, note, name="timers")
-
-    def next_due(self) -> float | None:
-        """When something comes due next in any channel."""
-        found = [self._schedule(channel_id).next_due() for channel_id in self._service.channel_ids()]
-        return min((due for due in found if due is not None), default=None)
-
-    async def run_due(self) -> None:
-        """Run all that is due now in all channels, which do not wait for each other.
-
-        Raises CommitFailed or ServiceError if a channel could not take it; what was due there stays due.
-        """
-        async with self._running:
-            work = (self._run_channel(channel_id) for channel_id in self._service.channel_ids())
-            for outcome in await asyncio.gather(*work, return_exceptions=True):
-                if outcome is not None:
-                    raise outcome
-
-    def _schedule(self, channel_id: str) -> Schedule:
-        return Schedule(SCHEDULES.of(self._service.channels[channel_id]))
-
-    async def _run_channel(self, channel_id: str) -> None:
-        for call in self._schedule(channel_id).due(self._clock()):
+        while True:
             try:
-                await self._service.in_channel(channel_id, partial(self._run_call, call), name=call.key)
-            except (CommitFailed, ServiceError):
-                raise  # no fault of the plugin: it stays due
-            except CommandError as error:
-                await self._refused(channel_id, call, error)
-            except Exception as error:  # noqa: BLE001 - whatever the plugin raises, it is tried again later, and not at once
-                await self._failed(channel_id, call, error)
+                await self._service.in_channel(channel_id, note, name="timers")
+                break
+            except (StorageError, ServiceError) as error:
+                logger.warning("the timers of channel %s are begun later: %s", channel_id, error)
+                await asyncio.sleep(_RETRY)
+        self.wake(channel_id)
+
+    def _read_changed(self) -> Iterator[None]:
+        """Read what has to be read; may be left for a while at each step."""
+        while self._changed:
+            channel_id, keys = self._changed.popitem()
+            if channel_id not in self._service.channels:
+                continue
+            schedule = Schedule(SCHEDULES.of(self._service.channels[channel_id]))
+            if keys is None:
+                self._agenda.drop_channel(channel_id)
+                keys = set(schedule.keys())
+            for number, key in enumerate(keys):
+                if number % _AT_ONCE == 0:
+                    yield
+                call = schedule.get(key)
+                if call is None or call.has_failed:
+                    self._agenda.drop(channel_id, key)
+                else:
+                    self._agenda.put(channel_id, call)
+
+    async def _start_due(self) -> None:
+        for _ in self._read_changed():
+            await asyncio.sleep(0)
+        while entries := self._agenda.take_due(_AT_ONCE):
+            for entry in entries:
+                work = self._working.get(entry.channel_id)
+                if work is None:
+                    work = self._working[entry.channel_id] = _Work()
+                    self._service.spawn(self._work(entry.channel_id, work), name=f"timers: {entry.channel_id}")
+                work.waiting.append(entry)
+            await asyncio.sleep(0)
+
+    async def _work(self, channel_id: str, work: _Work) -> None:
+        failure: Exception | None = None
+        try:
+            while work.waiting:
+                entry = work.waiting.popleft()
+                await self._run_one(channel_id, entry.call)
+                self.wake(channel_id, [entry.call.key])
+        except (CommitFailed, ServiceError) as error:
+            logger.warning("what is due in channel %s is run later: %s", channel_id, error)
+            failure = error
+            asyncio.get_running_loop().call_later(_RETRY, self.wake, channel_id)
+        finally:
+            del self._working[channel_id]
+            if not work.done.done():
+                work.done.set_result(failure)
+
+    async def _run_one(self, channel_id: str, call: ScheduledCall) -> None:
+        try:
+            await self._service.in_channel(channel_id, partial(self._run_call, call), name=f"{call.plugin}.{call.function}")
+        except (CommitFailed, ServiceError):
+            raise  # no fault of the plugin: it stays due
+        except CommandError as error:
+            await self._refused(channel_id, call, error)
+        except Exception as error:  # noqa: BLE001 - whatever the plugin raises, it is tried again later, and not at once
+            await self._failed(channel_id, call, error)
 
     async def _run_call(self, call: ScheduledCall, ctx: Context) -> None:
         # Looked up again inside the transaction: it may have been cancelled, or run by another process.
-        if Schedule(SCHEDULES.of(ctx.storage)).take(call.key, self._clock()) is None:
+        if Schedule(SCHEDULES.of(ctx.storage)).take(call.key, self._clock(), call.due) is None:
             return
         plugin = self._plugins().loaded.get(call.plugin)
         function = getattr(plugin.module, call.function, None) if plugin else None
@@ -125,7 +206,7 @@ class Timers:
         logger.info("%s.%s was not done in channel %s: %s", call.plugin, call.function, channel_id, error)
 
         async def note(ctx: Context) -> None:
-            Schedule(SCHEDULES.of(ctx.storage)).take(call.key, self._clock())
+            Schedule(SCHEDULES.of(ctx.storage)).take(call.key, self._clock(), call.due)
             if ctx.channel.get(call.member_id) is not None:
                 ctx.for_plugin(None, member_id=call.member_id).refuse(str(error))
 

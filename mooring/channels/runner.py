@@ -188,7 +188,7 @@ class TurnRunner:
                     self._forget(member_id)
             self._wiring.deliver(self.channel_id, self._member_updates.shown(downs))
             if SCHEDULES.changed_as in news:
-                self._wiring.service.wake_timers()
+                self._wiring.service.wake_timers(self.channel_id, news[SCHEDULES.changed_as])
         return bool(news)
 
     def _forget(self, member_id: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -321,15 +321,15 @@ class ChannelService(Queries):
         """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
         folders, seconds = self._settings.service.plugin_folders, self._limits.handler_seconds
         self.plugins = await reload(self, self._lifespans, self._threads, self.plugins, name, folders=folders, seconds=seconds)
-        await self.timers.begin()
+        self.timers.begin()
 
     async def settle(self) -> None:
         """Wait until the work beside the channels has ended."""
         await self._tasks.settle()
 
-    def wake_timers(self) -> None:
-        """Look at the schedules again: something was added. On the event loop."""
-        self.timers.wake()
+    def wake_timers(self, channel_id: str | None = None, keys: Iterable[str] | None = None) -> None:
+        """Look at the schedules again: something was added, in this channel and under these keys if they are known. On the event loop."""
+        self.timers.wake(channel_id, keys)
 
     async def _route(self, turn: Turn) -> None:
         await dispatch(self, turn, self._hosted[turn.channel_id].findings)
