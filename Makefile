@@ -46,6 +46,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@echo "Preparing $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,fast]' 2>/dev/null || echo "uvloop does not install here; asyncio's own loop serves as well."
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.runtime

@@ -55,12 +55,22 @@ def add_run(app: typer.Typer, make_service: Callable[..., ChannelService]) -> No
 
 def _serve(service: ChannelService) -> None:
     try:
-        asyncio.run(_live(service))
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            runner.run(_live(service))
     except ConfigError as error:
         raise fault(str(error), FAULTY_CONFIG) from error
     except (StorageError, PluginError, OSError) as error:
         log.debug("the start failed", exc_info=True)
         raise fault(f"Mooring did not start: {error}", FAILED) from error
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where it is installed (the extra `fast`); else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _live(service: ChannelService) -> None:
