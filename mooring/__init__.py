@@ -58,8 +58,20 @@ from mooring.gateways.names import NameIndex, NameRefused, clean_name
 from mooring.gateways.throttle import Throttle
 from mooring.gateways.token_bucket import TokenBucket
 from mooring.kinds import CHARACTER_KINDS, DOWN_KINDS, MESSAGE_DOWN, DownKind
-from mooring.protocols import ChannelBusy, CharacterPage, Gateway, MemberChanges, OutcomeNotKnown, ServiceError, ServiceStopping, UnknownChannel
+from mooring.posts import Abilities, Answer, Later, Post, Refused, Sent, Unsure
+from mooring.protocols import (
+    ChannelBusy,
+    CharacterPage,
+    Gateway,
+    MemberChanges,
+    NetworkGateway,
+    OutcomeNotKnown,
+    ServiceError,
+    ServiceStopping,
+    UnknownChannel,
+)
 from mooring.roles import ROLES, Role
+from mooring.rooms import Room, network_member_id
 from mooring.secrets import SecretFound, Secrets
 from mooring.service.service import ChannelService
 from mooring.text import clip, suggestion
@@ -74,9 +86,11 @@ __all__ = [
     "DOWN_KINDS",
     "MESSAGE_DOWN",
     "ROLES",
+    "Abilities",
     "Acknowledgement",
     "Admission",
     "AdmissionRefused",
+    "Answer",
     "Applicant",
     "Background",
     "Bar",
@@ -108,6 +122,7 @@ __all__ = [
     "Gateway",
     "HistoryPage",
     "InputComponent",
+    "Later",
     "Member",
     "MemberChanges",
     "MenuItem",
@@ -119,16 +134,21 @@ __all__ = [
     "MoobiusStorage",
     "NameIndex",
     "NameRefused",
+    "NetworkGateway",
     "OutcomeNotKnown",
     "PluginError",
+    "Post",
     "Progress",
     "Reading",
     "Readings",
+    "Refused",
     "Rest",
     "Role",
+    "Room",
     "ScheduledCall",
     "SecretFound",
     "Secrets",
+    "Sent",
     "SentMessages",
     "Service",
     "ServiceDicts",
@@ -140,6 +160,7 @@ __all__ = [
     "Throttle",
     "TokenBucket",
     "UnknownChannel",
+    "Unsure",
     "UpBody",
     "UpEvent",
     "UpType",
@@ -154,6 +175,7 @@ __all__ = [
     "every",
     "format_duration",
     "missed_messages",
+    "network_member_id",
     "now",
     "older_messages",
     "parse_duration",

@@ -7,12 +7,31 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from mooring.rooms import Room, WhenUnsure, checked_network
 from storage.errors import ConfigError, Fault
 from storage.nearest_word import nearest_word
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RoomConfig(_Model):
+    """A network's room to which a channel is bound. `NETWORK/ROOM` is short for both ids."""
+
+    network: str
+    id: str = Field(min_length=1, max_length=500)
+    when_unsure: WhenUnsure = "skip"
+
+    @field_validator("network")
+    @classmethod
+    def _can_be_called_so(cls, network: str) -> str:
+        return checked_network(network)
+
+    @property
+    def room(self) -> Room:
+        """The two ids in one."""
+        return Room(self.network, self.id)
 
 
 class ChannelConfig(_Model):
@@ -22,6 +41,12 @@ class ChannelConfig(_Model):
     name: str = ""
     description: str = ""
     access: Literal["open", "token"] = "open"
+    rooms: list[RoomConfig] = Field(default_factory=list)
+
+    @field_validator("rooms", mode="before")
+    @classmethod
+    def _short_rooms(cls, rooms: Any) -> Any:
+        return [_room_fields(entry) if isinstance(entry, str) else entry for entry in rooms] if isinstance(rooms, list) else rooms
 
     @property
     def title(self) -> str:
@@ -57,6 +82,12 @@ class ChannelLimits(_Model):
     """The most keys that all dicts of the channel may hold together."""
     bytes: int | None = Field(default=None, ge=1)
     """The most bytes of their values, in stored form."""
+    outbox_length: int = Field(default=10_000, ge=2)
+    """The most messages that may wait for one room or one other channel."""
+    outbox_bytes: int = Field(default=20_000_000, ge=1)
+    """The most bytes of what waits for one room or one other channel."""
+    outbox_minutes: float = Field(default=10, gt=0)
+    """How long something may wait there before it counts as a problem."""
 
 
 _LEVELS_OF_THE_SDK = {"TRACE": "DEBUG", "SUCCESS": "INFO"}
@@ -111,7 +142,16 @@ class ServiceConfig(_Model):
         twice = sorted({channel_id for channel_id in ids if ids.count(channel_id) > 1})
         if twice:
             raise ValueError(f"names {', '.join(map(repr, twice))} more than once; each channel stands there once")
+        rooms = [entry.room for channel in channels for entry in channel.rooms]
+        shared = sorted({str(room) for room in rooms if rooms.count(room) > 1})
+        if shared:
+            raise ValueError(f"binds {', '.join(shared)} more than once; a room is bound to one channel")
         return channels
+
+
+def _room_fields(text: str) -> dict[str, str]:
+    room = Room.parse(text)
+    return {"network": room.network, "id": room.id}
 
 
 SDK_ONLY = frozenset({"http_server_uri", "ws_server_uri", "others", "service_mode"})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from mooring.recipients import Everyone
+from mooring.rooms import Room
 
 T = TypeVar("T")
 
@@ -261,6 +262,8 @@ class UpEvent:
     body: UpBody
     reference: str = ""
     """What the network calls this event, if that is not the `request_id`; it comes back in the `cause` of what is sent in answer."""
+    room: Room | None = None
+    """Where it happened, if that was a room to which the channel is bound."""
 
     @property
     def cause(self) -> Cause:

@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Container, Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from typing_extensions import TypeVar
 
 from mooring.events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
+from mooring.posts import Abilities, Answer, Later, Post
+from mooring.rooms import Room, WhenUnsure
 from storage import MoobiusStorage
 
 T = TypeVar("T")
@@ -74,6 +76,7 @@ class MemberChanges:
     """None if it is not known any more, so that any of them may have changed."""
 
 
+@runtime_checkable
 class Gateway(Protocol):
     """A way in and out for members; `attach` makes it known to the service."""
 
@@ -93,6 +96,41 @@ class Gateway(Protocol):
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Pass downs on, in order: committed ones, and those of `show`. Called on the event loop; must neither block nor raise."""
+
+
+@runtime_checkable
+class NetworkGateway(Protocol):
+    """A way into rooms of a network, which are no live sessions: what the channel says is kept until the network has it.
+
+    The framework calls `send` for one thing at a time in each room, in their order, and from one process at a time. All is called on
+    the event loop. A gateway that members also watch live implements `Gateway` as well.
+    """
+
+    network: str
+    """What rooms and member ids name it by: small letters, digits, `_` and `-`."""
+
+    @property
+    def address(self) -> str:
+        """Where people find it, as a URL for the operator; empty if it has none."""
+
+    def stop_accepting(self) -> None:
+        """From here on nothing new is submitted. What is being sent may still be finished, until the end of the plugin's `lifespan`."""
+
+    def abilities(self, room: str) -> Abilities:
+        """What can be done in the room."""
+
+    async def send(self, room: str, post: Post, key: str) -> Answer:
+        """Do one thing in the room, now. `key` is 24 hex digits, the same whenever this very thing is sent, and no other's.
+
+        What raises counts as `Unsure`, and so does what takes longer than a minute. Answer `Later` while there is no connection,
+        instead of waiting for one, and call `Service.send_again` when there is.
+        """
+
+    async def find(self, room: str, key: str) -> str | Later | None:
+        """What the network calls the message that was sent with this key, if it is there; None if it is not.
+
+        Asked only where the abilities say so, after a crash or an `Unsure` answer. It has to look back as far as the key can be.
+        """
 
 
 class Commands(Protocol):
@@ -122,9 +160,24 @@ class Service(Protocol[ContextT_co]):
 
     def channel_info(self, channel_id: str) -> ChannelInfo: ...
 
-    def attach(self, gateway: Gateway) -> None: ...
+    def attach(self, gateway: Gateway | NetworkGateway) -> None: ...
 
-    def detach(self, gateway: Gateway) -> None: ...
+    def detach(self, gateway: Gateway | NetworkGateway) -> None: ...
+
+    def send_again(self, network: str) -> None:
+        """Try now what waits for the rooms of a network, which can be reached again. On the event loop."""
+
+    def rooms(self, channel_id: str) -> Sequence[Room]:
+        """The rooms that the channel is bound to."""
+
+    def channel_of(self, room: Room) -> str | None:
+        """The channel that is bound to a room."""
+
+    async def bind(self, channel_id: str, room: Room, *, when_unsure: WhenUnsure = "skip") -> None:
+        """Bind a channel to a room from now on, also after a restart. Raises ValueError if the room is bound to another channel."""
+
+    async def unbind(self, channel_id: str, room: Room) -> None:
+        """End that. What was sent before is still delivered. Raises ValueError for a room that the config names."""
 
     async def submit(self, event: UpEvent) -> Acknowledgement:
         """Queue the event in its channel and wait until it is handled, committed and delivered.

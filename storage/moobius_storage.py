@@ -110,6 +110,15 @@ class MoobiusStorage:
             self._systems[name] = self._make(beside, f"_{name}", load=True, clear=False)
         return self._systems[name]
 
+    def beside(self, channel_id: str) -> MoobiusStorage:
+        """A storage of another id whose `system` dicts are in the engine of this one's, and which has no others.
+
+        It has a version of its own: commits to one never meet those to the other. Whoever asks for it closes it.
+        """
+        made = MoobiusStorage(self.service_id, channel_id)
+        made._beside = self._beside
+        return made
+
     def names(self) -> tuple[str, ...]:
         """The names of the dicts, in the order of the config."""
         return tuple(self._dicts)

@@ -52,7 +52,7 @@ async def host(
     """Put a channel together over its open storage; its queue does not run yet."""
     threads = wiring.workers.threads
     await threads.run(_load, storage)
-    state = await threads.run(ChannelState, storage, limits, wiring.plugin_names)
+    state = await threads.run(ChannelState, storage, limits, config, wiring.plugin_names)
     for each in OF_CHANNELS:
         # Made now, since a transaction can use a dict but not add one.
         await threads.run(each.of, storage)

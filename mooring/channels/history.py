@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from mooring.events import Cause, Down, MessageBody, MessageContent, copy_with
+from mooring.channels.records import body_of, cause_of, message_record, recipients_of
+from mooring.events import Down, copy_with
 from mooring.kinds import MESSAGE_DOWN
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,11 @@ class History:
         return self._since(before)
 
     @property
+    def length(self) -> int:
+        """How many messages are kept."""
+        return self._keep
+
+    @property
     def first(self) -> int:
         """The number of the oldest kept message, 0 if there is none."""
         return next(iter(self._kept), 0)
@@ -181,30 +187,15 @@ class History:
 
 
 def _to_record(kept: _Kept) -> dict[str, Any]:
-    """What is kept of a message: the fields that are set, by name. The body itself goes on to the members and stays as it is."""
-    down = kept.down
-    body = _set_fields(down.body)
-    body["content"] = _set_fields(down.body.content)
-    if "context" in body:
-        # A bot may put anything in there. What JSON cannot carry raises here, before the commit.
-        body["context"] = msgspec.to_builtins(body["context"])
-    record: dict[str, Any] = {"to": None if down.recipients is None else sorted(down.recipients), "body": body}
-    if down.cause is not None:
-        record["by"] = [down.cause.request_id, down.cause.member_id, down.cause.reference]
+    record = message_record(kept.down)
     if kept.edited:
         record["edited"] = kept.edited
     return record
 
 
-def _set_fields(item: MessageBody | MessageContent) -> dict[str, Any]:
-    return {name: value for name, value in vars(item).items() if value is not None}
-
-
 def _from_record(number: int, record: Any) -> _Kept | None:
     try:
-        body = msgspec.convert(record["body"], MessageBody)
-        recipients = None if record["to"] is None else frozenset(record["to"])
-        cause = Cause(*record["by"]) if "by" in record else None
+        body, recipients, cause = body_of(record), recipients_of(record), cause_of(record)
         edited = int(record.get("edited", 0))
     except (TypeError, KeyError, ValueError, AttributeError, msgspec.ValidationError) as error:
         log.warning("message %d of the history is not readable and is left out: %s", number, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -19,11 +19,12 @@ _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 class Metrics:
     """The measures of one service, in a registry of their own, so that several services in one process do not meet."""
 
-    def __init__(self, storages: Callable[[], Mapping[str, MoobiusStorage]] = dict) -> None:
+    def __init__(self, storages: Callable[[], Mapping[str, MoobiusStorage]] = dict, outboxes: Callable[[], Iterable[Reading]] = tuple) -> None:
         self._storages = storages
         self.plugin_gauges = PluginGauges()
         self.registry = CollectorRegistry()
         self.registry.register(Readings(self._sizes))
+        self.registry.register(Readings(outboxes))
         self.registry.register(Readings(self.plugin_gauges.read))
         # Cached: `labels` checks and joins its arguments anew each time, several times for every event.
         self._turns = cache(self._counter("mooring_turns", "Events as the channels ended them, by type and result.", "type", "result").labels)

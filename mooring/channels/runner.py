@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mooring.channels.answers import NOT_A_MEMBER, Answered, error_text, refusal
 from mooring.channels.attempt import Attempt
+from mooring.channels.history import Numbered
 from mooring.channels.member_updates import MemberUpdates
 from mooring.channels.members import MembersInTurn
 from mooring.channels.metrics import Metrics
+from mooring.channels.outbox_entries import Queued
+from mooring.channels.parcels import parcels_for_rooms
 from mooring.channels.sends import AfterCommit, Sends
 from mooring.channels.state import ChannelState
-from mooring.channels.system_dicts import MEMBERS, SCHEDULES
+from mooring.channels.system_dicts import MEMBERS, OUTBOX, SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.channels.workers import ChannelWorkers
 from mooring.clock import Clock, in_hand
@@ -50,6 +53,8 @@ class Wiring:
     deliver: Callable[[str, Sequence[Down]], None]
     wants_characters: Callable[[], bool]
     """Whether somebody may look at the characters."""
+    wake_outbox: Callable[[str, bool], None]
+    """Told when there is something new in the outbox of a channel, and whether this process committed it."""
     metrics: Metrics
     clock: Clock
     workers: ChannelWorkers
@@ -187,6 +192,8 @@ class TurnRunner:
                 if member_id not in self._state.members:
                     self._forget(member_id)
             self._wiring.deliver(self.channel_id, self._member_updates.shown(downs))
+            if OUTBOX.changed_as in news:
+                self._wiring.wake_outbox(self.channel_id, False)
             if SCHEDULES.changed_as in news:
                 self._wiring.service.wake_timers(self.channel_id, news[SCHEDULES.changed_as])
         return bool(news)
@@ -233,10 +240,7 @@ class TurnRunner:
                 finally:
                     handled = time.perf_counter()
                 overlays = list(transaction.overlays.values())
-                numbered = state.history.number(turn.sends.downs)
-                state.screen.keep(numbered.downs)
-                if event is not None and event.type == "leave":
-                    state.screen.drop(member_id)
+                numbered, queued = self._keep(turn)
                 if answer is not None:
                     kept = state.handled.keep(member_id, answer, wiring.clock())
             is_kept = True
@@ -253,21 +257,33 @@ class TurnRunner:
             in_hand.reset(token)
             turn.open = False
             wiring.metrics.ran(turn, handled - began, is_kept=is_kept)
-        state.hand(numbered, turn.members)
+        state.hand(numbered, turn.members, queued)
         changed = [(overlay.content.name, overlay.gathered) for overlay in overlays if overlay.gathered]
 
         def accept() -> None:
             wiring.metrics.committed(time.perf_counter() - handled)
-            state.accept(numbered, turn.members, kept, wiring.clock())
+            state.accept(numbered, turn.members, queued, kept, wiring.clock())
             for name, changes in changed:
                 self._member_updates.note(name, [key for key, _ in changes])
             if event is not None and event.type == "leave":
                 self._forget(member_id)
             wiring.deliver(self.channel_id, self._member_updates.shown(state.screen.drawn(numbered.downs)))
+            if queued.added:
+                wiring.wake_outbox(self.channel_id, True)
             for call in turn.sends.after:
                 self._call(call)
 
         return Attempt(result, outcome=transaction.outcome, accept=accept)
+
+    def _keep(self, turn: Turn) -> tuple[Numbered, Queued]:
+        """Write what a turn sends into its transaction: to the history, to those who come later, and into the outbox what leaves the channel."""
+        state = self._state
+        numbered = state.history.number(turn.sends.downs)
+        state.screen.keep(numbered.downs)
+        if turn.event is not None and turn.event.type == "leave":
+            state.screen.drop(turn.member_id)
+        parcels = parcels_for_rooms(numbered.downs, state.bindings.rooms, turn.event, turn.name_of)
+        return numbered, state.outbox.add([*parcels, *turn.sends.parcels], turn.clock(), turn.sends.clean)
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring

@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from mooring.channels.outbox_entries import Parcel
 from mooring.channels.sent_files import LocalFile, SentFiles
 from mooring.events import TEXT, Cause, Down, MessageBody, MessageContent, copy_with
 from mooring.kinds import MESSAGE_DOWN, DownKind
@@ -26,6 +27,10 @@ class Sends:
         self.channel_id = channel_id
         self.downs: list[Down] = []
         self.after: list[AfterCommit] = []
+        self.parcels: list[Parcel] = []
+        """What goes to other channels."""
+        self.clean = 0
+        """How many entries of the outbox that have arrived are to be taken out."""
         self._clock = clock
         self._sent_files = sent_files
         self._cause = cause

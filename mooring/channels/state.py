@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mooring.channels import system_dicts
+from mooring.channels.bindings import Bindings
 from mooring.channels.deduplication import Deduplicator, HandledEvent
 from mooring.channels.history import History, Numbered
 from mooring.channels.members import Members, MembersInTurn
+from mooring.channels.outbox import Outbox
+from mooring.channels.outbox_entries import Queued
 from mooring.channels.presence import Presence
 from mooring.channels.screen import Screen
 from mooring.channels.sent_files import SentFiles
-from mooring.config import ChannelLimits
+from mooring.config import ChannelConfig, ChannelLimits
 from mooring.events import Down
 from mooring.kinds import DOWN_KINDS
 
@@ -26,7 +29,9 @@ class ChannelState:
     Building it reads from the engines, which blocks.
     """
 
-    def __init__(self, storage: MoobiusStorage, limits: ChannelLimits, plugin_names: Callable[[], Iterable[str]] = tuple) -> None:
+    def __init__(
+        self, storage: MoobiusStorage, limits: ChannelLimits, config: ChannelConfig, plugin_names: Callable[[], Iterable[str]] = tuple
+    ) -> None:
         self.members = Members(system_dicts.MEMBERS.of(storage))
         self.history = History(system_dicts.HISTORY.of(storage), keep=limits.history_length)
         self.handled = Deduplicator(
@@ -35,6 +40,8 @@ class ChannelState:
             limit=limits.handled_length,
             per_member=limits.handled_per_member,
         )
+        self.bindings = Bindings(config.rooms, system_dicts.ROOMS.of(storage))
+        self.outbox = Outbox(system_dicts.OUTBOX.of(storage), length=limits.outbox_length, size=limits.outbox_bytes)
         self.sent_files = SentFiles(storage.channel_id, system_dicts.SENT_FILES.of(storage))
         self.is_shared = storage.is_shared
         """Whether other processes may serve the same channel."""
@@ -44,8 +51,9 @@ class ChannelState:
         self.last_failure: str | None = None
         """Why the newest commit failed, None if it did not."""
 
-    def hand(self, numbered: Numbered, members: MembersInTurn) -> None:
+    def hand(self, numbered: Numbered, members: MembersInTurn, queued: Queued) -> None:
         """Let the next turn go on from a commit that was handed in."""
+        self.outbox.hand(queued)
         self.members.hand(members.changes)
         self.history.hand(numbered)
         self.screen.hand(numbered.downs)
@@ -55,9 +63,11 @@ class ChannelState:
         self.members.reset()
         self.history.reset()
         self.screen.reset()
+        self.outbox.reset()
 
-    def accept(self, numbered: Numbered, members: MembersInTurn, kept: HandledEvent | None, now: float) -> None:
+    def accept(self, numbered: Numbered, members: MembersInTurn, queued: Queued, kept: HandledEvent | None, now: float) -> None:
         """Take over what a commit has made true."""
+        self.outbox.accept(queued)
         self.members.accept(members.changes)
         self.history.accept(numbered)
         self.screen.accept(numbered.downs)
@@ -72,6 +82,10 @@ class ChannelState:
             self.members.catch_up(news[name])
         if (name := system_dicts.HANDLED.changed_as) in news:
             self.handled.catch_up(news[name])
+        if (name := system_dicts.OUTBOX.changed_as) in news:
+            self.outbox.catch_up(news[name])
+        if system_dicts.ROOMS.changed_as in news:
+            self.bindings.refresh()
         if (name := system_dicts.HISTORY.changed_as) in news:
             downs += self.history.catch_up(news[name])
         if (name := system_dicts.SCREEN.changed_as) in news:

@@ -56,12 +56,29 @@ COOLDOWNS = SystemDict("cooldowns")
 VERSIONS = SystemDict("versions")
 """Of which version the values of each declared dict are."""
 PRESENCE = SystemDict("presence", is_moved=False)
+ROOMS = SystemDict("rooms")
+"""The rooms that were bound while the service ran."""
+OUTBOX = SystemDict("outbox")
+INBOX = SystemDict("inbox")
+"""Up to which number the entries of other channels' outboxes were taken."""
 
-OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE)
+OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE, ROOMS, OUTBOX, INBOX)
 """Those that every channel has."""
+
+MARKS = SystemDict("marks")
+"""How far each room has got."""
+POSTS = SystemDict("posts")
+"""What networks call the newest messages that they got."""
+OF_DELIVERIES = (MARKS, POSTS)
+"""Those of the deliveries from a channel. They are in a storage of their own, so that the notes of who sends never conflict with a turn."""
 
 AGENTS = SystemDict("agents")
 OF_THE_SERVICE = ServiceDicts("agents", (AGENTS,))
+
+
+def deliveries_of(channel_id: str) -> str:
+    """What the storage of a channel's deliveries is called, in the place of a channel's id."""
+    return f"{channel_id}/deliveries"
 
 
 def values_before(name: str, version: int) -> SystemDict:

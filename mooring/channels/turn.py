@@ -74,6 +74,11 @@ class Turn:
         if isinstance(job, Job):
             self.jobs.append(job)
 
+    def name_of(self, character_id: str) -> str:
+        """The name of a member or agent, empty for a stranger."""
+        character = self.members.get(character_id) or self.service.agent(character_id)
+        return character.name if character else ""
+
 
 def current_turn() -> Turn | None:
     """The turn in which this code runs, in the task of its channel or in the thread of a `def` handler; it may have ended by now."""

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from mooring.bots.loading import kept_by_plugins
-from mooring.channels.system_dicts import OF_THE_SERVICE, of_channel, shared_entry
+from mooring.channels.system_dicts import OF_DELIVERIES, OF_THE_SERVICE, deliveries_of, of_channel, shared_entry
 from mooring.cli.options import CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, fault
 from mooring.config import parse_service
 from mooring.errors import PluginError
@@ -81,6 +81,7 @@ def _channels(service_id: str, channel_ids: Sequence[str], source: Path) -> dict
     for channel_id in channel_ids:
         with MoobiusStorage(service_id, channel_id, entries) as storage:
             found[channel_id] = tuple(each.name for each in of_channel(storage))
+            found[deliveries_of(channel_id)] = tuple(each.name for each in OF_DELIVERIES)
     return found
 
 

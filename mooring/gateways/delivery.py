@@ -8,7 +8,8 @@ import threading
 from collections.abc import Container, Iterable, Sequence
 
 from mooring.events import Down
-from mooring.protocols import Gateway
+from mooring.protocols import Gateway, NetworkGateway
+from mooring.rooms import checked_network
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,10 @@ class Gateways:
     """The attached gateways. One that fails keeps nothing from the others."""
 
     def __init__(self) -> None:
-        self._attached: list[Gateway] = []
+        self._attached: list[Gateway | NetworkGateway] = []
+        self._live: list[Gateway] = []
+        """Those that pass on to members who watch."""
+        self._networks: dict[str, NetworkGateway] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
@@ -25,14 +29,25 @@ class Gateways:
         """Tell on which loop, running in this thread, gateways are called."""
         self._loop, self._thread = loop, threading.get_ident()
 
-    def attach(self, gateway: Gateway) -> None:
-        """Deliver to this one as well."""
+    def attach(self, gateway: Gateway | NetworkGateway) -> None:
+        """Deliver to this one as well. Raises ValueError for one whose network cannot be called so, or has a gateway already."""
+        if isinstance(gateway, NetworkGateway) and self._networks.setdefault(checked_network(gateway.network), gateway) is not gateway:
+            raise ValueError(f"the network {gateway.network} has a gateway already")
+        if isinstance(gateway, Gateway) or not isinstance(gateway, NetworkGateway):
+            self._live.append(gateway)
         self._attached.append(gateway)
 
-    def detach(self, gateway: Gateway) -> None:
+    def detach(self, gateway: Gateway | NetworkGateway) -> None:
         """Deliver to this one no more."""
         if gateway in self._attached:
             self._attached.remove(gateway)
+        if gateway in self._live:
+            self._live.remove(gateway)
+        self._networks = {name: each for name, each in self._networks.items() if each is not gateway}
+
+    def network(self, name: str) -> NetworkGateway | None:
+        """The gateway of a network, None if it is not attached."""
+        return self._networks.get(name)
 
     def addresses(self) -> list[str]:
         """Where members find the gateways that have an address."""
@@ -48,13 +63,13 @@ class Gateways:
 
     def want(self, kinds: Iterable[str]) -> bool:
         """Whether some gateway passes on one of these kinds of downs."""
-        return any(taken is None or any(kind in taken for kind in kinds) for taken in map(_kinds_of, self._attached))
+        return any(taken is None or any(kind in taken for kind in kinds) for taken in map(_kinds_of, self._live))
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Hand downs to every gateway. On the event loop."""
         if not downs:
             return
-        for gateway in tuple(self._attached):
+        for gateway in tuple(self._live):
             kinds = _kinds_of(gateway)
             wanted = downs if kinds is None else [down for down in downs if down.type in kinds]
             try:

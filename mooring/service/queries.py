@@ -16,9 +16,10 @@ from mooring.channels.turn import current_turn
 from mooring.clock import Clock
 from mooring.commands.command import CommandTable
 from mooring.events import ChannelInfo, Character, Down
+from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
 from mooring.kinds import CHARACTER_KINDS
-from mooring.protocols import CharacterPage, Gateway, MemberChanges, UnknownChannel
+from mooring.protocols import CharacterPage, Gateway, MemberChanges, NetworkGateway, UnknownChannel
 from mooring.service.health import health
 from mooring.service.hooks import Hooks
 from mooring.service.incidents import Incidents
@@ -30,6 +31,7 @@ class Queries(Hooks):
 
     _hosted: dict[str, HostedChannel]
     _gateways: Gateways
+    _deliveries: Deliveries
     _metrics: Metrics
     _clock: Clock
     _up: asyncio.Event
@@ -46,11 +48,13 @@ class Queries(Hooks):
         """All commands of all loaded plugins."""
         return self.plugins.table
 
-    def attach(self, gateway: Gateway) -> None:
-        """Deliver to this gateway from now on."""
+    def attach(self, gateway: Gateway | NetworkGateway) -> None:
+        """Deliver to this gateway from now on. Raises ValueError if its network has one already, or a name that cannot be."""
         self._gateways.attach(gateway)
+        if isinstance(gateway, NetworkGateway):
+            self._deliveries.rouse(gateway.network)
 
-    def detach(self, gateway: Gateway) -> None:
+    def detach(self, gateway: Gateway | NetworkGateway) -> None:
         """Deliver to this gateway no more."""
         self._gateways.detach(gateway)
 
@@ -142,7 +146,7 @@ class Queries(Hooks):
         """JSON-ready facts: `ready`, `problems` in words, and per channel its storage, queue and last commit. Blocks: call it in a thread."""
         problems = [] if self._up.is_set() else ["the service is not up"]
         problems += self._tasks.problems()
-        notes = [*self.plugins.runtime.stuck.problems(), *self._incidents.recent()]
+        notes = [*self.plugins.runtime.stuck.problems(), *self._incidents.recent(), *self._deliveries.problems()]
         return health(dict(self._hosted), self._clock(), problems, notes)
 
     def gauge(self, name: str, explanation: str, label: str, read: Read) -> None:

@@ -32,6 +32,7 @@ from mooring.containment import plugin_task, within
 from mooring.environment import Environment
 from mooring.errors import PluginError
 from mooring.events import Acknowledgement, UpEvent
+from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
 from mooring.kinds import CHARACTER_KINDS
 from mooring.logging import secrets_in, set_up_logging
@@ -41,7 +42,7 @@ from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.dispatch import dispatch
 from mooring.service.incidents import Incidents
 from mooring.service.presence_announcer import PresenceAnnouncer
-from mooring.service.queries import Queries
+from mooring.service.rooms import Rooms
 from mooring.service.signals import stopping_on_signals
 from mooring.service.tasks import Tasks
 from mooring.service.watchdog import Seconds, Watchdog
@@ -55,7 +56,7 @@ _CLOSED_AT_ONCE = 16
 """Storages, each in a thread of its own."""
 
 
-class ChannelService(Queries):
+class ChannelService(Rooms):
     """Hosts channels, and takes what members do through commands, plugins and the hooks of a subclass.
 
     Each config is a dict or the name of a JSON file; `config` may hold the other four. `plugin_config` goes over the
@@ -88,12 +89,13 @@ class ChannelService(Queries):
         self._agents = Agents(self._threads)
         self._secrets = Secrets(secrets_in(self.config, os.environ))
         self._gateways = Gateways()
+        self._deliveries = Deliveries(self._gateways.network, self._environment, 60 * self._limits.outbox_minutes)
         self._hosted: dict[str, HostedChannel] = {}
         self._early: dict[str, list[Callable[[Sends], object]]] = {}
         self._incidents = Incidents(time.monotonic)
         self._tasks = Tasks(self._clock, self._incidents.add)
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
-        self._metrics = Metrics(lambda: self.channels)
+        self._metrics = Metrics(lambda: self.channels, self._deliveries.readings)
         seconds = Seconds(self._limits.blocking_seconds, self._limits.handler_seconds, self._settings.service.stop_timeout)
         self._watchdog = Watchdog(seconds, self._plugin_modules, self._metrics.blocked, self._incidents.add)
         patience = Patience(self._limits.schedule_tries, self._limits.schedule_retry_seconds)
@@ -141,6 +143,7 @@ class ChannelService(Queries):
         if self._settings.service.checkin_interval:
             self.spawn(self._check_in, name="check-in", endless=True)
         self._up.set()
+        self._deliveries.begin()
         log.info("service %s is up with %d channels and the plugins %s", self.service_id, len(self._hosted), ", ".join(self.plugins.loaded))
 
     async def stop(self) -> None:
@@ -155,7 +158,8 @@ class ChannelService(Queries):
         self._gateways.stop_accepting()
         await self._tasks.stop(deadline.left())
         await self._guarded("telling the other processes", self._presence_announcer.end(), deadline.left())
-        await asyncio.gather(*(channel.queue.stop(deadline.left()) for channel in self._hosted.values()))
+        sending = self._deliveries.stop(deadline.left())
+        await asyncio.gather(sending, *(channel.queue.stop(deadline.left()) for channel in self._hosted.values()))
         for channel in self._hosted.values():
             channel.workers.close()
         # The second is shared: half of what is left for whoever is next, so that who hangs leaves something for the others.
@@ -214,9 +218,19 @@ class ChannelService(Queries):
         await self._threads.run(self.plugins.prepare, self.channels[channel_id])
         stuck, limits = self.plugins.runtime.stuck, self._limits
         workers = ChannelWorkers(channel_id, limits.handler_seconds, self._threads, stuck, self._incidents.add)
-        deliver, wants_characters = self._gateways.deliver, self._wants_characters
-        wiring = Wiring(self, self._route, deliver, wants_characters, self._metrics, self._clock, workers, lambda: self.plugins.loaded)
+        wiring = Wiring(
+            service=self,
+            route=self._route,
+            deliver=self._gateways.deliver,
+            wants_characters=self._wants_characters,
+            wake_outbox=self._deliveries.wake,
+            metrics=self._metrics,
+            clock=self._clock,
+            workers=workers,
+            plugin_names=lambda: self.plugins.loaded,
+        )
         channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], limits, lambda: self.plugins.bars, wiring)
+        await self._deliveries.open(channel)
         channel.queue.start()
         for act in self._early.pop(channel_id, []):
             await self._post(channel_id, act)
@@ -246,7 +260,7 @@ class ChannelService(Queries):
                 await self._guarded(f"closing the storage of {what}", self._threads.run(work, name="close"), deadline.left(STORAGES))
 
         closing = [close(channel_id, storage.close) for channel_id, storage in self.channels.items()]
-        await asyncio.gather(*closing, close("the agents", self._agents.close))
+        await asyncio.gather(*closing, *(close(what, work) for what, work in self._deliveries.closing()), close("the agents", self._agents.close))
         self.channels.clear()
 
     async def _check_in(self) -> None:
@@ -324,8 +338,9 @@ class ChannelService(Queries):
         self.timers.begin()
 
     async def settle(self) -> None:
-        """Wait until the work beside the channels has ended."""
+        """Wait until the work beside the channels has ended, and what they sent to each other has been taken."""
         await self._tasks.settle()
+        await self._deliveries.settle()
 
     def wake_timers(self, channel_id: str | None = None, keys: Iterable[str] | None = None) -> None:
         """Look at the schedules again: something was added, in this channel and under these keys if they are known. On the event loop."""
