@@ -40,6 +40,8 @@ PICTURE_SECONDS = 0.1
 """How often changes of the characters are shown while events keep coming. This bounds what is computed, whoever watches; how much of it a
 crowd is sent is for the `Throttle` of each gateway, which alone knows how many watch."""
 
+_NOT_FROM_HERE = "what one channel wants of another goes there as an event, with ctx.send_to"
+
 Body = Callable[[Turn], Awaitable[T]]
 
 
@@ -228,7 +230,7 @@ class TurnRunner:
         kept = None
         began = handled = time.perf_counter()
         is_kept = False
-        transaction = self._storage.transaction(member=member_id, event=event.request_id if event else "", overlap=True)
+        transaction = self._storage.transaction(member=member_id, event=event.request_id if event else "", overlap=True, exclusive=_NOT_FROM_HERE)
         try:
             async with transaction:
                 if self._take_news() and on_same_state:
