@@ -10,9 +10,12 @@ BIN := $(VENV)/bin
 CONFIG ?= config/service.json
 DB_CONFIG ?= config/db_config.json
 ROUNDS ?= 200
+SEEDS ?= 100000
+FROM ?= 0
+TRACE ?=
 PYTEST_ARGS ?=
 
-.PHONY: run test lint bench crash clean
+.PHONY: run test lint bench crash simulate clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -29,6 +32,9 @@ lint: $(VENV)/.test
 
 crash: $(VENV)/.test
 	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash
+
+simulate: $(VENV)/.test
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(TRACE),--trace)
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.storage

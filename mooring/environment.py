@@ -20,3 +20,5 @@ class Environment:
     """For ids that only have to differ. What must not be guessed comes from `secrets`."""
     threads: Threads = field(default_factory=Threads)
     """Where code runs that blocks."""
+    is_watched: bool = True
+    """Whether a thread watches that nothing blocks the event loop. A simulated loop has a time of its own, and knows."""

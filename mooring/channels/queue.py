@@ -171,7 +171,8 @@ class ChannelQueue:
     # -- the worker ------------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        breath = time.perf_counter()
+        clock = asyncio.get_running_loop().time
+        breath = clock()
         while True:
             job = await self._next()
             if not job.attempts:
@@ -188,9 +189,9 @@ class ChannelQueue:
                 self._settle()
             elif attempt.outcome is not None:
                 attempt.outcome.add_done_callback(self._settle)
-            if time.perf_counter() - breath > _BREATH:
+            if clock() - breath > _BREATH:
                 await asyncio.sleep(0)
-                breath = time.perf_counter()
+                breath = clock()
 
     def _died(self, worker: asyncio.Task[None]) -> None:
         """Nothing that a handler does reaches the worker; if it ends all the same, another takes its place."""

@@ -175,7 +175,7 @@ class TurnRunner:
     def show_changes(self, *, at_once: bool) -> None:
         """Show what changed of the characters; in a rush of events not after each, but all of it from time to time."""
         if self._member_updates.are_due and self._wiring.wants_characters():
-            now = time.monotonic()
+            now = asyncio.get_running_loop().time()
             if at_once or now - self._shown_at >= PICTURE_SECONDS:
                 self._shown_at = now
                 self._wiring.deliver(self.channel_id, self._member_updates.changes())

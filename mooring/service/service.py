@@ -123,7 +123,8 @@ class ChannelService(Rooms):
             loop.set_task_factory(plugin_task)
         self._gateways.use_loop(loop)
         self._tasks.begin()
-        self.spawn(self._watchdog.keep, name="watchdog", endless=True)
+        if self._environment.is_watched:
+            self.spawn(self._watchdog.keep, name="watchdog", endless=True)
         try:
             await self._agents.open(self.service_id, self.config["db_config"])
             await self.before_channel_init()

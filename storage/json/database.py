@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +36,10 @@ class JSONDatabase(DatabaseInterface):
 
     overlaps: ClassVar[bool] = True
 
+    _stores: SharedInstances[Path, Store] = _STORES
+    _make_store: Callable[..., Store] = staticmethod(Store)
+    """Where a simulation puts stores over its own disk and clock."""
+
     def __init__(
         self,
         domain: str = "",
@@ -52,7 +56,7 @@ class JSONDatabase(DatabaseInterface):
             _log.info("JSONDatabase has no use for the settings %s", ", ".join(sorted(settings)))
         try:
             root = Path(root_dir).resolve()
-            self._store, release = _STORES.acquire(root, partial(Store, root, checkpoint_bytes=checkpoint_bytes))
+            self._store, release = self._stores.acquire(root, partial(self._make_store, root, checkpoint_bytes=checkpoint_bytes))
         except (OSError, ValueError) as error:
             raise StorageError(f"cannot open {str(root_dir)!r}: {error}") from error
         self._release = weakref.finalize(self, release)

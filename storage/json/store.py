@@ -38,9 +38,19 @@ class Store:
 
     A checkpoint comes when the journal has grown by `checkpoint_bytes` or by twice the size of the snapshots to be written,
     whichever is more: so the cost per commit stays the same however large the store is.
+
+    `files`, `committer` and `checkpoints` are the disk and the threads beside the callers; a simulation hands in its own.
     """
 
-    def __init__(self, root: Path, *, files: Files | None = None, checkpoint_bytes: int = CHECKPOINT_BYTES) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        files: Files | None = None,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
+        committer: type[Committer[JournalEntry]] = Committer,
+        checkpoints: type[Checkpoints] = Checkpoints,
+    ) -> None:
         self.root = root
         self.pid = os.getpid()
         self._files = Files() if files is None else files
@@ -55,8 +65,8 @@ class Store:
         self._checkpoint_lock = Lock()
         self._quarantine = Quarantine(root, self._files)
         self._journal = Journal(root / JOURNAL, on_commit=self._apply, files=self._files)
-        self._committer = Committer(self._commit_all, "mooring-commits", "the store is closed")
-        self._checkpoints = Checkpoints(self._checkpoint_in_background)
+        self._committer = committer(self._commit_all, "mooring-commits", "the store is closed")
+        self._checkpoints = checkpoints(self._checkpoint_in_background)
         make_folders(self._files, root)
         self._ownership = FolderLock(root / OWNER)
         try:

@@ -1,0 +1,185 @@
+"""One run: a service and its members, from the first join to the last check, by one seed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.disk import Disk
+from tests.simulation.invariants import Invariants
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.machine import Machine
+from tests.simulation.members import Client, Network, SimulatedGateway, plan_of
+
+_BEGINNING = 1_800_000_000.0
+_NAMES = ("ann", "bob", "eve", "dan")
+_MOST_SECONDS = 4000.0
+"""Of simulated time; what is not over by then never will be."""
+
+
+class Violation(AssertionError):
+    """Something that must be true was not."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one seed."""
+
+    seed: int
+    digest: str
+    steps: int
+    kills: int
+    faults: int
+    answers: int
+    seconds: float
+    """Of simulated time."""
+
+    def plus(self, other: Run) -> Run:
+        """Both together."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in ("steps", "kills", "faults", "answers", "seconds")}
+        return replace(self, **sums)
+
+
+class World:
+    """Everything that one seed decides."""
+
+    def __init__(self, seed: int, folder: Path, *, trace: bool = False) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.loop = SimulatedLoop(self.random)
+        self.context = Context()
+        self.network = Network()
+        self.invariants = Invariants(self)
+        self.disk = Disk(folder, self.random)
+        self.channels = ["tavern", "cellar"][: self.random.randint(1, 2)]
+        self.clients: list[Client] = []
+        self.kills = 0
+        self.machines: list[Machine] = []
+        self._digest = hashlib.sha256()
+        self._trace = trace
+
+    def note(self, *what: Any) -> None:
+        """Add to the trace of the run."""
+        line = f"{self.loop.now:.6f} {what}"
+        self._digest.update(line.encode())
+        if self._trace:
+            print(line)
+
+    def check(self, is_true: bool, what: str) -> None:
+        """Raise Violation with `what` is wrong, wherever in the run this is."""
+        if not is_true:
+            self.loop.failures.append(what)
+
+    def clock(self) -> float:
+        """Seconds since 1970."""
+        return _BEGINNING + self.loop.now
+
+    def pick_gateway(self, channel_id: str) -> SimulatedGateway | None:
+        """Somebody who listens."""
+        found = [machine.gateway for machine in self.machines if machine.gateway is not None and machine.gateway.is_accepting]
+        return self.random.choice(found) if found else None
+
+    def run(self) -> Run:
+        """Raises Violation."""
+        self.loop.run_until_complete(self.loop.create_task(self._live(), context=self.context))
+        seconds = self.loop.now
+        return Run(self.seed, self._digest.hexdigest(), self.loop.steps, self.kills, self.disk.faults, self.invariants.answers, seconds)
+
+    # --------------------------------------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        rng = self.random
+        self.network = Network(rng.choice((0.002, 0.01, 0.1)), rng.choice((0.0, 0.0, 0.01, 0.05)), rng.choice((0.0, 0.05, 0.3)))
+        names = _NAMES[: rng.randint(2, len(_NAMES))]
+        for channel_id in self.channels:
+            for name in names:
+                plan = plan_of(rng, channel_id, name, names, rng.randint(4, 14))
+                self.clients.append(Client(self, name, channel_id, plan, window=rng.choice((1, 1, 3, 8))))
+        for client in self.clients:
+            client.start()
+        for _ in range(rng.randint(1, 4)):
+            await self._one_life()
+        await self._last_life()
+
+    async def _one_life(self) -> None:
+        rng, disk = self.random, self.disk
+        machine = Machine(self, disk, f"life {len(self.machines) + 1}")
+        self.machines.append(machine)
+        disk.fault_rate = rng.choice((0.0, 0.0, 0.01, 0.05, 0.2))
+        disk.kill_rate = rng.choice((0.0, 0.002, 0.01, 0.05))
+        disk.kill = lambda: machine.kill(power_loss=rng.random() < 0.7)
+        if await machine.start():
+            await machine.lives(rng.expovariate(1 / rng.choice((0.1, 0.5, 2.0, 10.0))))
+            if machine.is_up and rng.random() < 0.3:
+                disk.fault_rate = rng.choice((0.0, disk.fault_rate))
+                await machine.stop()
+        machine.kill(power_loss=rng.random() < 0.7)
+        self._look()
+        await asyncio.sleep(rng.choice((0.0, 0.1, 1.0)))
+
+    async def _last_life(self) -> None:
+        self.disk.fault_rate = self.disk.kill_rate = 0.0
+        self.network.cut_rate = 0.0
+        machine = Machine(self, self.disk, "last life")
+        self.machines.append(machine)
+        self.check(await machine.start(), "the service does not start on a disk that works")
+        self._look()
+        while not all(client.is_done for client in self.clients):
+            self._look()
+            if self.loop.now > _MOST_SECONDS:
+                self.check(False, "members wait for answers that never come")
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(120.0)
+        self.invariants.finished(machine.service)
+        self._look()
+        await machine.stop()
+        again = Machine(self, self.disk, "look back")
+        self.check(await again.start(), "the service does not start again")
+        self._look()
+        self.invariants.finished(again.service)
+        await again.stop()
+        self._look()
+
+    def _look(self) -> None:
+        if self.loop.failures:
+            raise Violation("; ".join(self.loop.failures[:3]))
+
+
+def run_seed(seed: int, *, trace: bool = False) -> Run:
+    """Run one seed, and raise Violation, or whatever else happened, if something is wrong."""
+    shared_memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared_memory if shared_memory.is_dir() else None) as folder, _seeded(seed):
+        world = World(seed, Path(folder), trace=trace)
+        try:
+            run = world.run()
+            if world.loop.failures:
+                raise Violation("; ".join(world.loop.failures[:3]))
+            return run
+        finally:
+            for machine in world.machines:
+                machine.forget()
+            world.loop.bury()
+            world.loop.close()
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """The randomness of the system, which is nobody's to hand in: ids that must not be guessed come from it."""
+    rng = random.Random(seed)
+    token, state = secrets.token_hex, random.getstate()
+    random.seed(seed)
+    secrets.token_hex = lambda nbytes=None: rng.randbytes(nbytes or 8).hex()
+    try:
+        yield
+    finally:
+        secrets.token_hex = token
+        random.setstate(state)
