@@ -61,7 +61,7 @@ async def host(
     runner = TurnRunner(config.id, storage, state, member_updates, wiring)
     queue = ChannelQueue(runner, queue_length=limits.queue_length, report=wiring.workers.report)
     if state.presence is not None:
-        state.members.set_remote_online(state.presence.remote_online(wiring.clock()))
+        state.presence.catch_up(None, wiring.clock())
         await _follow(storage, queue, threads)
     findings = [finding for finding in storage.report if finding.kind == "quarantined"]
     return HostedChannel(config, storage, state, member_updates, queue, wiring.workers, findings)

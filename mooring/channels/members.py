@@ -34,6 +34,8 @@ class Members(Mapping[str, Character]):
         self.stored = stored
         self.log = ChangeLog()
         """Who joined, left, changed name or role, came online or went."""
+        self.comings = ChangeLog()
+        """Whose first session in this process began, or last one ended."""
         self._known: dict[str, dict[str, Any]] = {}
         self._names: dict[str, str] = {}
         self._sessions: dict[str, set[Hashable]] = {}
@@ -92,23 +94,24 @@ class Members(Mapping[str, Character]):
             self._put(member_id, None if kept is None else dict(kept))
         self._seen = _version(self.stored)
 
-    def set_remote_online(self, online: set[str]) -> None:
-        """Note who has a connection to another process."""
-        changed = online ^ self._remote_online
-        self._remote_online = online
-        for member_id in changed:
-            self._note(member_id)
+    def set_remote_online(self, member_id: str, online: bool) -> None:
+        """Note whether somebody has a connection to another process."""
+        (self._remote_online.add if online else self._remote_online.discard)(member_id)
+        self._note(member_id)
 
     def clear_local(self) -> None:
         """All connections to this process end."""
-        gone = list(self._sessions)
-        self._sessions.clear()
-        for member_id in gone:
+        for member_id in list(self._sessions):
+            self._set_sessions(member_id, set())
             self._note(member_id)
 
     def here(self) -> set[str]:
         """Who has a connection to this process."""
         return set(self._sessions)
+
+    def is_here(self, member_id: str) -> bool:
+        """Whether somebody has a connection to this process."""
+        return member_id in self._sessions
 
     def handed(self, member_id: str) -> dict[str, Any] | None:
         """What the next turn goes by: what is kept of a member, or will be when the commits on their way are."""
@@ -149,10 +152,8 @@ class Members(Mapping[str, Character]):
         for member_id, kept in changes.items():
             if member_id in self._handed and self._handed[member_id] is kept:
                 del self._handed[member_id]
-            if kept is None:
-                self._sessions.pop(member_id, None)
-            elif member_id not in self._sessions:
-                self._sessions[member_id] = {_JOINED}
+            if kept is None or member_id not in self._sessions:
+                self._set_sessions(member_id, set() if kept is None else {_JOINED})
             self._put(member_id, kept)
         if changes:
             self._in_flight = max(0, self._in_flight - 1)
@@ -160,15 +161,20 @@ class Members(Mapping[str, Character]):
 
     def connected(self, member_id: str, online: bool, session: Hashable) -> bool:
         """Note that a session of a member came or went, each counted once; true if that is news for the others."""
-        sessions = self._sessions.get(member_id, set())
-        was_online = bool(sessions)
-        sessions.discard(_JOINED)
-        (sessions.add if online else sessions.discard)(session)
+        others = self._sessions.get(member_id, set()) - {_JOINED, session}
+        return self._set_sessions(member_id, others | {session} if online else others) and self._note(member_id)
+
+    def _set_sessions(self, member_id: str, sessions: set[Hashable]) -> bool:
+        """True if that is the first one, or none any more."""
+        was_here = member_id in self._sessions
         if sessions:
             self._sessions[member_id] = sessions
         else:
             self._sessions.pop(member_id, None)
-        return bool(sessions) != was_online and self._note(member_id)
+        is_news = bool(sessions) != was_here
+        if is_news:
+            self.comings.add(member_id)
+        return is_news
 
     def _put(self, member_id: str, kept: dict[str, Any] | None) -> None:
         before = self._known.get(member_id)

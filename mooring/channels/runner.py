@@ -19,9 +19,10 @@ from mooring.channels.members import MembersInTurn
 from mooring.channels.metrics import Metrics
 from mooring.channels.outbox_entries import Queued
 from mooring.channels.parcels import parcels_for_rooms
+from mooring.channels.presence import Announcement
 from mooring.channels.sends import AfterCommit, Sends
 from mooring.channels.state import ChannelState
-from mooring.channels.system_dicts import MEMBERS, OUTBOX, SCHEDULES
+from mooring.channels.system_dicts import MEMBERS, OUTBOX, PRESENCE, SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.channels.workers import ChannelWorkers
 from mooring.clock import Clock, in_hand
@@ -145,27 +146,26 @@ class TurnRunner:
     def is_presence_due(self) -> bool:
         """Whether the other processes do not know yet who is connected here."""
         presence = self._state.presence
-        return presence is not None and presence.is_due(self._state.members.here(), self._wiring.clock())
+        return presence is not None and presence.is_due(self._wiring.clock())
 
     async def say_presence(self) -> Attempt:
         """Tell the other processes who is connected here."""
         presence, clock = self._state.presence, self._wiring.clock
-        here = self._state.members.here()
         if presence is None:
             return Attempt()
 
-        async def say(turn: Turn) -> None:
-            presence.say(here, clock())
+        async def announce(turn: Turn) -> Announcement:
+            return presence.announce(clock())
 
-        attempt = await self._run(say, "")
+        attempt = await self._run(announce, "")
         accept = attempt.accept
 
-        def said() -> None:
+        def announced() -> None:
             if accept is not None:
                 accept()
-            presence.said(here, clock())
+                presence.announced(attempt.result)
 
-        attempt.accept = said
+        attempt.accept = announced
         return attempt
 
     def waited(self, seconds: float) -> None:
@@ -185,9 +185,8 @@ class TurnRunner:
         news = self._storage.news() if self._state.is_shared else {}
         if news:
             downs = self._state.catch_up(self.channel_id, news)
-            presence = self._state.presence
-            if presence is not None:
-                self._state.members.set_remote_online(presence.remote_online(self._wiring.clock()))
+            if (presence := self._state.presence) is not None:
+                presence.catch_up(news.get(PRESENCE.changed_as, ()), self._wiring.clock())
             for name, keys in news.items():
                 self._member_updates.note(name, keys)
             for member_id in news.get(MEMBERS.changed_as) or ():

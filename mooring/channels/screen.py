@@ -50,7 +50,7 @@ class Screen:
             if down.recipients is None:
                 for member_id in self._handed.get((down.type, down.slot), ()):
                     self._stored.pop(_key(down.type, down.slot, member_id), None)
-                if body:
+                if body or (body is not None and DOWN_KINDS[down.type].source == "channel"):
                     self._stored[_key(down.type, down.slot)] = body
                 else:
                     self._stored.pop(_key(down.type, down.slot), None)
@@ -111,10 +111,11 @@ class Screen:
     # -- looking ---------------------------------------------------------------------------------------------------------
 
     def all_shown(self, kind: str) -> list[Down]:
-        """Everything that the service itself shows of one kind: first what is for everybody, then what is for some."""
-        for_all = self._for_all.get((kind, ""))
-        for_some = {id(down): down for down in self._for_one.get((kind, ""), {}).values()}
-        return [*([for_all] if for_all else []), *for_some.values()]
+        """Everything that is shown of one kind in any slot: first what is for everybody, then what is for some."""
+        places = [(kind, slot) for slot in ("", *self._slots())]
+        for_all = [self._for_all[place] for place in places if place in self._for_all]
+        for_some = {id(down): down for place in places for down in self._for_one.get(place, {}).values()}
+        return [*for_all, *for_some.values()]
 
     def shown(self, kind: DownKind, member_id: str) -> Down | None:
         """What this member sees of one kind; None if nobody ever showed anything."""
@@ -166,11 +167,12 @@ class Screen:
         if key not in self._stored:
             place = (name, unquote(slot))
             if recipients is None and place in self._for_all and kind.is_list:
-                return Down(name, self._channel_id, [], None, slot=place[1])
+                # Of what the channel makes itself, nothing is that again.
+                return Down(name, self._channel_id, None if kind.source == "channel" else [], None, slot=place[1])
             self._for_one.get(place, {}).pop(member_id, None)
             return None
         try:
-            body = msgspec.convert(self._stored[key], kind.body)
+            body = None if self._stored[key] is None else msgspec.convert(self._stored[key], kind.body)
         except msgspec.ValidationError as error:
             log.warning("the %s of channel %s that are kept as %r cannot be read and are not shown: %s", name, self._channel_id, key, error)
             return None

@@ -46,7 +46,7 @@ class ChannelState:
         self.is_shared = storage.is_shared
         """Whether other processes may serve the same channel."""
         self.screen = Screen(storage.channel_id, system_dicts.SCREEN.of(storage), plugin_names)
-        self.presence = Presence(system_dicts.PRESENCE.of(storage)) if self.is_shared else None
+        self.presence = Presence(system_dicts.PRESENCE.of(storage), self.members) if self.is_shared else None
         self.last_commit: float | None = None
         self.last_failure: str | None = None
         """Why the newest commit failed, None if it did not."""

@@ -166,6 +166,20 @@ async def test_canvas_members_and_who_is_online_reach_everybody(tmp_path: Path, 
         await eventually(lambda: _online(other) == set())
 
 
+async def test_a_list_of_a_service_reaches_everybody_and_so_does_its_end(tmp_path: Path, port: int) -> None:
+    def shown(service: Driver[Bot]) -> list[str]:
+        return next([each.name for each in down.body] for down in service.service.current("tavern", "ann") if down.type == "characters")
+
+    async with services(tmp_path, port) as (one, other):
+        await one.join("ann", "bob")
+        await one.service.send_characters("bob", "tavern")
+        await eventually(lambda: shown(other) == ["bob"])
+        await one.service.send_characters(await one.service.fetch_member_ids("tavern"), "tavern")
+        await eventually(lambda: shown(other) == ["ann", "bob"])
+        await other.join("cleo")
+        await eventually(lambda: shown(one) == ["ann", "bob", "cleo"])
+
+
 async def test_what_is_for_one_member_goes_to_that_member_only(tmp_path: Path, port: int) -> None:
     async with services(tmp_path, port) as (one, other):
         await one.join("ann", "bob")

@@ -222,6 +222,43 @@ async def test_a_long_list_of_a_service_is_shown_by_its_beginning_too(driver: Dr
     assert len(driver.service.characters("tavern", "bob", prefix="person").characters) == 0
 
 
+SHOWING = """
+from mooring import Character, Context, command
+
+
+@command(example="/cast")
+def cast(ctx: Context) -> None:
+    \"\"\"Show who plays.\"\"\"
+    ctx.show("characters", [Character("hamlet", "Hamlet")])
+"""
+
+
+async def test_a_list_of_a_service_or_plugin_outlasts_a_restart_until_everybody_is_shown_again(tmp_path: Path) -> None:
+    (tmp_path / "showing.py").write_text(SHOWING)
+
+    def shown(driver: Driver, name: str) -> list[str]:
+        return list(Watcher(driver, name).characters)
+
+    async with running(tmp_path, plugins=["showing"], plugin_folders=[str(tmp_path)]) as driver:
+        await driver.join("ann", "bob")
+        await driver.say("ann", "/cast")
+        assert shown(driver, "ann") == ["hamlet"]
+    async with running(tmp_path, plugins=["showing"], plugin_folders=[str(tmp_path)]) as driver:
+        assert shown(driver, "ann") == ["hamlet"]
+        everybody = await driver.service.fetch_member_ids("tavern")
+        await driver.service.send_characters(["bob"], "tavern")
+        await driver.service.send_characters(everybody, "tavern", "ann")
+    async with running(tmp_path) as driver:
+        assert (shown(driver, "ann"), shown(driver, "bob")) == (["ann", "bob"], ["bob"])
+        await driver.service.send_characters([], "tavern")
+    async with running(tmp_path) as driver:
+        assert shown(driver, "ann") == []
+        await driver.service.send_characters(await driver.service.fetch_member_ids("tavern"), "tavern")
+    async with running(tmp_path) as driver:
+        await driver.join("cleo")
+        assert shown(driver, "ann") == ["ann", "bob", "cleo"]
+
+
 async def test_nothing_is_made_for_gateways_that_do_not_show_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path, plugins=["bars"]) as driver:
         driver.recorder.kinds = frozenset({"message_down"})
