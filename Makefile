@@ -15,7 +15,7 @@ FROM ?= 0
 TRACE ?=
 PYTEST_ARGS ?=
 
-.PHONY: run test lint bench crash simulate clean
+.PHONY: run test lint bench crash simulate outbox clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -35,6 +35,9 @@ crash: $(VENV)/.test
 
 simulate: $(VENV)/.test
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(TRACE),--trace)
+
+outbox: $(VENV)/.test
+	MOORING_OUTBOX_MESSAGES=500 MOORING_OUTBOX_KILLS=50 MOORING_OUTBOX_SHARED_MESSAGES=1000 MOORING_OUTBOX_SHARED_KILLS=20 $(BIN)/python -m pytest tests/outbox
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.storage

@@ -6,13 +6,14 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import BaseModel
 
 from mooring import Abilities, Answer, Context, Later, Post, Refused, Rest, Sent, Service, Unsure, command
+from mooring.gateways.marks import Mark, Marks
 
 
 class Config(BaseModel):
@@ -100,6 +101,7 @@ class Rooms:
 @asynccontextmanager
 async def lifespan(service: Service, config: Config) -> AsyncIterator[Rooms]:
     rooms = Rooms(config)
+    setattr(Marks, "change", _dying_after_it(Marks.change, rooms))  # noqa: B010 - of a class that is not ours to change
     service.attach(rooms)
     for channel_id in service.channel_ids():
         service.spawn(_count(service, channel_id, config.count_to), name="counting")
@@ -108,6 +110,17 @@ async def lifespan(service: Service, config: Config) -> AsyncIterator[Rooms]:
     finally:
         service.detach(rooms)
         rooms.close()
+
+
+def _dying_after_it(change: Callable[..., Awaitable[Mark]], rooms: Rooms) -> Callable[..., Awaitable[Mark]]:
+    """The place of which no gateway hears: when what became of a message was noted."""
+
+    async def changed(*arguments: Any) -> Mark:
+        mark = await change(*arguments)
+        rooms.die("noted")
+        return mark
+
+    return changed
 
 
 async def _count(service: Service, channel_id: str, end: int) -> None:
