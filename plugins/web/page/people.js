@@ -168,7 +168,7 @@ export function showMembers(characters) {
 	const here = isWhole ? people.filter(isHere).length : online;
 	$("count").textContent = here === null || here === all ? all.toLocaleString() : `${here.toLocaleString()} of ${all.toLocaleString()} here`;
 	$("more-members").hidden = hidden === 0;
-	$("more-members").textContent = `${hidden.toLocaleString()} more`;
+	$("more-members").textContent = `Show more (${hidden.toLocaleString()})`;
 	meters($("mine"), mine, characters.all.get(me.id)?.character_context?.bars);
 }
 

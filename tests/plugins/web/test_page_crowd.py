@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from mooring import Acknowledgement, Context, SimpleAction, UpEvent
+from mooring import Acknowledgement, Character, Context, SimpleAction, UpEvent
 from tests.plugins.web.harness import Gateway, gateway
-from tests.plugins.web.visitor import PHONE, Visitor, visitor
+from tests.plugins.web.visitor import DESKTOP, PHONE, Visitor, visitor
 
 pytestmark = pytest.mark.browser
 
+NARROW = {"viewport": {"width": 900, "height": 800}}
 CROWD = [f"crowd-{number:03}" for number in range(150)]
 
 
@@ -53,6 +54,29 @@ async def test_each_bar_is_drawn_once_and_the_channels_own_comes_first(tmp_path:
         assert ann.complaints == []
 
 
+@pytest.mark.parametrize("view", [DESKTOP, NARROW, PHONE], ids=["desktop", "narrow", "phone"])
+async def test_many_bars_of_large_numbers_find_room_in_any_view(tmp_path: Path, chromium: Browser, view: dict[str, Any]) -> None:
+    bars = [{"name": f"bar{number}", "label": f"A rather long label {number}", "value": 12_345, "maximum": 99_999} for number in range(5)]
+    async with gateway(tmp_path) as place, visitor(chromium, place.address, "ann", **view) as ann:
+        if view is not DESKTOP:
+            await expect(ann.page.locator("#mine").get_by_role("meter", name="Health")).to_be_visible()
+            await ann.page.get_by_role("button", name="Show members and canvas").click()
+        await place.service.send_characters([Character("x", "Xaver", character_context={"online": True, "bars": bars})], "tavern")
+        meters = ann.page.locator("#members").get_by_role("meter")
+        await expect(meters).to_have_count(5)
+        await meters.last.scroll_into_view_if_needed()
+        await expect(meters.last).to_be_in_viewport()
+        sizes = await ann.page.locator("#members .bar").evaluate_all(
+            """(bars) => bars.map((bar) => {
+                const parts = [bar, bar.querySelector(".label"), bar.querySelector(".number")];
+                const [all, label, number] = parts.map((each) => each.getBoundingClientRect());
+                return [all.width, label.right <= number.left && number.right <= all.right + 1];
+            })"""
+        )
+        assert all(width >= 90 and is_apart for width, is_apart in sizes), sizes
+        assert await ann.page.locator("#people").evaluate("(people) => people.scrollWidth <= people.clientWidth")
+
+
 async def test_a_bar_that_fills_up_by_itself_does_so_on_the_page(tmp_path: Path, chromium: Browser) -> None:
     regaining = {"name": "bars", "config": {"health": {"regain_per_minute": 240}}}
     async with gateway(tmp_path, plugins=["help", regaining, "showcase"]) as place, visitor(chromium, place.address, "ann") as ann:
@@ -74,7 +98,7 @@ async def test_the_rest_of_a_crowd_is_there_for_who_asks(tmp_path: Path, chromiu
             await expect(rows).to_have_count(100)
             await expect(rows.first).to_contain_text("ann")
             await expect(rows.filter(has_text="crowd-149")).to_have_count(0)
-            await expect(more).to_have_text("51 more")
+            await expect(more).to_have_text("Show more (51)")
             await more.press("Enter")
             await expect(rows).to_have_count(151)
             await expect(rows.last).to_contain_text("crowd-019away")
