@@ -14,8 +14,9 @@ SEEDS ?= 100000
 FROM ?= 0
 TRACE ?=
 PYTEST_ARGS ?=
+BOTS_ARGS ?=
 
-.PHONY: run test lint bench crash simulate outbox clean
+.PHONY: run test lint bench bench-bots crash simulate outbox clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -47,6 +48,9 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.gateway
 	$(BIN)/python -m benchmarks.gateway_hostile
 
+bench-bots: $(VENV)/.bots
+	$(BIN)/python -m benchmarks.bots $(BOTS_ARGS)
+
 clean:
 	rm -rf .venv .venv-* $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
@@ -64,4 +68,8 @@ $(VENV)/.test: $(VENV)/.runtime
 
 $(VENV)/.bench: $(VENV)/.test
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,test,bench]'
+	@touch $@
+
+$(VENV)/.bots: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,test,bots]'
 	@touch $@
