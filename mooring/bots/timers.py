@@ -69,9 +69,12 @@ class Timers:
     def wake(self, channel_id: str | None = None, keys: Iterable[str] | None = None) -> None:
         """Look again now: something was scheduled, under these keys if they are known. On the event loop."""
         for each in self._service.channel_ids() if channel_id is None else [channel_id]:
-            known = self._changed.get(each, set())
-            self._changed[each] = None if keys is None or known is None else known | set(keys)
+            self._mark(each, keys)
         self._woken.set()
+
+    def _mark(self, channel_id: str, keys: Iterable[str] | None = None) -> None:
+        known = self._changed.get(channel_id, set())
+        self._changed[channel_id] = None if keys is None or known is None else known | set(keys)
 
     async def run(self) -> None:
         """Run what comes due, until cancelled."""
@@ -173,7 +176,8 @@ class Timers:
         except (CommitFailed, ServiceError) as error:
             logger.warning("what is due in channel %s is run later: %s", channel_id, error)
             failure = error
-            asyncio.get_running_loop().call_later(_RETRY, self.wake, channel_id)
+            self._mark(channel_id)  # it is still due for whoever looks next, which by itself is later
+            asyncio.get_running_loop().call_later(_RETRY, self._woken.set)
         finally:
             del self._working[channel_id]
             if not work.done.done():
