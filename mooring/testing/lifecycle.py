@@ -92,8 +92,12 @@ class Life:
         """Let time go by (`"10m"`); what comes due in between happens at its time."""
         goal = self.time + (parse_duration(span) if isinstance(span, str) else span).total_seconds()
         timers = self._service.timers
+
+        async def next_due() -> float | None:
+            return timers.next_due()  # which asks the event loop for its time
+
         for _ in range(_NO_END):
-            due = timers.next_due()
+            due = self._run(next_due())
             if due is None or due > goal:
                 break
             self.time = max(self.time, due)
