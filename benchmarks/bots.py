@@ -1,4 +1,4 @@
-"""The counter of four frameworks' bots, killed again and again: `python -m benchmarks.bots [--kills 20] [--commands 400] [--output FILE]`.
+"""The counters of three frameworks, killed again and again: `python -m benchmarks.bots [--kills 20] [--commands 400] [--output FILE]`.
 
 Each bot is a process of its own with one folder. Eight members give commands side by side, each one after the other; one command in ten is sent
 twice with one id, as by a client that heard no answer; `kill -9` comes at drawn moments, and what had no answer then is sent again with its id.

@@ -11,6 +11,9 @@ from typing import Protocol
 LONGEST_WAIT = 0.02
 """A kill comes up to this many seconds after the command that it was drawn for: anywhere in the work on the commands in hand."""
 
+STEP = 100
+"""A command counts on by this many, so that entries grow in length as those of real bots do: an entry that never does hides what dbm.dumb loses."""
+
 
 class Gone(Exception):
     """The bot's process has ended, so no answer will come."""
@@ -38,7 +41,7 @@ class Bot(Protocol):
 
 @dataclass
 class Result:
-    """What one bot did. `lost` and `doubled` are counts; one that was doubled and then lost is in both."""
+    """What one bot did. `lost` and `doubled` are in commands; one that was doubled and then lost is in both."""
 
     commands: int = 0
     sent_twice: int = 0
@@ -124,7 +127,7 @@ class Run:
         self.reads += 1
         async for count in self.bot.say(member, f"read-{self.reads}", 0, 1):
             if count is not None:
-                return count
+                return count // STEP
         raise Unreadable("no count was told")
 
     async def _give_up(self, unreadable: Unreadable) -> None:
@@ -157,8 +160,8 @@ class Run:
         while queue:
             command_id, times = queue[0]
             ledger.pending = True
-            async for count in self.bot.say(member, command_id, 1, times):
-                ledger.hear(count)
+            async for count in self.bot.say(member, command_id, STEP, times):
+                ledger.hear(None if count is None else count // STEP)
                 if ledger.pending:
                     ledger.acknowledge()
                     queue.pop(0)

@@ -1,12 +1,15 @@
-"""The counts of lines on the comparison page are those of the code on it and in the examples."""
+"""The comparison page: its counts of lines are those of the code on it and in the examples, its figures those of the results file."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import pytest
+
+from benchmarks.bots import BOTS as BENCHMARKED
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "comparison.md").read_text("utf-8")
@@ -37,3 +40,22 @@ def test_the_counts_are_true(bot: str) -> None:
 @pytest.mark.parametrize("framework", ["discord.py", "errbot"])
 def test_the_others_are_python_too(bot: str, framework: str) -> None:
     ast.parse(theirs(bot, framework))
+
+
+def test_the_figures_are_those_of_the_results_file() -> None:
+    """`make bench-bots BOTS_ARGS='--output docs/comparison.json'` writes the file anew; the page has to follow."""
+    found = json.loads((ROOT / "docs" / "comparison.json").read_text("utf-8"))
+    rows = re.findall(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", TEXT, re.MULTILINE)
+    columns = ("acknowledged", "lost", "doubled", "unreadable")
+    assert [(name, *map(int, figures)) for name, *figures in rows] == [
+        (name, *(result[column] for column in columns)) for name, result in found["results"].items()
+    ]
+    assert {(result["commands"], result["sent_twice"], result["kills"]) for result in found["results"].values()} == {(400, 40, 20)}
+    run = (
+        f"Run on {found['date']} with Python {found['python']}, discord.py {found['versions']['discord.py']} and errbot {found['versions']['errbot']}"
+    )
+    assert run in " ".join(TEXT.split())
+
+
+def test_the_table_names_every_bot_that_the_benchmark_runs() -> None:
+    assert set(json.loads((ROOT / "docs" / "comparison.json").read_text("utf-8"))["results"]) == set(BENCHMARKED)
