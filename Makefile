@@ -29,7 +29,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/deptry . --extend-exclude '^(tests|benchmarks|docs|examples)/'
-	$(BIN)/deptry . --exclude '\.venv|build' --ignore DEP002,DEP004
+	$(BIN)/deptry . --exclude '\.venv|build|tests/mooring/sdk/bots' --ignore DEP002,DEP004
 
 crash: $(VENV)/.test
 	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash

@@ -2,7 +2,7 @@
 
 A plugin is a module: functions with `@command` are its commands, functions named like an event (`on_join`, ...) its hooks,
 `Config` its settings, `BARS` its bars. A gateway implements `Gateway`, hands in `UpEvent`s and gets `Down`s. A service is a
-subclass of `ChannelService`, which bots written for the Moobius SDK know as `Moobius`.
+subclass of `ChannelService`; bots written for the Moobius SDK subclass `Moobius`, which has the rest of what that SDK offers.
 """
 
 from mooring import types
@@ -72,13 +72,15 @@ from mooring.protocols import (
 )
 from mooring.roles import ROLES, Role
 from mooring.rooms import Room, network_member_id
+from mooring.sdk import json_utils
+from mooring.sdk.downloads import DownloadFailed
+from mooring.sdk.moobius import Moobius
+from mooring.sdk.surface import NotSupported
+from mooring.sdk.wand import MoobiusWand
 from mooring.secrets import SecretFound, Secrets
 from mooring.service.service import ChannelService
 from mooring.text import clip, suggestion
 from storage import MoobiusStorage
-
-Moobius = ChannelService
-"""The name that a bot written for the Moobius SDK imports, beside `MoobiusStorage` and `types`."""
 
 __all__ = [
     "CHARACTER_KINDS",
@@ -119,6 +121,7 @@ __all__ = [
     "Dialog",
     "Down",
     "DownKind",
+    "DownloadFailed",
     "Gateway",
     "HistoryPage",
     "InputComponent",
@@ -132,9 +135,11 @@ __all__ = [
     "MessageHandle",
     "Moobius",
     "MoobiusStorage",
+    "MoobiusWand",
     "NameIndex",
     "NameRefused",
     "NetworkGateway",
+    "NotSupported",
     "OutcomeNotKnown",
     "PluginError",
     "Post",
@@ -174,6 +179,7 @@ __all__ = [
     "cooldown",
     "every",
     "format_duration",
+    "json_utils",
     "missed_messages",
     "network_member_id",
     "now",

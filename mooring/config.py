@@ -124,6 +124,8 @@ class ServiceConfig(_Model):
     limits: ChannelLimits = ChannelLimits()
     stop_timeout: float = Field(default=10, gt=0)
     checkin_interval: float = Field(default=3600, ge=0)
+    upload_dir: str = Field(default="data/uploads", min_length=1)
+    upload_bytes: int = Field(default=1_000_000_000, ge=1)
 
     @field_validator("channels", mode="before")
     @classmethod
@@ -154,7 +156,7 @@ def _room_fields(text: str) -> dict[str, str]:
     return {"network": room.network, "id": room.id}
 
 
-SDK_ONLY = frozenset({"http_server_uri", "ws_server_uri", "others", "service_mode"})
+SDK_ONLY = frozenset({"http_server_uri", "ws_server_uri", "others", "service_mode", "no_warn_cannot_save_service_id", "email", "password"})
 """Fields that a `service_config` written for the Moobius SDK has and that have no meaning here."""
 
 

@@ -6,10 +6,13 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mooring.config import LogConfig
 from mooring.secrets import Secrets
+
+log = logging.getLogger(__name__)
 
 _TELLING = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
 
@@ -40,6 +43,9 @@ class _Formatter(logging.Formatter):
 
 def set_up_logging(config: LogConfig, secrets: Secrets) -> None:
     """Send the log of the whole process to the terminal and to the files that the config names."""
+    for file in (config.log_file, config.error_log_file):
+        if file:
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [_levelled(logging.StreamHandler(sys.stderr), config.terminal_log_level)]
     if config.log_file:
         handlers.append(_levelled(logging.FileHandler(config.log_file, encoding="utf-8"), config.log_level))
@@ -51,6 +57,8 @@ def set_up_logging(config: LogConfig, secrets: Secrets) -> None:
     for talkative in ("httpx", "httpcore", "websockets"):
         # A record per request or connection, with URLs and addresses that are nobody's business.
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    if config.log_retention:
+        log.info("log_retention does nothing here: logrotate and journald rotate files, and a file that was moved away stays in use until a restart")
 
 
 def _levelled(handler: logging.Handler, level: str) -> logging.Handler:

@@ -248,6 +248,12 @@ class Service(Protocol[ContextT_co]):
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted and unnumbered: progress, and nothing else. From any thread."""
 
+    def unknown_payload(self, payload: dict[str, Any]) -> None:
+        """Hand what a member sent, and the gateway does not know, to the service's `on_unknown_payload`; it was refused already.
+
+        It has `type`, `request_id`, `body`, and `user_id`, which is the member. On the event loop.
+        """
+
     def spawn(self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False) -> None:
         """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop.
 

@@ -12,7 +12,7 @@ from storage.database_interface import DatabaseInterface, DomainChanges, Finding
 from storage.db_config import DbConfig
 from storage.dicts.cached_dict import CachedDict
 from storage.dicts.transaction import Transaction
-from storage.encoding.codec import register
+from storage.encoding.codec import register, registered_classes
 from storage.errors import (
     CommitFailed,
     ConfigError,
@@ -75,6 +75,7 @@ __all__ = [
     "ValueRefused",
     "VersionConflict",
     "register",
+    "registered_classes",
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +21,7 @@ class Agents:
         self._threads = threads
         self._storage: MoobiusStorage | None = None
         self._known: dict[str, Character] = {}
+        self._outside = contextvars.copy_context()
 
     async def open(self, service_id: str, db_config: Sequence[Mapping[str, Any]]) -> None:
         """Find the agents that were made before, beside the dicts of the channels."""
@@ -32,13 +35,13 @@ class Agents:
 
     async def create(self, name: str, avatar: str | None, description: str | None) -> Character:
         """Make an agent with an id of its own. It stays, whatever becomes of the event in which it is made."""
-        agent = Character(f"agent-{secrets.token_hex(8)}", name, avatar, description, {"agent": True})
-        if self._storage is not None:
-            kept = AGENTS.of(self._storage)
-            async with self._storage.transaction():
-                kept[agent.character_id] = {"name": name, "avatar": avatar, "description": description}
-        self._known[agent.character_id] = agent
-        return agent
+        return await self._keep(Character(f"agent-{secrets.token_hex(8)}", name, avatar, description, {"agent": True}))
+
+    async def update(self, agent_id: str, name: str, avatar: str | None, description: str | None) -> Character:
+        """Change an agent, which it stays as `create` says. Raises ValueError if there is no such agent."""
+        if agent_id not in self._known:
+            raise ValueError(f"{agent_id!r:.80} is no agent of this service; only agents can be changed by it")
+        return await self._keep(Character(agent_id, name, avatar, description, {"agent": True}))
 
     def get(self, character_id: str) -> Character | None:
         """The agent with this id."""
@@ -47,6 +50,18 @@ class Agents:
     def all(self) -> list[Character]:
         """All agents, in the order in which they were made."""
         return list(self._known.values())
+
+    async def _keep(self, agent: Character) -> Character:
+        if self._storage is not None:
+            # Outside of the event in hand, whose transaction takes in the dicts of its channel alone.
+            await asyncio.get_running_loop().create_task(self._write(self._storage, agent), context=self._outside.copy())
+        self._known[agent.character_id] = agent
+        return agent
+
+    async def _write(self, storage: MoobiusStorage, agent: Character) -> None:
+        kept = AGENTS.of(storage)
+        async with storage.transaction():
+            kept[agent.character_id] = {"name": agent.name, "avatar": agent.avatar, "description": agent.description}
 
     def _load(self, service_id: str, entries: list[dict[str, Any]]) -> dict[str, Character]:
         # A channel of this name has its own dicts; this one is called like no other.

@@ -173,6 +173,10 @@ class History:
         found = (kept.down for kept in reversed(self._kept.values()) if kept.down.body.content.text == text)
         return next((down for down in found if down.recipients is None or member_id in down.recipients), None)
 
+    def messages(self) -> list[Down]:
+        """All that are kept, oldest first, whoever they are for."""
+        return [kept.down for kept in self._kept.values()]
+
     def _since(self, after: int) -> list[Down]:
         new = [
             kept.down if number > after else copy_with(kept.down, number=kept.edited)

@@ -12,10 +12,15 @@ LONGEST = 500
 """Files of a channel that can be fetched at once, as many as there are messages to name them; the oldest give way."""
 
 
+def is_address(path: str) -> bool:
+    """Whether this is where something can be fetched, on the net or from a service, and no file of a machine."""
+    return "://" in path or path.startswith("/files/")
+
+
 class LocalFile(str):
     """The path of a file of ours, as a plugin gave it.
 
-    A type of its own, because what a member writes into a message's `path` must never be taken for one.
+    A type of its own, because what somebody else has put into a message's `path` must never be taken for one.
     """
 
     __slots__ = ()

@@ -16,6 +16,7 @@ from mooring.cli.init import init
 from mooring.cli.migrate import add_migrate
 from mooring.cli.options import CONFIG
 from mooring.cli.plugin_commands import plugin_commands
+from mooring.cli.port import add_port
 from mooring.cli.scaffold import add_new_plugin
 from mooring.cli.serving import add_run
 from mooring.version import __version__
@@ -41,6 +42,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     app.command()(init)
     add_new_plugin(app)
     add_migrate(app)
+    add_port(app)
     return app
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import logging
-import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,15 +11,13 @@ import typer
 
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.errors import PluginError
+from mooring.service.process import run_process
 from storage.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
     from mooring.service.service import ChannelService
 
 log = logging.getLogger(__name__)
-
-_LAST_MOMENT = 0.2
-"""Seconds for tasks that nobody has ended."""
 
 
 def add_run(app: typer.Typer, make_service: Callable[..., ChannelService]) -> None:
@@ -55,43 +49,9 @@ def add_run(app: typer.Typer, make_service: Callable[..., ChannelService]) -> No
 
 def _serve(service: ChannelService) -> None:
     try:
-        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-            runner.run(_live(service))
+        run_process(service, typer.echo)
     except ConfigError as error:
         raise fault(str(error), FAULTY_CONFIG) from error
     except (StorageError, PluginError, OSError) as error:
         log.debug("the start failed", exc_info=True)
         raise fault(f"Mooring did not start: {error}", FAILED) from error
-
-
-def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where it is installed (the extra `fast`); else asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-async def _live(service: ChannelService) -> None:
-    await service.run(lambda: _announce(service))
-    # Whatever plugins have left is ended with the process, and not waited for as asyncio and Python would.
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    left = (await asyncio.wait(tasks, timeout=_LAST_MOMENT))[1] if tasks else set()
-    threads = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
-    if left or threads:
-        names = ", ".join([*(task.get_name() for task in left), *(each.name for each in threads)])
-        log.warning("%s does not end; everything is stored and closed, so the process ends without it", names)
-        logging.shutdown()
-        os._exit(0)
-
-
-def _announce(service: ChannelService) -> None:
-    addresses = service.addresses()
-    place = f"is at {' and '.join(addresses)}" if addresses else "is up; no plugin of it listens for members"
-    # What is loaded by now stays. Looking through it again and again made the longest pauses of all channels, of 0.1 s and more.
-    gc.collect()
-    gc.freeze()
-    typer.echo(f"Mooring {place}")

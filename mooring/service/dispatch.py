@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mooring.channels.members import NameTaken
+from mooring.channels.sent_files import is_address
 from mooring.channels.turn import Turn
 from mooring.errors import CommandError
-from mooring.events import ButtonClick, MenuItemClick, MessageBody, SimpleAction, UpBody, copy_with
+from mooring.events import ButtonClick, MenuItemClick, MessageBody, MessageContent, SimpleAction, UpBody, copy_with
 from mooring.kinds import BUTTONS, DOWN_KINDS, MENU
 from mooring.recipients import SERVICE, Everyone
 from mooring.roles import IN_CHARGE
 from mooring.service.hooks import Hooks
+from mooring.types.words import ALL
 
 if TYPE_CHECKING:
     from storage import Finding
@@ -28,16 +30,16 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
         case MessageBody():
             await hooks.on_message_up(body)
         case ButtonClick():
-            await hooks.on_button_click(_as_shown(body, turn))
+            await hooks._act(_as_shown(body, turn))
         case MenuItemClick():
-            await hooks.on_menu_item_click(_as_offered(body, turn))
+            await hooks._act(_as_offered(body, turn))
         case SimpleAction() if event.type == "join":
-            await _join(hooks, turn, body, findings)
+            await _join(hooks, turn, copy_with(body, subtype="join"), findings)
         case SimpleAction() if event.type == "leave":
-            await hooks.on_leave(body)
+            await hooks._act(copy_with(body, subtype="leave"))
             turn.members.leave(event.member_id)
         case SimpleAction():
-            await hooks.on_refresh(body)
+            await hooks._act(copy_with(body, subtype="refresh"))
 
 
 def _as_sent(body: UpBody, turn: Turn) -> UpBody:
@@ -45,8 +47,13 @@ def _as_sent(body: UpBody, turn: Turn) -> UpBody:
     body = copy_with(body, channel_id=turn.channel_id, sender=turn.member_id)
     if isinstance(body, MessageBody):
         body.recipients = _recipients(body.recipients, turn)
-        body.content = copy_with(body.content)
+        body.content = _content(body.content)
     return body
+
+
+def _content(content: MessageContent) -> MessageContent:
+    """A copy. What names a file of this machine is left out: members have no say in what is done with those, whatever a bot does with it."""
+    return copy_with(content, path=content.path if content.path and is_address(content.path) else None)
 
 
 def _recipients(named: Sequence[str], turn: Turn) -> Sequence[str]:
@@ -74,9 +81,9 @@ def _as_offered(click: MenuItemClick, turn: Turn) -> MenuItemClick:
         raise CommandError("That message is not there any more.")
     message: MessageBody = down.body
     subtypes = [item.message_subtypes] if isinstance(item.message_subtypes, str) else item.message_subtypes
-    if subtypes and message.subtype not in subtypes:
+    if subtypes and message.subtype not in subtypes and ALL not in subtypes:
         raise CommandError("That is not offered on such a message.")
-    return copy_with(click, menu_item_id=item.menu_item_id, message_subtype=message.subtype, message_content=copy_with(message.content))
+    return copy_with(click, menu_item_id=item.menu_item_id, message_subtype=message.subtype, message_content=_content(message.content))
 
 
 def _find(kind: str, item_id: str, refusal: str, turn: Turn) -> tuple[str, Any]:
@@ -94,11 +101,8 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequen
     except NameTaken as error:
         raise CommandError(str(error)) from error
     after = turn.members[turn.member_id]
-    if is_new:
-        await hooks.on_join(action)
-    else:
-        # Coming back is no news for the others, but the member has to see everything again.
-        await hooks.on_refresh(copy_with(action, subtype="refresh"))
+    # Coming back is no news for the others, but the member has to see everything again.
+    await hooks._act(action if is_new else copy_with(action, subtype="refresh"))
     if findings and (after.character_context or {}).get("role") in IN_CHARGE:
         lost = "; ".join(f"{finding.domain.rsplit('.', 1)[-1]} {finding.key or ''}: {finding.reason}" for finding in findings[:5])
         turn.sends.message(f"Unreadable data was set aside in this channel ({len(findings)}): {lost}", [turn.member_id])

@@ -35,7 +35,15 @@ class Hooks(Senders):
 
     async def on_channel_init(self, channel_id: str) -> None:
         """Set up one channel: opens its storage into `self.channels`. Called once per channel, before its first event."""
-        self.channels[channel_id] = await self._threads.run(MoobiusStorage, self.service_id, channel_id, self.config["db_config"])
+        await self.initialize_channel(channel_id)
+
+    async def initialize_channel(self, channel_id: str) -> None:
+        """`on_channel_init`, by the name that the page of the SDK means."""
+        await self.initalize_channel(channel_id)
+
+    async def initalize_channel(self, channel_id: str) -> None:
+        """`on_channel_init`, by the name that the page of the SDK has."""
+        await self._open_storage(channel_id)
         await self.on_channel_checkin(channel_id)
 
     async def on_channel_checkin(self, channel_id: str) -> None:
@@ -92,8 +100,27 @@ class Hooks(Senders):
         log.debug("a spell of type %s came and nobody overrides on_spell", type(obj).__name__)
 
     async def on_unknown_payload(self, payload: dict[str, Any]) -> None:
-        """A gateway got a well-formed frame of a type that nobody knows."""
-        log.warning("a frame of the unknown type %.80r came", payload.get("type"))
+        """A gateway got a well-formed frame of a type that it does not know, and has refused it. Called outside of every channel's order."""
+        log.info("a frame of the unknown type %.80r came", payload.get("type"))
+
+    async def _act(self, action: ButtonClick | MenuItemClick | SimpleAction) -> None:
+        """Call the hook for what a member did other than sending a message."""
+        match action:
+            case ButtonClick():
+                await self.on_button_click(action)
+            case MenuItemClick():
+                await self.on_menu_item_click(action)
+            case SimpleAction(subtype="join"):
+                await self.on_join(action)
+            case SimpleAction(subtype="leave"):
+                await self.on_leave(action)
+            case SimpleAction(subtype="refresh"):
+                await self.on_refresh(action)
+            case _:
+                raise ValueError(f"there is no action {action.subtype!r}; there are join, leave, refresh and clicks")
+
+    async def _open_storage(self, channel_id: str) -> None:
+        self.channels[channel_id] = await self._threads.run(MoobiusStorage, self.service_id, channel_id, self.config["db_config"])
 
     def context(self) -> Context:
         """The Context of the event in hand, as commands get it. Raises RuntimeError where there is none."""

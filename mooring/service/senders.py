@@ -17,6 +17,7 @@ from mooring.events import (
     CanvasItem,
     Character,
     MenuItem,
+    MessageBody,
     StyleItem,
 )
 from mooring.kinds import CHARACTERS, DOWN_KINDS, update_kind
@@ -29,7 +30,7 @@ class Senders(ABC):
     """What is sent inside an event leaves after its commit, and never if it is undone.
 
     Sent from elsewhere (on_start, a task), it is an event of its own: the call returns after the commit. `recipients` are ids
-    or Characters, one or many; None is everybody, an empty list nobody.
+    or Characters, one or any collection; None is everybody, an empty list nobody. `Moobius` returns what was sent, others None.
     """
 
     _agents: Agents
@@ -59,7 +60,7 @@ class Senders(ABC):
         len_limit: int | None = None,
         file_display_name: str | None = None,
         context: dict[str, Any] | None = None,
-    ) -> None:
+    ) -> Any:
         """Send a message: a text, a MessageBody (as it came, or changed), a dict of its fields, or the path of a file.
 
         What the other arguments give takes the place of what the message has. A text whose subtype is not `text` is a path or
@@ -77,40 +78,42 @@ class Senders(ABC):
             raise ValueError("send_message needs a channel_id, as an argument or in the message")
         body.message_id, body.context = None, context or body.context
         to = ids_of(body.recipients if recipients is None else recipients)
+        await self._place(body)
+        body.channel_id = target
         await self._send_to(target, to, lambda sends, only: sends.message(body, only))
+        return self._sent_message(body, to)
 
-    async def send_characters(self, characters: Recipients, channel_id: str, recipients: Recipients | None = None) -> None:
+    async def send_characters(self, characters: Recipients, channel_id: str, recipients: Recipients | None = None) -> Any:
         """Show these characters (ids of members and agents, or Characters) as the channel's list of members.
 
         What `fetch_member_ids` returned is everybody, those who join later included: the list that a channel shows by itself.
         """
         if isinstance(characters, Everyone) and characters.is_everyone:
-            await self._send_update(CHARACTERS, None, channel_id, recipients)
-            return
+            return await self._send_update(CHARACTERS, None, channel_id, recipients)
         named = [characters] if isinstance(characters, str | Character) else characters
         known = self.members(channel_id)
         listed = [self._profile(known, entry) for entry in named]
-        await self.send_update(CHARACTERS, [character for character in listed if character is not None], channel_id, recipients)
+        return await self.send_update(CHARACTERS, [character for character in listed if character is not None], channel_id, recipients)
 
-    async def send_buttons(self, buttons: Sequence[Button] | Button, channel_id: str, recipients: Recipients | None = None) -> None:
+    async def send_buttons(self, buttons: Sequence[Button] | Button, channel_id: str, recipients: Recipients | None = None) -> Any:
         """Show these buttons above the composer, in place of those that were there."""
-        await self.send_update("buttons", buttons, channel_id, recipients)
+        return await self.send_update("buttons", buttons, channel_id, recipients)
 
-    async def send_canvas(self, canvas_items: Sequence[CanvasItem] | CanvasItem, channel_id: str, recipients: Recipients | None = None) -> None:
+    async def send_canvas(self, canvas_items: Sequence[CanvasItem] | CanvasItem, channel_id: str, recipients: Recipients | None = None) -> Any:
         """Show these items on the canvas, in place of those that were there."""
-        await self.send_update("canvas", canvas_items, channel_id, recipients)
+        return await self.send_update("canvas", canvas_items, channel_id, recipients)
 
-    async def send_menu(self, menu_items: Sequence[MenuItem] | MenuItem, channel_id: str, recipients: Recipients | None = None) -> None:
+    async def send_menu(self, menu_items: Sequence[MenuItem] | MenuItem, channel_id: str, recipients: Recipients | None = None) -> Any:
         """Offer these entries in the menu of messages, in place of those that were there."""
-        await self.send_update("menu", menu_items, channel_id, recipients)
+        return await self.send_update("menu", menu_items, channel_id, recipients)
 
-    async def send_style(self, style_items: Sequence[StyleItem] | StyleItem, channel_id: str, recipients: Recipients | None = None) -> None:
+    async def send_style(self, style_items: Sequence[StyleItem] | StyleItem, channel_id: str, recipients: Recipients | None = None) -> Any:
         """Show, hide or highlight parts of the page, in place of what was said of them before."""
-        await self.send_update("style", style_items, channel_id, recipients)
+        return await self.send_update("style", style_items, channel_id, recipients)
 
-    async def send_update(self, kind: str, items: Any, channel_id: str, recipients: Recipients | None = None) -> None:
+    async def send_update(self, kind: str, items: Any, /, channel_id: str, recipients: Recipients | None = None) -> Any:
         """Show an update of any kind (`mooring.DOWN_KINDS`), in place of the one before. Raises ValueError if there is no such kind."""
-        await self._send_update(kind, update_kind(kind).body_of(items), channel_id, recipients)
+        return await self._send_update(kind, update_kind(kind).body_of(items), channel_id, recipients)
 
     async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> Everyone:
         """The ids of all who have joined, as a list. As recipients they are everybody, those who join later included, until the list is changed."""
@@ -130,7 +133,7 @@ class Senders(ABC):
         """The channel's members and the service's agents."""
         return [*self.members(channel_id).values(), *self._agents.all()]
 
-    async def create_agent(self, name: str, avatar: str | None = None, description: str = "No description") -> Character:
+    async def create_agent(self, name: str, avatar: str | None = None, description: str | None = "No description") -> Character:
         """Make a character that no person plays; its id can be the sender of messages in every channel."""
         return await self._agents.create(name, avatar, description)
 
@@ -145,9 +148,21 @@ class Senders(ABC):
     def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
         return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
 
-    async def _send_update(self, kind: str, body: Any, channel_id: str, recipients: Recipients | None) -> None:
+    async def _send_update(self, kind: str, body: Any, channel_id: str, recipients: Recipients | None) -> Any:
         to = Everyone() if recipients is None else ids_of(recipients)
         await self._send_to(channel_id, to, lambda sends, only: sends.update(DOWN_KINDS[kind], body, only))
+        return self._sent_update(kind, channel_id, body, to)
+
+    async def _place(self, body: MessageBody) -> None:  # noqa: B027 - most services have nothing to do here
+        """Called with each message before it is sent, for a service that has something to do with the file in it."""
+
+    def _sent_message(self, body: MessageBody, to: Sequence[str]) -> Any:
+        """What `send_message` returns."""
+        return None
+
+    def _sent_update(self, kind: str, channel_id: str, body: Any, to: Sequence[str]) -> Any:
+        """What the senders of updates return."""
+        return None
 
     async def _send_to(self, channel_id: str, to: Sequence[str], act: Callable[[Sends, Sequence[str] | None], object]) -> None:
         if isinstance(to, Everyone):

@@ -85,6 +85,8 @@ class ChannelService(Rooms):
         self._environment = environment if clock is None else replace(environment, clock=clock)
         self._clock, self._threads = self._environment.clock, self._environment.threads
         self._limits = self._settings.service.limits
+        self.checkin_interval = self._settings.service.checkin_interval
+        """Seconds between calls of `on_channel_checkin`, 0 for none; counts when the service starts."""
         self._lifespans = Lifespans(self.plugins.runtime.states, self._threads, self._clock, self._limits.handler_seconds)
         self._agents = Agents(self._threads)
         self._secrets = Secrets(secrets_in(self.config, os.environ))
@@ -127,7 +129,7 @@ class ChannelService(Rooms):
             self.spawn(self._watchdog.keep, name="watchdog", endless=True)
         try:
             await self._agents.open(self.service_id, self.config["db_config"])
-            await self.before_channel_init()
+            await self._at_start(self.before_channel_init())
             for channel in self._settings.service.channels:
                 await self._open(channel)
             for plugin in self.plugins.loaded.values():
@@ -135,13 +137,13 @@ class ChannelService(Rooms):
                     await self._lifespans.begin(self, plugin)
                 if plugin.name not in self.plugins.loaded:
                     await self._lifespans.end(self, plugin, self._limits.handler_seconds)
-            await self.on_start()
+            await self._at_start(self.on_start())
         except BaseException:
             await self.stop()
             raise
         self.spawn(self.timers.run, name="timers", endless=True)
         self.spawn(self._presence_announcer.run, name="presence", endless=True)
-        if self._settings.service.checkin_interval:
+        if self.checkin_interval > 0:
             self.spawn(self._check_in, name="check-in", endless=True)
         self._up.set()
         self._deliveries.begin()
@@ -211,11 +213,15 @@ class ChannelService(Rooms):
         own = type(self).__module__
         return [*(plugin.module.__name__ for plugin in self.plugins.loaded.values()), *([] if own.startswith("mooring.") else [own])]
 
+    async def _at_start(self, hook: Coroutine[Any, Any, None]) -> None:
+        """Await one of the hooks of the start."""
+        await hook
+
     async def _open(self, config: ChannelConfig) -> None:
         channel_id = config.id
-        await self.on_channel_init(channel_id)
-        if channel_id not in self.channels:  # overridden, by a bot that keeps nothing
-            await super().on_channel_init(channel_id)
+        await self._at_start(self.on_channel_init(channel_id))
+        if self.channels.get(channel_id) is None:  # overridden, by a bot that keeps nothing
+            await self._open_storage(channel_id)
         await self._threads.run(self.plugins.prepare, self.channels[channel_id])
         stuck, limits = self.plugins.runtime.stuck, self._limits
         workers = ChannelWorkers(channel_id, limits.handler_seconds, self._threads, stuck, self._incidents.add)
@@ -266,7 +272,7 @@ class ChannelService(Rooms):
 
     async def _check_in(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.service.checkin_interval)
+            await asyncio.sleep(self.checkin_interval)
             await asyncio.gather(*(self._check_in_one(channel_id) for channel_id in self.channel_ids()))
 
     async def _check_in_one(self, channel_id: str) -> None:
@@ -315,6 +321,10 @@ class ChannelService(Rooms):
     async def cast(self, obj: Any) -> None:
         """Hand any object to `on_spell`."""
         await self.on_spell(obj)
+
+    def unknown_payload(self, payload: dict[str, Any]) -> None:
+        """Hand what a gateway does not know to `on_unknown_payload`, beside the channels."""
+        self.spawn(self._guarded("on_unknown_payload", self.on_unknown_payload(payload), self._limits.handler_seconds), name="on_unknown_payload")
 
     def spawn(self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False) -> None:
         """Run `work` beside the channels, as a task that is cancelled when the service stops. On the event loop.

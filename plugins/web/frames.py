@@ -30,6 +30,23 @@ class FrameError(Exception):
         super().__init__(message)
 
 
+class UnknownFrame(FrameError):
+    """A frame of a type that is not one of ours; the service may know it."""
+
+    def __init__(self, kind: str, request_id: str, body: Raw) -> None:
+        super().__init__("unknown_type", f"There is no frame of type {kind!r}; expected one of {', '.join(UP)}.", request_id)
+        self._kind = kind
+        self._body = body
+
+    def payload(self, member_id: str) -> dict[str, Any] | None:
+        """The frame as a dict, with who sent it; None if its body cannot be read."""
+        try:
+            body = msgspec.json.decode(self._body)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        return {"type": self._kind, "request_id": self.request_id, "user_id": member_id, "body": body}
+
+
 class UpFrame(Struct):
     """One decoded frame."""
 
@@ -68,7 +85,7 @@ def decode(data: str | bytes) -> UpFrame:
         raise FrameError("malformed", f"This is no frame: {_reason(error)}.", request_id(data)) from error
     decoder = _bodies.get(envelope.type)
     if decoder is None:
-        raise FrameError("unknown_type", f"There is no frame of type {envelope.type!r}; expected one of {', '.join(UP)}.", envelope.request_id)
+        raise UnknownFrame(envelope.type, envelope.request_id, envelope.body)
     try:
         return UpFrame(envelope.type, envelope.request_id, decoder.decode(envelope.body))
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:

@@ -48,9 +48,16 @@ class Session:
             self._refused_in_a_row = 0
         except FrameError as error:
             self._refuse(error)
+            self._hand_on(error)
             self._refused_in_a_row += 1
             if self._refused_in_a_row > _PATIENCE:
                 self._hub.end(self._connection, 1008, "too many frames that could not be taken", "refused")
+
+    def _hand_on(self, error: FrameError) -> None:
+        """A frame that is unknown here may have a meaning for the service's author."""
+        identity = self._connection.identity
+        if isinstance(error, frames.UnknownFrame) and identity is not None and (payload := error.payload(identity.member_id)) is not None:
+            self._hub.service.unknown_payload(payload)
 
     def _admit(self, data: str | bytes, now: float) -> None:
         if not self._bucket.take(now):

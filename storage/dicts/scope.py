@@ -90,6 +90,16 @@ def exclusive_around() -> Scope | None:
     return current
 
 
+def leave_ended() -> None:
+    """Let the running code be outside of transactions that have ended; what it does to their dicts counts again, each change for itself."""
+    current = innermost.get()
+    if current is None or current.is_open:
+        return
+    while current is not None and not current.is_open:
+        current = current.parent
+    innermost.set(current)
+
+
 def leave(scope: Scope) -> None:
     """Whoever ends a transaction is no longer in it, though perhaps still in others that were begun inside."""
     current = innermost.get()

@@ -31,6 +31,7 @@ _PLAIN_TYPES = frozenset({str, bool, type(None)})
 _PLAIN_CONTAINERS = frozenset({dict, list})
 
 register = _DEFAULT_REGISTRY.register
+registered_classes = _DEFAULT_REGISTRY.classes
 redefining = _DEFAULT_REGISTRY.redefining
 
 

@@ -73,6 +73,10 @@ class Registry:
         """The stored name of a class that can be stored."""
         return self._names.get(cls) or (f"{_SDK}.{cls.__name__}" if _is_of_sdk(cls) else None)
 
+    def classes(self) -> tuple[type, ...]:
+        """All registered classes, in the order in which they were registered."""
+        return tuple(self._names)
+
     def plain_fields(self, cls: type) -> tuple[str, ...] | None:
         """The fields of a registered dataclass whose objects keep them all, and nothing else, in `__dict__`; None for other classes."""
         return self._plain_fields.get(cls)

@@ -1,0 +1,1 @@
+"""What bots of the Moobius SDK expect beyond what every service has. docs/moobius.md says what is here and what is not."""
