@@ -36,16 +36,16 @@ class Everybody:
 
     def page(self, prefix: str, after: str, limit: int) -> tuple[list[str], str]:
         """Ids in the order of their names; see NameOrder."""
-        changed = self._members.log.since(self._seen)
-        self._seen = self._members.log.number
+        members = self._members
+        changed = members.log.since(self._seen)
+        self._seen = members.log.number
         if changed is None:
-            self._order.clear()
-        for member_id in self._members if changed is None else changed:
-            character = self._members.get(member_id)
-            if character is None:
-                self._order.remove(member_id)
+            self._order.replace((member_id, members.name_of(member_id)) for member_id in members)
+        for member_id in changed or ():
+            if member_id in members:
+                self._order.put(member_id, members.name_of(member_id))
             else:
-                self._order.put(member_id, character.name)
+                self._order.remove(member_id)
         return self._order.page(prefix, after, limit)
 
 
@@ -69,8 +69,7 @@ class OwnList:
         """Ids in the order of their names as they were when the list was sent; see NameOrder."""
         if self._order is None:
             self._order = NameOrder()
-            for key, character in self.characters.items():
-                self._order.put(key, character.name)
+            self._order.replace((key, character.name) for key, character in self.characters.items())
         return self._order.page(prefix, after, limit)
 
 

@@ -60,13 +60,9 @@ class Members(Mapping[str, Character]):
     def __contains__(self, member_id: object) -> bool:
         return member_id in self._known
 
-    def kept(self, member_id: str) -> dict[str, Any] | None:
-        """What is kept of a member; not to be changed."""
-        return self._known.get(member_id)
-
-    def owner(self, name: str) -> str | None:
-        """Who has this name or one that looks the same."""
-        return self._names.get(fold_name(name))
+    def name_of(self, member_id: str) -> str:
+        """What a member is called. Raises KeyError for a stranger."""
+        return str(self._known[member_id]["name"])
 
     def is_online(self, member_id: str) -> bool:
         """Whether a member has a connection."""
@@ -221,7 +217,9 @@ class MembersInTurn(Mapping[str, Character]):
         return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in before)])
 
     def __len__(self) -> int:
-        return sum(1 for _ in self) if self.changes else self._members.handed_count()
+        handed = self._members.handed
+        changed = sum((kept is not None) - (handed(member_id) is not None) for member_id, kept in self.changes.items())
+        return self._members.handed_count() + changed
 
     def __contains__(self, member_id: object) -> bool:
         return isinstance(member_id, str) and self._kept(member_id) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable
 
 from mooring.text import fold_name
 
@@ -31,10 +32,10 @@ class NameOrder:
         if folded is not None:
             del self._entries[bisect_left(self._entries, (folded, key))]
 
-    def clear(self) -> None:
-        """Take all out."""
-        self._entries.clear()
-        self._names.clear()
+    def replace(self, names: Iterable[tuple[str, str]]) -> None:
+        """Have these `(id, name)` pairs in it and no others: one by one, many would take long."""
+        self._names = {key: fold_name(name) for key, name in names}
+        self._entries = sorted((folded, key) for key, folded in self._names.items())
 
     def page(self, prefix: str, after: str, limit: int) -> tuple[list[str], str]:
         """At most `limit` ids whose names begin with `prefix`, after the cursor `after`, and the cursor for those that follow.

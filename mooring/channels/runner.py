@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-PICTURE_SECONDS = 0.1
+_CHANGES_SECONDS = 0.1
 """How often changes of the characters are shown while events keep coming. This bounds what is computed, whoever watches; how much of it a
 crowd is sent is for the `Throttle` of each gateway, which alone knows how many watch."""
 
@@ -176,7 +176,7 @@ class TurnRunner:
         """Show what changed of the characters; in a rush of events not after each, but all of it from time to time."""
         if self._member_updates.are_due and self._wiring.wants_characters():
             now = asyncio.get_running_loop().time()
-            if at_once or now - self._shown_at >= PICTURE_SECONDS:
+            if at_once or now - self._shown_at >= _CHANGES_SECONDS:
                 self._shown_at = now
                 self._wiring.deliver(self.channel_id, self._member_updates.changes())
 

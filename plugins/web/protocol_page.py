@@ -53,6 +53,13 @@ missed in a `history` of mode `missed`. If that is more than the service keeps, 
 Messages for somebody else have numbers too, so there are gaps. Number 0 marks what is not kept, such as progress on its way; its last state comes
 as a numbered message with the same `message_id`.
 
+## Who is here
+
+The answer to a `join` has the list of `characters`, in a large channel only its first hundred, and in `character_count` how long the list is.
+From then on `character_changes` tell which entries are new, look otherwise or are gone, also entries that were not among the first. More of
+the list comes for a `character_page`, in the order of names or by how they begin. `characters` may come again, and then takes the place of all
+that was known.
+
 ## Clients in 30 lines
 
 """
