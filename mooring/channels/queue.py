@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from mooring.channels.attempt import Attempt
@@ -41,7 +43,7 @@ _RESTART = 0.1
 class _Job:
     """Something to do in the channel's order, and who waits for it."""
 
-    __slots__ = ("attempts", "done", "give_up", "run", "since")
+    __slots__ = ("attempts", "done", "give_up", "number", "run", "since")
 
     def __init__(self, run: Callable[[], Awaitable[Attempt]], give_up: Callable[[CommitFailed], Any] | None = None) -> None:
         self.run = run
@@ -50,6 +52,8 @@ class _Job:
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.since = time.perf_counter()
         self.attempts = 0
+        self.number = 0
+        """Its place in the channel's order."""
 
 
 class ChannelQueue:
@@ -60,11 +64,13 @@ class ChannelQueue:
 
     def __init__(self, runner: TurnRunner, *, queue_length: int, report: Callable[[str], None]) -> None:
         self._runner = runner
+        runner.is_sound = self._is_sound
         self._report = report
         self._queue_length = queue_length
         self._waiting: deque[_Job] = deque()
         self._again: deque[_Job] = deque()
-        """What was built on a commit that failed."""
+        """What was built on a commit that failed, in the channel's order."""
+        self._taken = 0
         self._in_flight: deque[tuple[_Job, Attempt]] = deque()
         """Turns that were handed in, in their order."""
         self._has_failed = False
@@ -162,6 +168,8 @@ class ChannelQueue:
 
     def _put(self, job: _Job) -> asyncio.Future[Any]:
         # Whoever sent an event may go away; that cancels the future and not the job, so the event happens all the same.
+        self._taken += 1
+        job.number = self._taken
         self._unfinished += 1
         self._idle.clear()
         self._waiting.append(job)
@@ -221,6 +229,10 @@ class ChannelQueue:
             self._news.clear()
             await self._news.wait()
 
+    def _is_sound(self) -> bool:
+        """Whether what was handed in and not settled here is kept."""
+        return not self._has_failed and all(attempt.is_over and attempt.commit_failure() is None for _, attempt in self._in_flight)
+
     def _settle(self, _: object = None) -> None:
         """Let out the results of the turns whose commits are decided, in their order."""
         in_flight = self._in_flight
@@ -249,7 +261,8 @@ class ChannelQueue:
     def _fail(self, job: _Job, failure: CommitFailed) -> None:
         if isinstance(failure, VersionConflict | PredecessorFailed) and job.attempts < ATTEMPTS:
             self._runner.note_retry(failure, job.attempts)
-            self._again.append(job)
+            # Not at the end: there may be others that failed together with it before, and came later.
+            insort(self._again, job, key=attrgetter("number"))
             return
         try:
             if job.give_up is None:

@@ -29,7 +29,7 @@ from mooring.clock import Clock, in_hand
 from mooring.errors import CommandError
 from mooring.events import Acknowledgement, Down, UpEvent
 from mooring.protocols import OutcomeNotKnown, Service
-from storage.errors import CommitFailed, OutcomeUnknown, VersionConflict
+from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, VersionConflict
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
@@ -42,6 +42,8 @@ _CHANGES_SECONDS = 0.1
 crowd is sent is for the `Throttle` of each gateway, which alone knows how many watch."""
 
 _NOT_FROM_HERE = "what one channel wants of another goes there as an event, with ctx.send_to"
+
+_MOST_DOUBTFUL = 10_000
 
 Body = Callable[[Turn], Awaitable[T]]
 
@@ -72,6 +74,10 @@ class TurnRunner:
         self.channel_id = channel_id
         self.turn: Turn | None = None
         """The turn in hand."""
+        self.is_sound: Callable[[], bool] = lambda: True
+        """Whether the turns whose results are not out yet are all kept; the queue sets it."""
+        self._doubtful: dict[tuple[str, str], None] = {}
+        """Events that may have happened. Sent again, they are not said to have changed nothing, as long as storage cannot be asked."""
         self._storage = storage
         self._state = state
         self._member_updates = member_updates
@@ -96,6 +102,7 @@ class TurnRunner:
         attempt.result, accept = answer, attempt.accept
 
         def answered() -> None:
+            self._doubtful.pop((event.member_id, event.request_id), None)
             if accept is not None:
                 accept()
             self._wiring.metrics.ended(event.type, answer, failed=failed)
@@ -113,7 +120,14 @@ class TurnRunner:
         Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
         """
         self._state.last_failure = str(error)
-        if isinstance(error, OutcomeUnknown):
+        known = self._state.handled.find(event.member_id, event.request_id)
+        if known is not None:
+            return known
+        doubtful, key = self._doubtful, (event.member_id, event.request_id)
+        if isinstance(error, OutcomeUnknown) or key in doubtful:
+            doubtful[key] = None
+            if len(doubtful) > _MOST_DOUBTFUL:
+                del doubtful[next(iter(doubtful))]
             log.error("whether %s of channel %s was committed is not known: %s", event.type, self.channel_id, error)
             raise OutcomeNotKnown from error
         log.error("%s of channel %s was not committed: %s", event.type, self.channel_id, error)
@@ -232,6 +246,9 @@ class TurnRunner:
         transaction = self._storage.transaction(member=member_id, event=event.request_id if event else "", overlap=True, exclusive=_NOT_FROM_HERE)
         try:
             async with transaction:
+                if transaction.is_fresh and not self.is_sound():
+                    # Storage let go of what failed sooner than the queue has heard of it, and what is in memory still goes on from that.
+                    raise PredecessorFailed("a turn before this one failed")
                 if self._take_news() and on_same_state:
                     raise VersionConflict("what was refused may be possible by now")
                 if event is not None and not on_same_state:

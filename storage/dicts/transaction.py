@@ -74,6 +74,11 @@ class Transaction(Scope):
         self.doom: CommitFailed | None = None
         """Why nothing of it can be kept, once its block was left."""
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was on its way when it began: it builds on what is kept, whatever became of those before it. While it is open."""
+        return self._pipeline is None or self._pipeline.is_fresh
+
     def __enter__(self) -> Transaction:
         if not self._joins():
             pipeline = self._pipeline

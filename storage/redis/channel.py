@@ -71,6 +71,8 @@ class RedisChannel:
         self._domains: dict[bytes, SharedDomain] = {}
         self._listeners: list[Callable[[], None]] = []
         self._number = 0
+        self._sent_at = _NEVER
+        """The version that was known when our last commit was sent."""
         self._was_given_up = False
         self._is_news = True
         self._lost_in_a_row = 0
@@ -117,6 +119,7 @@ class RedisChannel:
     def next_request(self, expected: int, names: Sequence[bytes], packed: bytes) -> Request:
         """The next commit in order; who calls this holds the lock until the outcome is settled."""
         self._number += 1
+        self._sent_at = self.version
         turn = self._wanted_turn() if expected != ANY_VERSION else 0
         arguments = [expected, self._number, _REMEMBERED_SECONDS, self._process, self._stream_length, turn, packed]
         return Request(COMMIT, [*self._bookkeeping, *(self.prefix + name for name in names)], arguments)
@@ -144,6 +147,10 @@ class RedisChannel:
     def outcome_unknown(self) -> None:
         """Nobody waits for our last commit any more."""
         with self._guard:
+            if self.version > self._sent_at:
+                # It may have come in as ours already, and those who wrote it off would never hear of it.
+                for domain in self._domains.values():
+                    domain.forget()
             self.unsettled = self._was_given_up = True
             self._lose_track()
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import signal
 import sys
 import time
+import traceback
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,6 +18,8 @@ from tests.simulation.world import Run, run_seed
 
 _COLLECTED_EVERY = 25
 _REPORTED_EVERY = 1.0
+_SEED_SECONDS = 60
+"""Of real time, which is a hundred times what a seed takes."""
 
 
 def main(
@@ -41,10 +47,12 @@ def _run(seeds: range, *, trace: bool, keep_going: bool) -> int:
     total = Run(-1, "", 0, 0, 0, 0, 0.0)
     for count, seed in enumerate(seeds, 1):
         try:
+            signal.signal(signal.SIGALRM, partial(_hangs, seed))
+            signal.alarm(_SEED_SECONDS)
             run = run_seed(seed, trace=trace)
         except Exception as error:
             failed += 1
-            print(f"\nseed {seed} failed: {type(error).__name__}: {error}\nrun it again: make simulate SEEDS=1 FROM={seed} TRACE=1", flush=True)
+            print(f"\nseed {seed} failed: {type(error).__name__}: {error}\nrun it again: {_again(seed)}", flush=True)
             if trace or not keep_going:
                 logging.getLogger(__name__).debug("it failed", exc_info=True)
                 return failed
@@ -59,6 +67,16 @@ def _run(seeds: range, *, trace: bool, keep_going: bool) -> int:
             reported = now
             print(_line(count, len(seeds), total, failed, now - began), end="\n" if count == len(seeds) else "\r", flush=True)
     return failed
+
+
+def _hangs(seed: int, *_: object) -> None:
+    """Whatever is raised here may be caught by what hangs."""
+    print(f"\nseed {seed} hangs in\n{''.join(traceback.format_stack()[-12:])}run it again: {_again(seed)}", flush=True)
+    os._exit(1)
+
+
+def _again(seed: int) -> str:
+    return f"make simulate SEEDS=1 FROM={seed} TRACE=1"
 
 
 def _line(count: int, of: int, total: Run, failed: int, seconds: float) -> str:

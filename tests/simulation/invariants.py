@@ -11,11 +11,14 @@ from mooring.channels.answers import BUSY, UNAVAILABLE
 from tests.simulation.plugins.market import PURSE
 
 if TYPE_CHECKING:
-    from mooring import ChannelService, MoobiusStorage
+    from mooring import MoobiusStorage
+    from tests.simulation.machine import Machine
     from tests.simulation.members import SimulatedGateway
+    from tests.simulation.sites import Site
     from tests.simulation.world import World
 
 _FULL_CHECK = 0.1
+_DICTS = ("done", "gold", "totals", "journal", "planned", "energy_bars")
 
 
 class Invariants:
@@ -29,9 +32,11 @@ class Invariants:
         """The channel of each event that was acknowledged as done."""
         self._refused: set[str] = set()
         self._put_off: set[str] = set()
-        """What was not done for lack of storage. Sent again it is done, perhaps after what its member asked for later."""
+        """What was not done, or may not have been. Sent again it is done, perhaps after what its member asked for later."""
         self._told: dict[str, dict[str, tuple[int, str | None]]] = {}
         """By channel and message id: the newest number and text that left the service."""
+        self._takers: dict[str, set[str]] = {}
+        """The processes that were given an event."""
         self._entered: Counter[tuple[str, str]] = Counter()
         self._answered: dict[tuple[str, str], int] = {}
 
@@ -44,6 +49,7 @@ class Invariants:
     def entered(self, gateway: SimulatedGateway, event: UpEvent) -> int:
         """An event was taken; the result is its place in its channel's order."""
         self._world.note("in", gateway.name, event.request_id)
+        self._takers.setdefault(event.request_id, set()).add(gateway.name)
         self._entered[gateway.name, event.channel_id] += 1
         return self._entered[gateway.name, event.channel_id]
 
@@ -54,6 +60,7 @@ class Invariants:
         self.answers += 1
         if answer is None:
             world.check(error is None or isinstance(error, ServiceError), f"{request} ended in {error!r}")
+            self._put_off.add(request)
             return
         place = (gateway.name, event.channel_id)
         world.check(order > self._answered.get(place, 0), f"{request} was answered before one that came in earlier")
@@ -68,12 +75,14 @@ class Invariants:
         storage = gateway.storage(event.channel_id)
         if storage is None:
             return
+        done = gateway.site.kept(storage, "done")
         if answer.ok and self._is_noted(request):
-            world.check(request in storage.done, f"{request} was acknowledged, and is not kept")
-        if not answer.ok:
-            world.check(request not in storage.done, f"{request} was refused ({answer.message}), and is kept")
+            world.check(request in done, f"{request} was acknowledged, and is not kept")
+        # One process cannot know, while storage is away, what became of the same event in another.
+        if not answer.ok and (request not in self._put_off or len(self._takers[request]) == 1):
+            world.check(request not in done, f"{request} was refused ({answer.message}), and is kept")
         if world.random.random() < _FULL_CHECK:
-            self.state(storage)
+            self.state(gateway.site, storage)
 
     def delivered(self, gateway: SimulatedGateway, channel_id: str, downs: Sequence[Down]) -> None:
         """Something leaves for the members."""
@@ -87,21 +96,22 @@ class Invariants:
                 known = told.get(down.body.message_id)
                 if known is None or known[0] < down.number:
                     told[down.body.message_id] = (down.number, text)
-                elif known[0] == down.number:
+                elif known[0] == down.number and not self._world.is_shared:
+                    # Who hears of a message and of its edit together is shown the newest of it, where it stands.
                     self._world.check(known[1] == text, f"number {down.number} was told as {known[1]!r} and as {text!r}")
 
     # -- what is kept ----------------------------------------------------------------------------------------------------
 
-    def opened(self, service: ChannelService) -> None:
+    def opened(self, machine: Machine) -> None:
         """A service has come up: what was told before is there."""
-        for channel_id in service.channel_ids():
-            self.state(service.channels[channel_id])
-            self._history(service, channel_id)
+        for storage in machine.service.channels.values():
+            self.state(machine.site, storage)
+            self._history(machine.site, storage)
 
-    def state(self, storage: MoobiusStorage) -> None:
+    def state(self, site: Site, storage: MoobiusStorage) -> None:
         """The dicts of one channel as they are kept now."""
         check = self._world.check
-        done, gold, totals = dict(storage.done), dict(storage.gold), dict(storage.totals)
+        done, gold, totals, journal, planned, bars = (site.kept(storage, name) for name in _DICTS)
         check(sum(gold.values()) == totals.get("gold", 0), f"the gold does not add up: {gold}, {totals}")
         check(len(gold) * PURSE == totals.get("gold", 0), f"a purse was given twice: {gold}, {totals}")
         for request, what in done.items():
@@ -113,66 +123,65 @@ class Invariants:
                 check(request in done, f"{request} was acknowledged, and is lost")
         hits = sum(what == ["hit"] for what in done.values())
         check(hits == totals.get("hits", 0), f"{hits} hits were done, and {totals.get('hits', 0)} counted")
-        energy = sum(bar.maximum - bar.level for bar in dict(storage.energy_bars).values())
+        energy = sum(bar.maximum - bar.level for bar in bars.values())
         check(hits == energy, f"{hits} hits were done, and {energy} points of energy are gone")
-        listed = [request for mine in dict(storage.journal).values() for request in mine]
+        listed = [request for mine in journal.values() for request in mine]
         check(sorted(listed) == sorted(done), f"the journal lists {sorted(listed)}, and done are {sorted(done)}")
-        for member_id, mine in dict(storage.journal).items():
+        for member_id, mine in journal.items():
             places = [int(request.rpartition("-")[2]) for request in mine if request not in self._put_off]
             check(places == sorted(places), f"what {member_id} did is out of order: {mine}")
-        planned = dict(storage.planned)
         check(set(planned) == {request for request, what in done.items() if what == ["later"]}, "what is planned is not what was asked for")
         for request, plan in planned.items():
             check(plan["left"] + plan["ran"] == 1 and plan["left"] in {0, 1}, f"what {request} planned ran {plan['ran']} times")
 
-    def finished(self, service: ChannelService) -> None:
+    def finished(self, machine: Machine) -> None:
         """All clients are done, and all that was planned is due: nothing is left to do."""
-        self.opened(service)
-        for channel_id in service.channel_ids():
-            storage = service.channels[channel_id]
-            for request, plan in dict(storage.planned).items():
-                self._world.check(plan["ran"] == 1, f"what {request} planned never ran")
-            texts = Counter(down.body.content.text for down in self._everything(service, channel_id).values())
-            for request, what in dict(storage.done).items():
+        self.opened(machine)
+        service, check = machine.service, self._world.check
+        for storage in service.channels.values():
+            done, planned, notes = (machine.site.kept(storage, name) for name in ("done", "planned", "notes"))
+            for request, plan in planned.items():
+                check(plan["ran"] == 1, f"what {request} planned never ran")
+            messages = {message_id: text for message_id, (_, text) in _messages(machine.site, storage).items()}
+            texts = Counter(messages.values())
+            for request, what in done.items():
                 if what[0] not in {"whisper", "write", "edit"}:
-                    self._world.check(texts[f"done {request}"] == 1, f"the reply to {request} is kept {texts[f'done {request}']} times")
+                    check(texts[f"done {request}"] == 1, f"the reply to {request} is kept {texts[f'done {request}']} times")
                 if what[0] == "later":
-                    self._world.check(texts[f"due {request}"] <= 1, f"what {request} planned is kept {texts[f'due {request}']} times")
-            for member_id, note in dict(storage.notes).items():
-                found = self._everything(service, channel_id).get(note["id"])
-                self._world.check(found is not None and found.body.content.text == note["text"], f"the note of {member_id} is not what was written")
+                    check(texts[f"due {request}"] <= 1, f"what {request} planned is kept {texts[f'due {request}']} times")
+            for member_id, note in notes.items():
+                check(messages.get(note["id"]) == note["text"], f"the note of {member_id} is not what was written")
         for client in self._world.clients:
             seen = {message_id: text for message_id, (_, text) in client.messages.items()}
             kept = {down.body.message_id: down.body.content.text for down in service.history(client.channel_id, client.member_id, limit=1_000_000)}
-            self._world.check(seen == kept, f"{client.member_id} has seen {_difference(seen, kept)}")
+            check(seen == kept, f"{client.member_id} has seen {_difference(seen, kept)}")
             for request, answer in client.answers.items():
                 if answer.ok:
-                    self._world.check(request in self._ok, f"{client.member_id} heard that {request} was done, which nobody said")
+                    check(request in self._ok, f"{client.member_id} heard that {request} was done, which nobody said")
 
-    def _history(self, service: ChannelService, channel_id: str) -> None:
-        kept = service._hosted[channel_id].state.history._kept
-        by_id = {each.down.body.message_id: each for each in kept.values()}
-        self._world.check(len(by_id) == len(kept), "a message is kept twice")
-        for message_id, (number, text) in self._told.get(channel_id, {}).items():
-            found = by_id.get(message_id)
-            self._world.check(found is not None, f"message {number} ({text!r}) was told, and is not kept")
-            if found is not None:
-                newest = found.edited or found.down.number
-                self._world.check(newest >= number, f"message {number} was told, and the newest of it that is kept is {newest}")
-                now = found.down.body.content.text
-                self._world.check(newest > number or now == text, f"message {number} was told as {text!r} and is kept as {now!r}")
-        numbers = sorted({*kept, *(each.edited for each in kept.values() if each.edited)})
-        self._world.check(not numbers or service.last_number(channel_id) >= numbers[-1], "the counter is behind the messages")
-
-    def _everything(self, service: ChannelService, channel_id: str) -> dict[str, Down]:
-        kept = service._hosted[channel_id].state.history._kept
-        return {each.down.body.message_id: each.down for each in kept.values()}
+    def _history(self, site: Site, storage: MoobiusStorage) -> None:
+        """Nothing was told that is not kept, and everything that was told is kept as it was told."""
+        check = self._world.check
+        messages = _messages(site, storage)
+        for message_id, (number, text) in self._told.get(storage.channel_id, {}).items():
+            newest, now = messages.get(message_id, (0, None))
+            check(newest >= number, f"message {number} ({text!r}) was told, and the newest of it that is kept is {newest} ({now!r})")
+            check(newest != number or now == text, f"message {number} was told as {text!r} and is kept as {now!r}")
+        last = site.kept(storage, "_history").get("last", 0)
+        check(last >= max((number for number, _ in messages.values()), default=0), "the counter is behind the messages")
 
     def _is_noted(self, request: str) -> bool:
         event = self._asked.get(request)
         if event is None or event.type == "join":
             return False
         return not isinstance(event.body, MessageBody) or (event.body.content.text or "").startswith("/")
+
+
+def _messages(site: Site, storage: MoobiusStorage) -> dict[str, tuple[int, str | None]]:
+    """The kept messages by id, with the number of what was done to each last."""
+    records = {int(key): record for key, record in site.kept(storage, "_history").items() if key.isdecimal()}
+    bodies = {number: record["body"] for number, record in records.items()}
+    return {body["message_id"]: (records[number].get("edited") or number, body["content"].get("text")) for number, body in bodies.items()}
 
 
 def _difference(seen: dict[str, str | None], kept: dict[str, str | None]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import random
 import secrets
@@ -19,11 +18,10 @@ from tests.simulation.invariants import Invariants
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.machine import Machine
 from tests.simulation.members import Client, Network, SimulatedGateway, plan_of
+from tests.simulation.scenarios import alone, together
 
 _BEGINNING = 1_800_000_000.0
 _NAMES = ("ann", "bob", "eve", "dan")
-_MOST_SECONDS = 4000.0
-"""Of simulated time; what is not over by then never will be."""
 
 
 class Violation(AssertionError):
@@ -54,6 +52,8 @@ class World:
 
     def __init__(self, seed: int, folder: Path, *, trace: bool = False) -> None:
         self.seed = seed
+        self.is_shared = seed % 3 == 2
+        """Whether two processes serve the channels."""
         self.random = random.Random(seed)
         self.loop = SimulatedLoop(self.random)
         self.context = Context()
@@ -74,8 +74,13 @@ class World:
         if self._trace:
             print(line)
 
+    def look(self) -> None:
+        """Raise Violation if something was wrong until now."""
+        if self.loop.failures:
+            raise Violation("; ".join(self.loop.failures[:3]))
+
     def check(self, is_true: bool, what: str) -> None:
-        """Raise Violation with `what` is wrong, wherever in the run this is."""
+        """Note that `what` is wrong; the run ends with it when somebody looks."""
         if not is_true:
             self.loop.failures.append(what)
 
@@ -106,52 +111,7 @@ class World:
                 self.clients.append(Client(self, name, channel_id, plan, window=rng.choice((1, 1, 3, 8))))
         for client in self.clients:
             client.start()
-        for _ in range(rng.randint(1, 4)):
-            await self._one_life()
-        await self._last_life()
-
-    async def _one_life(self) -> None:
-        rng, disk = self.random, self.disk
-        machine = Machine(self, disk, f"life {len(self.machines) + 1}")
-        self.machines.append(machine)
-        disk.fault_rate = rng.choice((0.0, 0.0, 0.01, 0.05, 0.2))
-        disk.kill_rate = rng.choice((0.0, 0.002, 0.01, 0.05))
-        disk.kill = lambda: machine.kill(power_loss=rng.random() < 0.7)
-        if await machine.start():
-            await machine.lives(rng.expovariate(1 / rng.choice((0.1, 0.5, 2.0, 10.0))))
-            if machine.is_up and rng.random() < 0.3:
-                disk.fault_rate = rng.choice((0.0, disk.fault_rate))
-                await machine.stop()
-        machine.kill(power_loss=rng.random() < 0.7)
-        self._look()
-        await asyncio.sleep(rng.choice((0.0, 0.1, 1.0)))
-
-    async def _last_life(self) -> None:
-        self.disk.fault_rate = self.disk.kill_rate = 0.0
-        self.network.cut_rate = 0.0
-        machine = Machine(self, self.disk, "last life")
-        self.machines.append(machine)
-        self.check(await machine.start(), "the service does not start on a disk that works")
-        self._look()
-        while not all(client.is_done for client in self.clients):
-            self._look()
-            if self.loop.now > _MOST_SECONDS:
-                self.check(False, "members wait for answers that never come")
-            await asyncio.sleep(1.0)
-        await asyncio.sleep(120.0)
-        self.invariants.finished(machine.service)
-        self._look()
-        await machine.stop()
-        again = Machine(self, self.disk, "look back")
-        self.check(await again.start(), "the service does not start again")
-        self._look()
-        self.invariants.finished(again.service)
-        await again.stop()
-        self._look()
-
-    def _look(self) -> None:
-        if self.loop.failures:
-            raise Violation("; ".join(self.loop.failures[:3]))
+        await (together if self.is_shared else alone)(self)
 
 
 def run_seed(seed: int, *, trace: bool = False) -> Run:
@@ -161,8 +121,7 @@ def run_seed(seed: int, *, trace: bool = False) -> Run:
         world = World(seed, Path(folder), trace=trace)
         try:
             run = world.run()
-            if world.loop.failures:
-                raise Violation("; ".join(world.loop.failures[:3]))
+            world.look()
             return run
         finally:
             for machine in world.machines:

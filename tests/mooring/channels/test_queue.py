@@ -1,0 +1,101 @@
+"""Turns whose commits fail come again in the channel's order, and none goes on from what failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+
+from mooring.channels.attempt import Attempt
+from mooring.channels.queue import ChannelQueue, _Job
+from mooring.channels.runner import TurnRunner
+from storage.errors import PredecessorFailed, StorageError, VersionConflict
+from storage.outcome import Outcome, WakeUps
+
+
+class Runner:
+    """Of a runner only what the queue asks for."""
+
+    channel_id = "tavern"
+    is_sound: Callable[[], bool]
+
+    def waited(self, seconds: float) -> None: ...
+    def reset(self) -> None: ...
+    def show_changes(self, *, at_once: bool) -> None: ...
+    def note_retry(self, failure: StorageError, attempt: int) -> None: ...
+
+
+class Turns:
+    """Turns that are handed in when the test lets them, and fail or succeed when it says."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.outcomes: dict[str, Outcome] = {}
+        self.held: dict[str, asyncio.Event] = {}
+
+    def run(self, name: str) -> Callable[[], Awaitable[Attempt]]:
+        async def work() -> Attempt:
+            self.runs.append(name)
+            if name in self.held:
+                await self.held[name].wait()
+            self.outcomes[name] = Outcome()
+            return Attempt(name, outcome=self.outcomes[name])
+
+        return work
+
+    def settle(self, name: str, failure: StorageError | None = None) -> None:
+        wake_ups = WakeUps()
+        self.outcomes.pop(name).settle(failure, wake_ups)
+        wake_ups.send()
+
+
+@pytest.fixture
+async def queue() -> Any:
+    made = ChannelQueue(cast(TurnRunner, Runner()), queue_length=100, report=lambda _: None)
+    made.start()
+    yield made
+    await made.stop(0.1)
+
+
+async def until_quiet() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_turns_that_fail_twice_stay_in_order(queue: ChannelQueue) -> None:
+    turns = Turns()
+    done = [queue._put(_Job(turns.run(name))) for name in "abcd"]
+    await until_quiet()
+    turns.held["b"] = asyncio.Event()
+    turns.settle("a", VersionConflict("somebody was first"))
+    for name in "bcd":
+        turns.settle(name, PredecessorFailed("a failed"))
+    await until_quiet()
+    assert turns.runs == list("abcdab")
+    turns.settle("a", VersionConflict("somebody was first again"))
+    await until_quiet()
+    turns.held.pop("b").set()
+    await until_quiet()
+    turns.settle("b", PredecessorFailed("a failed again"))
+    await until_quiet()
+    assert turns.runs[6:] == list("abcd")
+    for name in "abcd":
+        turns.settle(name)
+    assert await asyncio.gather(*done) == list("abcd")
+
+
+async def test_a_turn_can_tell_that_one_before_it_failed_before_the_queue_has_heard_of_it(queue: ChannelQueue) -> None:
+    turns = Turns()
+    done = queue._put(_Job(turns.run("a")))
+    await until_quiet()
+    outcome = turns.outcomes["a"]
+    turns.settle("a", VersionConflict("somebody was first"))
+    assert outcome.done()
+    assert not queue._runner.is_sound()
+    await until_quiet()
+    assert not queue._runner.is_sound()  # it is on its way again, and nobody knows how that ends
+    turns.settle("a")
+    await done
+    assert queue._runner.is_sound()
