@@ -91,7 +91,12 @@ def make_folders(files: Files, folder: Path) -> None:
     make_folders(files, folder.parent)
     with suppress(FileExistsError):
         files.make_folder(folder)
-    files.sync_folder(folder.parent)
+    try:
+        files.sync_folder(folder.parent)
+    except OSError:
+        with suppress(OSError):
+            files.remove_folder(folder)  # or the next call would find it, and take it for durable
+        raise
 
 
 def write_beside(files: Files, path: Path, chunks: Iterable[bytes]) -> Path:

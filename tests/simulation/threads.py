@@ -61,8 +61,13 @@ class SimulatedCommitter(Committer[Work]):
 
     def _take_step(self) -> None:
         self._is_due = False
-        work, self._queue = self._queue, []
+        # What comes in while a step is under way waits for the next, and was handed in before anybody heard of this one's failures.
+        count = self.loop.random.randint(1, len(self._queue)) if len(self._queue) > 1 else len(self._queue)
+        work, self._queue = self._queue[:count], self._queue[count:]
         self._patience = self._step(work)
+        if self._queue and not self._closed:
+            self._wake(self.loop.random.expovariate(1 / _STEP_SECONDS))
+            return
         if self._patience is not None and not self._closed:
             self._wake(self._patience)
 
