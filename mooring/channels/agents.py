@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mooring.channels.system_dicts import AGENTS, OF_THE_SERVICE
+from mooring.channels.system_dicts import AGENTS, IMPORTED, OF_THE_SERVICE
 from mooring.events import Character
 from mooring.threads import Threads
 from storage import MoobiusStorage
@@ -21,6 +21,8 @@ class Agents:
         self._threads = threads
         self._storage: MoobiusStorage | None = None
         self._known: dict[str, Character] = {}
+        self.imported: tuple[str, ...] = ()
+        """What was taken over from the Moobius SDK when this was opened, by the names that its dicts had there."""
         self._outside = contextvars.copy_context()
 
     async def open(self, service_id: str, db_config: Sequence[Mapping[str, Any]]) -> None:
@@ -66,6 +68,7 @@ class Agents:
     def _load(self, service_id: str, entries: list[dict[str, Any]]) -> dict[str, Character]:
         # A channel of this name has its own dicts; this one is called like no other.
         self._storage = MoobiusStorage(service_id, OF_THE_SERVICE.storage, entries)
+        self.imported = tuple(IMPORTED.of(self._storage))
         return {
             agent_id: Character(agent_id, kept["name"], kept["avatar"], kept["description"], {"agent": True})
             for agent_id, kept in AGENTS.of(self._storage).items()

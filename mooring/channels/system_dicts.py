@@ -73,7 +73,9 @@ OF_DELIVERIES = (MARKS, POSTS)
 """Those of the deliveries from a channel. They are in a storage of their own, so that the notes of who sends never conflict with a turn."""
 
 AGENTS = SystemDict("agents")
-OF_THE_SERVICE = ServiceDicts("agents", (AGENTS,))
+IMPORTED = SystemDict("imported")
+"""What was taken over from the Moobius SDK, by the names that its dicts had there."""
+OF_THE_SERVICE = ServiceDicts("agents", (AGENTS, IMPORTED))
 
 
 def deliveries_of(channel_id: str) -> str:

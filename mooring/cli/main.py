@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mooring.cli.import_moobius import add_import
 from mooring.cli.init import init
 from mooring.cli.migrate import add_migrate
 from mooring.cli.options import CONFIG
@@ -42,6 +43,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     app.command()(init)
     add_new_plugin(app)
     add_migrate(app)
+    add_import(app)
     add_port(app)
     return app
 

@@ -41,6 +41,7 @@ from mooring.secrets import Secrets
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.dispatch import dispatch
 from mooring.service.incidents import Incidents
+from mooring.service.old_data import json_roots, not_taken_over, told
 from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.rooms import Rooms
 from mooring.service.signals import stopping_on_signals
@@ -77,6 +78,9 @@ class ChannelService(Rooms):
     ) -> None:
         parts = {"account_config": account_config, "service_config": service_config, "db_config": db_config, "log_config": log_config}
         self._settings = load_settings(config, parts, plugin_config or {})
+        named = {"--config": config or service_config, "--db-config": None if config else db_config}
+        self._options = "".join(f" {option} {file}" for option, file in named.items() if isinstance(file, str | os.PathLike))
+        """How a command names the configs of this service, as far as they are files."""
         self.config: dict[str, Any] = self._settings.raw
         self.service_id: str = self._settings.service.service_id
         self.plugins = self._settings.plugins
@@ -145,6 +149,7 @@ class ChannelService(Rooms):
         self.spawn(self._presence_announcer.run, name="presence", endless=True)
         if self.checkin_interval > 0:
             self.spawn(self._check_in, name="check-in", endless=True)
+        self.spawn(self._notice_old_data(), name="looking for data of the SDK")
         self._up.set()
         self._deliveries.begin()
         log.info("service %s is up with %d channels and the plugins %s", self.service_id, len(self._hosted), ", ".join(self.plugins.loaded))
@@ -212,6 +217,12 @@ class ChannelService(Rooms):
     def _plugin_modules(self) -> list[str]:
         own = type(self).__module__
         return [*(plugin.module.__name__ for plugin in self.plugins.loaded.values()), *([] if own.startswith("mooring.") else [own])]
+
+    async def _notice_old_data(self) -> None:
+        """Say what the Moobius SDK kept in the folders of this service, as nobody reads that otherwise."""
+        found = await self._threads.run(not_taken_over, json_roots(self.config["db_config"]), self._agents.imported)
+        for root, olds in found.items():
+            log.warning("%s", told(root, olds, self._options))
 
     async def _at_start(self, hook: Coroutine[Any, Any, None]) -> None:
         """Await one of the hooks of the start."""
