@@ -78,6 +78,10 @@ class ChannelLimits(_Model):
     """How often a scheduled call that fails is tried before it is given up; it stays listed then."""
     schedule_retry_seconds: float = Field(default=10, gt=0)
     """How long it waits for its second try; twice as long for each one after that, up to an hour."""
+    replies: int = Field(default=500, ge=1)
+    """The most messages and updates that one event may send."""
+    reply_bytes: int = Field(default=500_000, ge=1_000)
+    """The most bytes of one of them, as JSON."""
     keys: int | None = Field(default=None, ge=1)
     """The most keys that all dicts of the channel may hold together."""
     bytes: int | None = Field(default=None, ge=1)

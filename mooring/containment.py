@@ -241,12 +241,12 @@ def leave_alone(task: asyncio.Task[Any]) -> None:
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T], name: str) -> T:
-    """What `work` returns or raises, as `contained` would. Raises HandlerTimeout if it takes longer; it is cancelled then."""
+async def within(seconds: float | None, work: Coroutine[Any, Any, T], name: str) -> T:
+    """What `work` returns or raises, an Exception in any case. Raises HandlerTimeout if it takes longer; it is cancelled then."""
     task = asyncio.get_running_loop().create_task(_as_outcome(work), name=name)
     try:
         await asyncio.wait((task,), timeout=seconds)
-        if not task.done():
+        if seconds is not None and not task.done():
             task.cancel()
             await asyncio.wait((task,), timeout=min(GRACE, seconds))
             if not task.done():
@@ -254,7 +254,9 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], name: str) -> T:
             raise HandlerTimeout(f"{name} did not return within {seconds:g} seconds")
     except asyncio.CancelledError:
         task.cancel()
-        leave_alone(task)
+        await asyncio.wait((task,), timeout=GRACE)
+        if not task.done():
+            leave_alone(task)
         raise
     if task.cancelled():
         raise HandlerFailed(f"{name} was cancelled")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 
 class CommandError(Exception):
     """Raised by a handler to refuse: its text is shown to the member, and nothing that the event had changed is kept.
@@ -29,8 +31,17 @@ class HandlerBlocked(BaseException):
     """
 
 
+class Unsendable(PluginError):
+    """A plugin sends what no client could be sent: too much, too many, or something that JSON cannot carry."""
+
+
 class TurnEnded(PluginError):
     """A context was used after its event had been handled; nothing that it does could be kept any more."""
+
+
+def new_reference() -> str:
+    """What a member is told and the log has, so that an operator finds the one by the other."""
+    return secrets.token_hex(3)
 
 
 def as_exception(error: BaseException) -> Exception:

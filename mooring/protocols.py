@@ -76,6 +76,10 @@ class MemberChanges:
     """None if it is not known any more, so that any of them may have changed."""
 
 
+class WouldHang(RuntimeError):
+    """The order of a channel was waited for inside of an event, which could wait for ever."""
+
+
 @runtime_checkable
 class Gateway(Protocol):
     """A way in and out for members; `attach` makes it known to the service."""

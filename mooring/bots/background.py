@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, Protocol, TypeVar
@@ -9,9 +10,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from mooring.bots.messages import Message
 from mooring.bots.progress import Progress
 from mooring.clock import use_clock
-from mooring.errors import CommandError
+from mooring.containment import within
+from mooring.errors import CommandError, new_reference
 from mooring.protocols import Service
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -19,6 +22,8 @@ class Replies(Protocol):
     """As much of a Context as is used here; the whole of it is what `in_channel` hands on."""
 
     def reply(self, message: Message) -> object: ...
+
+    def refuse(self, text: str) -> None: ...
 
 
 ContextT = TypeVar("ContextT", bound=Replies)
@@ -31,13 +36,15 @@ class Background(Generic[ContextT]):
         self,
         service: Service[ContextT],
         channel_id: str,
-        clock: Callable[[], float],
+        hand: use_clock,
         take_over: Callable[[ContextT], ContextT],
         context: dict[str, Any],
     ) -> None:
         self._service = service
         self._channel_id = channel_id
-        self.clock = clock
+        self.hand = hand
+        """In whose name it runs, and by which clock."""
+        self.clock = hand.clock
         """Seconds since 1970; in tests the time that the test sets."""
         self._take_over = take_over
         self._context = context
@@ -57,6 +64,11 @@ class Background(Generic[ContextT]):
         self._progress.append(progress)
         return progress
 
+    def stop_progress(self) -> None:
+        """Show on the progress that the work has failed."""
+        for progress in self._progress:
+            progress.fail("failed")
+
     async def close(self) -> None:
         """Turn what `progress` showed last into replies."""
         finals = [final for progress in self._progress if (final := progress.final()) is not None]
@@ -69,6 +81,10 @@ async def _send(ctx: Replies, messages: Sequence[Message]) -> None:
         ctx.reply(message)
 
 
+async def _refuse(ctx: Replies, text: str) -> None:
+    ctx.refuse(text)
+
+
 def run_in_background(
     service: Service[ContextT],
     handle: Background[ContextT],
@@ -76,14 +92,27 @@ def run_in_background(
     name: str,
     limit: AbstractContextManager[None],
 ) -> None:
-    """Start `work` as a task of the service, counted by `limit`; a CommandError that either raises is told in the channel."""
+    """Start `work` as a task of the service, counted by `limit`.
+
+    A CommandError that either raises is told in the channel; whatever else is logged, and the member who began it is told with a
+    reference. Its progress is shown as failed.
+    """
+
+    async def limited() -> None:
+        with limit, handle.hand:
+            await work(handle)
 
     async def run() -> None:
         try:
-            with limit, use_clock(handle.clock):
-                await work(handle)
+            await within(None, limited(), name)
         except CommandError as error:
+            handle.stop_progress()
             await handle.reply(str(error))
+        except Exception:
+            reference = new_reference()
+            log.exception("%s failed in the background (reference %s)", name, reference)
+            handle.stop_progress()
+            await handle.in_channel(lambda ctx: _refuse(ctx, f"Something went wrong in the background (reference {reference})."))
         finally:
             await handle.close()
 

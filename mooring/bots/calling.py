@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
@@ -18,9 +19,12 @@ from mooring.commands.cooldowns import Cooldowns
 from mooring.commands.parsing import parse
 from mooring.commands.rules import check_role
 from mooring.containment import contained
-from mooring.errors import CommandError, PluginError
+from mooring.errors import CommandError, PluginError, new_reference
 from mooring.events import MessageBody
 from mooring.threads import Threads
+from storage.errors import CommitFailed
+
+log = logging.getLogger(__name__)
 
 
 async def run_command(ctx: Context, line: str, confirmed: frozenset[str] = frozenset()) -> None:
@@ -67,7 +71,44 @@ async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
     chosen_in = ctx.chosen_in
     for plugin, _ in ctx.plugins.hooks(hook):
         if chosen_in in {"", plugin.name}:
-            await run_hook(plugin, hook, ctx, *body)
+            await _run_apart(plugin, hook, ctx, *body)
+
+
+async def _run_apart(plugin: Plugin, hook: str, ctx: Context, *body: Any) -> None:
+    """Call a hook so that its failure is its own: what it did is undone, its member is told, and the event goes on without it.
+
+    By CommandError it refuses the event as a whole.
+    """
+    own = ctx.for_plugin(plugin)
+    turn = own.begin_handler(hook)
+    if ctx.plugins.runtime.stuck.is_off(turn.handler):
+        return
+    mark, message = turn.sends.mark(), _Original(body)
+    try:
+        with ctx.storage.savepoint():
+            await run_function(own, hook, plugin.hooks[hook], *body)
+    except (CommandError, CommitFailed):
+        raise
+    except Exception:
+        if turn.has_left_threads:
+            raise  # they could go on to change what belongs to the others
+        turn.sends.undo_to(mark)
+        message.restore()
+        reference = new_reference()
+        log.exception("%s failed and is left out of the event (reference %s)", turn.running(), reference)
+        own.refuse(f"Something went wrong in {plugin.name} (reference {reference}); what it did was undone.")
+
+
+class _Original:
+    """A message as it was before a hook was given it, which may change it."""
+
+    def __init__(self, body: Sequence[Any]) -> None:
+        self._bodies = [(each, vars(each).copy(), vars(each.content).copy()) for each in body if isinstance(each, MessageBody)]
+
+    def restore(self) -> None:
+        for message, fields, content in self._bodies:
+            vars(message).update(fields)
+            vars(message.content).update(content)
 
 
 async def run_hook(plugin: Plugin, hook: str, ctx: Context, *body: Any) -> None:

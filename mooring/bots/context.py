@@ -21,9 +21,10 @@ from mooring.bots.schedule import Schedule, ScheduledCall, moment, new_key
 from mooring.bots.sent_messages import MessageHandle, SentMessages
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.channels.turn import Turn
+from mooring.clock import use_clock
 from mooring.commands.pending import Question
 from mooring.commands.people import Channel, Member
-from mooring.errors import CommandError, PluginError
+from mooring.errors import CommandError, PluginError, TurnEnded
 from mooring.events import Button, CanvasItem, MenuItem, StyleItem, UpEvent
 from mooring.kinds import update_kind
 from storage import MoobiusStorage
@@ -39,7 +40,7 @@ class Context(Generic[StateT]):
     """
 
     def __init__(self, turn: Turn, plugins: Plugins, plugin: Plugin | None = None, line: str = "") -> None:
-        self._turn = turn
+        self._any_turn = turn
         self._line = line
         self._member_id = turn.member_id
         self._member: Member | None = None
@@ -51,14 +52,24 @@ class Context(Generic[StateT]):
         """The plugin whose handler runs."""
 
     @property
+    def _turn(self) -> Turn:
+        turn = self._any_turn
+        if not turn.open:
+            raise TurnEnded(
+                f"the event of channel {turn.channel_id} to which this context belongs is over, so nothing that is done with it could be kept; "
+                "for what comes later use ctx.background(work), or service.in_channel(channel_id, work)"
+            )
+        return turn
+
+    @property
     def storage(self) -> MoobiusStorage:
         """This channel's dicts."""
         return self._turn.storage
 
     @property
     def service(self) -> protocols.Service[Context]:
-        """The running service, for what reaches beyond this channel."""
-        return self._turn.service
+        """The running service, for what reaches beyond this channel. It, `clock`, `config` and `state` may be used when the event is over."""
+        return self._any_turn.service
 
     @property
     def channel(self) -> Channel:
@@ -69,8 +80,9 @@ class Context(Generic[StateT]):
     @property
     def member(self) -> Member:
         """Who acts. Raises CommandError when nobody does, as in a timer, or when the sender has not joined."""
+        turn = self._turn
         if self._member is None:
-            character = self._turn.members.get(self._member_id)
+            character = turn.members.get(self._member_id)
             if character is None:
                 raise CommandError("Join the channel first." if self.event else "Whoever this was for has left the channel.")
             self._member = Member.of(character)
@@ -79,7 +91,7 @@ class Context(Generic[StateT]):
     @property
     def event(self) -> UpEvent | None:
         """The event as the gateway brought it; None in timers and other work of the service."""
-        return self._turn.event
+        return self._any_turn.event
 
     @property
     def chosen_in(self) -> str:
@@ -111,7 +123,7 @@ class Context(Generic[StateT]):
 
     def clock(self) -> float:
         """Seconds since 1970; in tests the time that the test sets."""
-        return self._turn.clock()
+        return self._any_turn.clock()
 
     @property
     def messages(self) -> SentMessages:
@@ -241,13 +253,15 @@ class Context(Generic[StateT]):
 
     def background(self, work: Callable[[beside.Background[Context]], Awaitable[None]]) -> None:
         """Run `work` after the commit beside the channel, which goes on meanwhile: for long fetches."""
-        handle = beside.Background(self._turn.service, self._turn.channel_id, self.clock, self._again, self._message_context())
+        service = self._turn.service
+        owner = self.plugin.name if self.plugin else ""
+        handle = beside.Background(service, self._turn.channel_id, use_clock(self.clock, owner), self._again, self._message_context())
         table = self.plugins.table
         match = table.find(self._line) if self._line else None
         name = f"{self.plugin.name if self.plugin else 'work'}: {self._line or work.__qualname__}"
         runs = self.plugins.runtime.runs
         limit = runs.one(match.command.name, match.command.rules.runs) if match else nullcontext()
-        self.after_commit(lambda: beside.run_in_background(self._turn.service, handle, work, name, limit))
+        self.after_commit(lambda: beside.run_in_background(service, handle, work, name, limit))
 
     def for_plugin(self, plugin: Plugin | None, line: str = "", *, member_id: str | None = None) -> Context:
         """The same event for a handler of another plugin, or in the name of another member."""

@@ -16,6 +16,7 @@ from mooring.bots.discovery import NotFound, find_plugin, plugin_names
 from mooring.bots.runtime import PluginRuntime
 from mooring.bots.schedule import Timer, timers_of
 from mooring.bots.schemas import Values, migrate
+from mooring.channels.sends import checked
 from mooring.channels.system_dicts import ServiceDicts
 from mooring.commands.command import Command, CommandTable, commands_of
 from mooring.config import PluginEntry, faults_of
@@ -159,7 +160,7 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
 def _load(entry: PluginEntry, folders: Sequence[str], file: str) -> Plugin:
     module = _import(entry.name, folders)
     config = config_of(module, entry, file)
-    return Plugin(
+    plugin = Plugin(
         name=entry.name,
         module=module,
         config=config,
@@ -171,6 +172,9 @@ def _load(entry: PluginEntry, folders: Sequence[str], file: str) -> Plugin:
         values=_declared(module, "VALUES", Values),
         entry=entry,
     )
+    # What every member is shown who comes in.
+    checked("plugin", [plugin.summary, [command.describe() for command in plugin.commands], plugin.bars], Any)
+    return plugin
 
 
 def _import(name: str, folders: Sequence[str]) -> ModuleType:

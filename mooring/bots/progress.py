@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
+from mooring.errors import TurnEnded
 from mooring.events import PROGRESS, Down, MessageBody, MessageContent
 from mooring.protocols import Service
 
@@ -42,9 +43,15 @@ class Progress:
         self._context = context
         self._message_id = message_id or secrets.token_hex(8)
         self._begun = False
+        self._is_over = False
+        self._is_finished = False
 
     def update(self, done: int, label: str | None = None) -> Shown:
-        """Show that `done` of `total` is done, at once: what the members see of it is not yet committed."""
+        """Show that `done` of `total` is done, at once: what the members see of it is not yet committed.
+
+        Raises TurnEnded when the work is over to which it belongs.
+        """
+        self._check()
         self.done = done
         self.label = self.label if label is None else label
         self._begun = True
@@ -52,9 +59,10 @@ class Progress:
         return Shown()
 
     def finish(self, label: str) -> None:
-        """Set the text that stays in the channel when the work is over."""
+        """Set the text that stays in the channel when the work is over. Raises TurnEnded when it is over."""
+        self._check()
         self.label = label
-        self._begun = True
+        self._begun = self._is_finished = True
 
     def message(self) -> MessageBody:
         """The message as it stands."""
@@ -71,10 +79,22 @@ class Progress:
 
     def stop(self) -> None:
         """Show that the work ended without a result, so that nobody waits for it; its event is undone."""
+        self.fail("stopped")
         if self._begun:
-            self.label = f"{self.label} (stopped)"
             self._service.show(Down("message_down", self._channel_id, self.message()))
 
+    def fail(self, how: str) -> None:
+        """The work ended without a result; `how` is said behind the label, unless the work has said how it ended."""
+        self._is_over = True
+        if not self._is_finished:
+            self._is_finished = True
+            self.label = f"{self.label} ({how})"
+
     def final(self) -> MessageBody | None:
-        """The message that stays, None if nothing was ever shown."""
+        """The message that stays, None if nothing was ever shown. The work is over."""
+        self._is_over = True
         return self.message() if self._begun else None
+
+    def _check(self) -> None:
+        if self._is_over:
+            raise TurnEnded(f"the work of which {self.label!r} shows the progress is over")

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mooring.channels.sends import checked
 from mooring.channels.system_dicts import AGENTS, IMPORTED, OF_THE_SERVICE
 from mooring.events import Character
 from mooring.threads import Threads
@@ -36,7 +37,7 @@ class Agents:
             self._storage = None
 
     async def create(self, name: str, avatar: str | None, description: str | None) -> Character:
-        """Make an agent with an id of its own. It stays, whatever becomes of the event in which it is made."""
+        """Make an agent with an id of its own. It stays, whatever becomes of the event in which it is made. Raises Unsendable."""
         return await self._keep(Character(f"agent-{secrets.token_hex(8)}", name, avatar, description, {"agent": True}))
 
     async def update(self, agent_id: str, name: str, avatar: str | None, description: str | None) -> Character:
@@ -53,7 +54,8 @@ class Agents:
         """All agents, in the order in which they were made."""
         return list(self._known.values())
 
-    async def _keep(self, agent: Character) -> Character:
+    async def _keep(self, made: Character) -> Character:
+        agent: Character = checked("characters", made, Character)
         if self._storage is not None:
             # Outside of the event in hand, whose transaction takes in the dicts of its channel alone.
             await asyncio.get_running_loop().create_task(self._write(self._storage, agent), context=self._outside.copy())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,13 +19,13 @@ from mooring.channels.metrics import Metrics
 from mooring.channels.outbox_entries import Queued
 from mooring.channels.parcels import parcels_for_rooms
 from mooring.channels.presence import Announcement
-from mooring.channels.sends import AfterCommit, Sends
+from mooring.channels.sends import AfterCommit, SendLimits, Sends
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import MEMBERS, OUTBOX, PRESENCE, SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.channels.workers import ChannelWorkers
 from mooring.clock import Clock, in_hand
-from mooring.errors import CommandError
+from mooring.errors import CommandError, new_reference
 from mooring.events import Acknowledgement, Down, UpEvent
 from mooring.protocols import OutcomeNotKnown, Service
 from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, VersionConflict
@@ -63,6 +62,7 @@ class Wiring:
     metrics: Metrics
     clock: Clock
     workers: ChannelWorkers
+    limits: SendLimits
     plugin_names: Callable[[], Iterable[str]]
     """The plugins that may show something, in the order in which they show it."""
 
@@ -305,7 +305,7 @@ class TurnRunner:
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring
-        sends = Sends(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None)
+        sends = Sends(self.channel_id, wiring.clock, self._state.sent_files, event.cause if event else None, wiring.limits)
         state = self._state
         return Turn(
             wiring.service,
@@ -333,7 +333,7 @@ class TurnRunner:
 
     def _report(self, event: UpEvent, error: BaseException) -> str:
         """Log a fault under a reference, and return the line with which the member can ask about it."""
-        reference = secrets.token_hex(3)
+        reference = new_reference()
         culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
         log.error("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference, exc_info=error)
         return f"Something went wrong here (reference {reference}); nothing was changed."

@@ -51,6 +51,10 @@ class Turn:
     """When `handler` began, by the event loop's time."""
     overdue: HandlerTimeout | None = None
     """Set when `handler` has had its time."""
+    has_left_threads: bool = False
+    """A handler of it was given up whose threads go on."""
+    task: asyncio.Task[None] | None = None
+    """In which its handlers run."""
     is_given_up: bool = False
     """Nobody waits for its handlers any more."""
 

@@ -117,6 +117,7 @@ class ChannelWorkers:
             hand = self._task
             if hand is None or hand.task.done():
                 hand = self._task = await HandlerTask.start()
+            turn.task = hand.task
             begun = hand.begin(contained(body(turn), turn.running, turn))
             if begun.done is not None:
                 await self._wait(turn, begun, begun.done, hand)
@@ -163,6 +164,7 @@ class ChannelWorkers:
     def _leave_threads(self, turn: Turn) -> bool:
         left = [job for job in turn.jobs if job.is_running]
         turn.jobs.clear()
+        turn.has_left_threads |= bool(left)
         for job in left:
             self._stuck.add(turn.handler, job)
         return bool(left)

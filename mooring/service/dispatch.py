@@ -97,6 +97,10 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequen
     facts = action.context or {}
     name = str(facts.get("name") or turn.member_id)
     try:
+        f"{name}{turn.member_id}".encode()
+    except UnicodeEncodeError as error:
+        raise CommandError("This name holds what is no character; choose another.") from error
+    try:
         is_new = turn.members.join(turn.member_id, name, facts.get("role"), turn.clock())
     except NameTaken as error:
         raise CommandError(str(error)) from error

@@ -8,7 +8,7 @@ from typing import Any
 from mooring.bots.calling import run_command, run_hooks
 from mooring.bots.context import Context
 from mooring.bots.loading import Plugins
-from mooring.channels.turn import current_turn
+from mooring.channels.turn import Turn, current_turn
 from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction
 from mooring.service.senders import Senders
 from mooring.threads import Threads
@@ -63,8 +63,12 @@ class Hooks(Senders):
                 await run_command(self.context(), text)
                 return
             message.content.text = text[1:]
+        sends = self._turn().sends
+        before = sends.mark()
         await run_hooks(self.context(), "on_message_up", message)
+        since = sends.mark()
         await self.send_message(message)
+        sends.put_first(before, since)  # a hook may change the message, and yet what it replies comes after it
 
     async def on_button_click(self, click: ButtonClick) -> None:
         """A member used a button."""
@@ -124,7 +128,10 @@ class Hooks(Senders):
 
     def context(self) -> Context:
         """The Context of the event in hand, as commands get it. Raises RuntimeError where there is none."""
+        return Context(self._turn(), self.plugins)
+
+    def _turn(self) -> Turn:
         turn = current_turn()
         if turn is None or not turn.open:
             raise RuntimeError("there is no event in hand here; use service.in_channel(channel_id, work)")
-        return Context(turn, self.plugins)
+        return turn

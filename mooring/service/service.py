@@ -23,7 +23,7 @@ from mooring.channels.agents import Agents
 from mooring.channels.channel import HostedChannel, host
 from mooring.channels.metrics import Metrics
 from mooring.channels.runner import Wiring
-from mooring.channels.sends import Sends
+from mooring.channels.sends import SendLimits, Sends
 from mooring.channels.turn import Turn, current_turn
 from mooring.channels.workers import ChannelWorkers
 from mooring.clock import Clock
@@ -36,7 +36,7 @@ from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
 from mooring.kinds import CHARACTER_KINDS
 from mooring.logging import secrets_in, set_up_logging
-from mooring.protocols import ServiceStopping
+from mooring.protocols import ServiceStopping, WouldHang
 from mooring.secrets import Secrets
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.dispatch import dispatch
@@ -245,6 +245,7 @@ class ChannelService(Rooms):
             metrics=self._metrics,
             clock=self._clock,
             workers=workers,
+            limits=SendLimits(limits.replies, limits.reply_bytes),
             plugin_names=lambda: self.plugins.loaded,
         )
         channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], limits, lambda: self.plugins.bars, wiring)
@@ -298,7 +299,11 @@ class ChannelService(Rooms):
     # -- the way of events -----------------------------------------------------------------------------------------------
 
     async def submit(self, event: UpEvent) -> Acknowledgement:
-        """Queue an event and wait until it is handled, committed and delivered. Raises ServiceError if it is not taken."""
+        """Queue an event and wait until it is handled, committed and delivered.
+
+        Raises ServiceError if it is not taken, and WouldHang inside of an event, which would wait for what waits for it.
+        """
+        self._refuse_to_hang("submit", event.channel_id)
         return await self.enqueue(event)
 
     def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
@@ -308,13 +313,32 @@ class ChannelService(Rooms):
         return self._channel(event.channel_id).queue.enqueue(event)
 
     async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
-        """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit. Raises what it raises."""
+        """Run `work` in the channel's order, in a transaction; what it sends leaves after the commit. Raises what it raises.
+
+        Inside of an event of the same channel it runs in that event's transaction. Raises WouldHang inside of another channel's, and in
+        tasks and threads that an event started, which it may wait for.
+        """
+        if not self._is_in_turn(channel_id):
+            self._refuse_to_hang("in_channel", channel_id)
 
         async def body(turn: Turn) -> T:
             turn.work = name
             return await work(Context(turn, self.plugins))
 
         return await self._channel(channel_id).queue.run(body)
+
+    def _is_in_turn(self, channel_id: str) -> bool:
+        turn = current_turn()
+        is_here = turn is not None and turn.open and turn.service is self and turn.channel_id == channel_id
+        return is_here and turn is not None and turn.task is asyncio.current_task()
+
+    def _refuse_to_hang(self, what: str, channel_id: str) -> None:
+        turn = current_turn()
+        if turn is not None and turn.open:
+            raise WouldHang(
+                f"{what} for channel {channel_id!r} was called inside of {turn.running()}, and would wait for events that may wait for this one. "
+                "Use ctx.background(work), which runs after this event and may wait, or a sender like service.send_message, which does not wait."
+            )
 
     async def _post(self, channel_id: str, act: Callable[[Sends], object]) -> None:
         """Let `act` add to the sends of the event in hand, or of one made for it."""

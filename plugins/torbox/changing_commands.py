@@ -95,7 +95,7 @@ async def torbox_link(ctx: Context[Account], id: FileId) -> None:  # noqa: A002 
     records = await asyncio.to_thread(records_of, account, id)
     if len(records) > 1:
         raise CommandError(f"{id} means {len(records)} files. /torbox info {id} lists their ids.")
-    record, member = records[0], ctx.member
+    record, member, channel_id = records[0], ctx.member, ctx.channel.id
 
     async def work(_: Background) -> None:
         try:
@@ -106,7 +106,7 @@ async def torbox_link(ctx: Context[Account], id: FileId) -> None:  # noqa: A002 
             text = f"{record['file_name']}: {link} (for you alone; it works for some hours)"
             answer = card(record["file_name"], text, link, "Open")
         # Shown and not sent: a message that is sent is kept in the channel's history, and links are kept nowhere.
-        account.show(_to_one(ctx, member, answer))
+        account.show(_to_one(ctx, channel_id, member, answer))
 
     ctx.background(work)
 
@@ -199,9 +199,8 @@ def _watcher(progress: Progress) -> Watcher:
     return watch
 
 
-def _to_one(ctx: Context[Account], member: Member, body: MessageBody) -> Down:
+def _to_one(ctx: Context[Account], channel_id: str, member: Member, body: MessageBody) -> Down:
     """A message that one member sees now, and nobody later."""
-    channel_id = ctx.channel.id
     body = replace(
         body,
         channel_id=channel_id,

@@ -67,10 +67,12 @@ async def half(ctx: Context) -> None:
     """Give up after the first half, and leave a thread behind that does the other one."""
     import asyncio
 
+    money = ctx.storage.money
+
     def second_half() -> None:
         go_on.wait(20)
         try:
-            ctx.storage.money["to"] = 10
+            money["to"] = 10
         except Exception as error:
             found.append(type(error).__name__)
         done.set()
