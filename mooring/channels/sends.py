@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -106,9 +107,11 @@ class Sends:
         to = None if recipients is None else frozenset(recipients)
         if to is not None:
             self._encoded(f"recipients of {kind.name}", sorted(to))
-        encoded = self._encoded(kind.name, body)
         if body is not None:
-            body = _decoded(kind.name, encoded, kind.body)
+            # `dialog=False` is how bots for the Moobius SDK say that there is none; they find what they sent as they sent it.
+            plain = [copy_with(item, dialog=None) if getattr(item, "dialog", None) is False else item for item in body] if kind.is_list else body
+            _decoded(kind.name, self._encoded(kind.name, plain), kind.body)
+            body = deepcopy(body)
         self.downs.append(Down(kind.name, self.channel_id, body, to, slot=slot, cause=self._cause))
 
     def after_commit(self, call: AfterCommit) -> None:
