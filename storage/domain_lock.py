@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import Protocol
 from weakref import ref
+
+from storage.locking import PatientLock
 
 
 class Holder(Protocol):
@@ -18,24 +19,14 @@ class Holder(Protocol):
         """Whether it lets go of its locks by itself soon, without anybody else having to run."""
 
 
-class DomainLock:
+class DomainLock(PatientLock):
     """Engines that share data between objects share the lock."""
 
-    __slots__ = ("_holders", "acquire", "locked", "release")
+    __slots__ = ("_holders",)
 
     def __init__(self) -> None:
-        lock = Lock()
-        # The built-in methods themselves: a single write takes and releases one lock.
-        self.acquire = lock.acquire
-        self.release = lock.release
-        self.locked = lock.locked
+        super().__init__()
         self._holders: list[ref[Holder]] = []
-
-    def __enter__(self) -> None:
-        self.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
 
     def add_holder(self, holder: Holder) -> None:
         """Let those who wait know of one that may hold the lock, as long as that exists."""

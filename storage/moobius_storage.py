@@ -27,6 +27,7 @@ from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.domains import domain_of
 from storage.engines import engine_class
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
+from storage.locking import is_interrupting
 from storage.nearest_word import suggestion
 
 _log = logging.getLogger(__name__)
@@ -238,15 +239,25 @@ class MoobiusStorage:
             findings += each.report
         return list(dict.fromkeys(findings))
 
+    def problems(self) -> list[str]:
+        """What is wrong with the engines at the moment, in words for an operator: servers away, threads that failed. Asks no server."""
+        engines = [state.engine for state in self._states]
+        return list(dict.fromkeys(engine.problem for engine in engines if engine.problem is not None))
+
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Write what was changed in place and close the engines. Calling it twice is fine.
 
         Raises StorageBusy inside a transaction of this storage, and otherwise closes in any case: what could not be
-        written is raised at the end.
+        written is raised at the end. In a signal handler that interrupted an operation of storage it returns at once, and closes
+        when that has ended.
         """
-        if not self._is_closed:
+        if self._is_closed:
+            return
+        if is_interrupting():
+            saving.defer(partial(self._end, saving.close), repr(self))
+        else:
             self._end(saving.close)
 
     def __enter__(self) -> Self:

@@ -58,9 +58,7 @@ def _storage_problem(storage: MoobiusStorage) -> str | None:
             engine.load_one(_PROBED_KEY)
         except StorageError as error:
             return f"storage does not answer: {error}"
-        if engine.problem is not None:
-            return engine.problem
-    return None
+    return next(iter(storage.problems()), None)
 
 
 def _commit_problem(channel: HostedChannel) -> str | None:

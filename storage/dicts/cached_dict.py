@@ -15,6 +15,7 @@ from storage.dicts.scope import CLOSED, innermost
 from storage.dicts.views import CachedItems, CachedKeys, CachedValues
 from storage.encoding.texts import encode_item, plain_key
 from storage.errors import StorageError, StoreClosed, UnreadableValue
+from storage.locking import is_interrupting
 
 _MISSING: Final = object()
 
@@ -253,8 +254,15 @@ class CachedDict(MutableMapping[str, Any]):
             saving.save((self._state,))
 
     def close(self) -> None:
-        """Write what was changed in place, then close the engine. Calling it twice is fine."""
-        saving.close((self._state,))
+        """Write what was changed in place, then close the engine. Calling it twice is fine.
+
+        In a signal handler that interrupted an operation of storage it returns at once, and closes when that has ended.
+        """
+        close = partial(saving.close, (self._state,))
+        if is_interrupting():
+            saving.defer(close, self._state.name)
+        else:
+            close()
 
     @property
     def report(self) -> list[Finding]:

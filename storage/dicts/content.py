@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from threading import Lock
 from typing import Any
 
 from storage.database_interface import DatabaseInterface, Finding, News
@@ -12,7 +11,8 @@ from storage.dicts.ahead import Ahead
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.encoding.texts import encode_item, is_scalar, item_path, same_text
-from storage.errors import UnreadableValue, ValueRefused
+from storage.errors import StorageBusy, UnreadableValue, ValueRefused
+from storage.locking import PatientLock
 
 _STALE = -1
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Content:
         self.findings: list[Finding] = []
         self.loaded = not engine.persistent
         """Whether everything is known here; before that, each look goes to the engine."""
-        self.mutex = Lock()
+        self.mutex = PatientLock()
         self.seen = engine.version
         """The version of the engine that the content known here belongs to."""
         self.base: int | None = None
@@ -67,7 +67,7 @@ class Content:
     def read(self, key: str) -> Any:
         """The committed value, live: changes in place are kept until they are saved. Raises KeyError, UnreadableValue."""
         text = None if self.loaded else self.engine.load_one(key)
-        with self.mutex:
+        with self.mutex.ready():
             if self.loaded:
                 if key in self.live:
                     return self.live[key]
@@ -122,13 +122,13 @@ class Content:
     def newest_keys(self) -> list[str]:
         if not self.ahead.pending:
             return self.key_list()
-        with self.mutex:
+        with self.mutex.ready():
             return self.ahead.key_list(self.stored)
 
     def newest_count(self) -> int:
         if not self.ahead.pending:
             return self.count()
-        with self.mutex:
+        with self.mutex.ready():
             return len(self.stored) + self.ahead.more_keys()
 
     # -- what others commit ------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Content:
 
     def load(self, *, keep_mode: bool = False) -> None:
         """Take over what the engine holds now. Changes in place that were not saved yet stay with their keys."""
-        with self.mutex:
+        with self.mutex.ready():
             if self.ahead.pending:
                 return  # what is in flight tells its outcome itself, and then there is time for more
             version = self.engine.version
@@ -195,6 +195,16 @@ class Content:
                 self.handed[key] = (value, now)
 
     # -- what is committed here --------------------------------------------------------------------------------------
+
+    def cannot_change(self) -> bool:
+        """Whether the mutex can never be had because this code interrupted who holds it; then the next read asks the engine."""
+        if self.mutex.locked():
+            try:
+                self.mutex.look()
+            except StorageBusy:
+                self.invalidate()
+                return True
+        return False
 
     def invalidate(self) -> None:
         """After a commit with an unknown outcome: ask the engine before the next read."""

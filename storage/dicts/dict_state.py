@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from asyncio import _get_running_loop
+from contextlib import AbstractContextManager
 from typing import Any
 
 from storage.database_interface import DatabaseInterface
 from storage.dicts.content import Content
-from storage.dicts.locks import take_all
+from storage.dicts.locks import held
 from storage.dicts.overlay import Overlay
 from storage.dicts.scope import CLOSED, Scope, exclusive_around, innermost, scope_over
-from storage.domain_lock import DomainLock
 from storage.encoding.texts import is_scalar
 from storage.errors import ForeignDict, StoreClosed, TransactionEnded
 
@@ -79,51 +80,48 @@ class DictState:
     def put(self, key: str, text: bytes, value: Any) -> None:
         """One set as a commit of its own, which needs no sync."""
         content = self.content
-        lock = self._take_lock()
-        try:
+        with self._lock_to_change():
             before = self._commit_one(key, text)
-            with content.mutex:
+            if content.mutex.locked() and content.cannot_change():
+                return
+            with content.mutex.lock:
                 if content.advance(before) and content.loaded:
                     content.stored[key] = text
                 content.detach(key, value)
-        finally:
-            lock.release()
 
     def remove(self, key: str) -> None:
         """The same for one delete. Raises KeyError."""
         content = self.content
-        lock = self._take_lock()
-        try:
+        with self._lock_to_change():
             self.refresh()
             if not content.has(key):
                 raise KeyError(key)
             before = self._commit_one(key, None)
-            with content.mutex:
+            if content.cannot_change():
+                return
+            with content.mutex.lock:
                 if content.advance(before) and content.loaded:
                     del content.stored[key]
                 content.detach(key, self)
-        finally:
-            lock.release()
 
     def close(self) -> None:
         """Let go of the engine; who holds its lock calls this."""
-        with self.content.mutex:
+        with self.content.mutex.ready():
             self.scope = CLOSED
             self.content.live.clear()
             self.content.handed.clear()
         self.engine.close()
 
-    def _take_lock(self) -> DomainLock:
+    def _lock_to_change(self) -> AbstractContextManager[object]:
         lock = self.engine.lock
-        if not lock.acquire(False):
-            take_all((lock,))
-        if self.scope is CLOSED:
-            lock.release()
-            raise StoreClosed(f"{self.name} was closed")
-        return lock
+        if lock.locked() or _get_running_loop() is not None:
+            return held((lock,))  # a loop must not wait for a thread that took it in the last moment
+        return lock.lock
 
     def _commit_one(self, key: str, text: bytes | None) -> int:
         """The version of the engine before the commit."""
+        if self.scope is CLOSED:
+            raise StoreClosed(f"{self.name} was closed")
         before = self.engine.version
         try:
             self.engine.commit_one(key, text)

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from storage.dicts.scope import innermost
 from storage.domain_lock import DomainLock, Holder
 from storage.errors import StorageBusy
+from storage.locking import FOREVER
 
 FIRST_PAUSE = 0.0005
 LONGEST_PAUSE = 0.01
-_FOREVER = -1.0
 
 
 def in_order(locks: Iterable[DomainLock]) -> tuple[DomainLock, ...]:
@@ -26,7 +26,7 @@ def in_order(locks: Iterable[DomainLock]) -> tuple[DomainLock, ...]:
     return tuple(sorted(set(locks), key=id))
 
 
-def take_all(locks: Sequence[DomainLock], patience: float = _FOREVER) -> None:
+def take_all(locks: Sequence[DomainLock], patience: float = FOREVER) -> None:
     """Wait until all are taken, each for `patience` seconds.
 
     Raises StorageBusy then, and where waiting would block an event loop or would never end.
@@ -39,7 +39,7 @@ def take_all(locks: Sequence[DomainLock], patience: float = _FOREVER) -> None:
             _take_all_on_a_loop(locks)
             return
         for lock in locks:
-            if not lock.acquire(timeout=patience):
+            if not lock.wait(patience):
                 release_all(locks[: locks.index(lock)])
                 raise StorageBusy(f"another transaction did not end within {patience} seconds")
 
@@ -75,7 +75,7 @@ def release_all(locks: Sequence[DomainLock]) -> None:
 
 
 @contextmanager
-def held(locks: Sequence[DomainLock], patience: float = _FOREVER) -> Iterator[None]:
+def held(locks: Sequence[DomainLock], patience: float = FOREVER) -> Iterator[None]:
     """Hold all of them for a block; raises as `take_all` does."""
     take_all(locks, patience)
     try:
@@ -99,7 +99,9 @@ def announced(locks: Sequence[DomainLock], own: Holder | None = None) -> Iterato
 
 
 def refuse_own(locks: Sequence[DomainLock]) -> None:
-    """Raise StorageBusy if the running code waits for a transaction of its own, which could never end."""
+    """Raise StorageBusy if the running code waits for a transaction of its own, which could never end, and StorageError in a forked child."""
+    for lock in locks:
+        lock.refuse_fork()
     scope = innermost.get()
     while scope is not None:
         if scope.is_open and not set(locks).isdisjoint(scope.locks):

@@ -200,18 +200,19 @@ class Overlay:
     def apply(self) -> None:
         """Take over what the engine has just committed; values that were handed out before are detached."""
         content = self.content
-        with content.mutex:
-            self._apply(known=content.advance(self.version))
+        if not content.cannot_change():
+            with content.mutex.lock:
+                self._apply(known=content.advance(self.version))
 
     def hand_in(self) -> None:
         """What was gathered goes to the engine now; the transactions that follow build on it."""
-        with self.content.mutex:
+        with self.content.mutex.ready():
             self.content.ahead.push(self)
 
     def apply_handed_in(self) -> None:
         """As `apply`, for the oldest of those that were handed in."""
         content = self.content
-        with content.mutex:
+        with content.mutex.ready():
             self._apply(known=content.advance_own() if self.gathered else True)
             content.ahead.pop()
 

@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 from storage.database_interface import DomainChanges, Origin
 from storage.dicts import locks
@@ -22,6 +21,7 @@ from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
 from storage.domain_lock import DomainLock
 from storage.errors import CommitFailed, PredecessorFailed, StorageError
+from storage.locking import PatientLock
 from storage.outcome import Outcome, WakeUps
 
 MOST_IN_FLIGHT = 64
@@ -45,7 +45,7 @@ class Pipeline:
         self.is_fresh = False
         """Whether nothing was in flight when the open transaction began; then it has to catch up with others."""
         self._most = most
-        self._guard = Lock()
+        self._guard = PatientLock()
         self._checked: tuple[DictState, ...] = ()
         self._members: tuple[DictState, ...] = ()
         self._locks: tuple[DomainLock, ...] = ()
@@ -60,7 +60,7 @@ class Pipeline:
 
     @property
     def is_draining(self) -> bool:
-        with self._guard:
+        with self._guard.ready():
             return self._is_held and not self._is_open
 
     def is_possible(self, members: tuple[DictState, ...], taken: tuple[DomainLock, ...]) -> bool:
@@ -110,7 +110,7 @@ class Pipeline:
 
     def _try(self, members: tuple[DictState, ...], taken: tuple[DomainLock, ...], before: Collection[object] | None) -> bool:
         """`before` are those who began to wait earlier; None for everybody who waits."""
-        with self._guard:
+        with self._guard.ready():
             if self._is_held:
                 if self._is_open or self._failure is not None or self.waiting or len(self._in_flight) >= self._most:
                     return False
@@ -129,7 +129,7 @@ class Pipeline:
 
     def _blocker(self) -> Outcome | None:
         """What has to be over first; None if that is an open transaction."""
-        with self._guard:
+        with self._guard.ready():
             if self._is_open or not self._in_flight:
                 return None
             is_full = len(self._in_flight) >= self._most and self._failure is None and not self.waiting
@@ -145,7 +145,7 @@ class Pipeline:
         wake_ups = WakeUps()
         was_handed_in = False
         failure: StorageError | None = None
-        with self._guard:
+        with self._guard.ready():
             self._is_open = False
             try:
                 if self._failure is not None:
@@ -176,7 +176,7 @@ class Pipeline:
 
     def _settled(self, failure: StorageError | None, wake_ups: WakeUps) -> None:
         """The engine is done with the oldest that it was given, which is the first in flight."""
-        with self._guard:
+        with self._guard.ready():
             self._finish(self._in_flight.popleft(), failure)
             self._settle_first(wake_ups)
 
@@ -203,7 +203,7 @@ class Pipeline:
 
     def _let_go(self) -> None:
         for content in self._spoiled:
-            with content.mutex:
+            with content.mutex.ready():
                 content.ahead.clear()
                 content.invalidate()
         self._spoiled.clear()

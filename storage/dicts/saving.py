@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -50,6 +51,22 @@ def close(states: Sequence[DictState]) -> None:
         state.close()
     with locks.held(locks.in_order(state.engine.lock for state in others)):
         _close(others)
+
+
+def defer(close: Callable[[], None], name: str) -> None:
+    """Close as soon as the operation has ended that this code interrupted, and do not wait for that here.
+
+    For signal handlers: the interrupted operation goes on only when they return. The thread is a bare one, as starting one of
+    `threading` needs a lock that may be held as well.
+    """
+
+    def run() -> None:
+        try:
+            close()
+        except (StorageError, OSError):
+            _log.exception("%s could not be closed well", name)
+
+    _thread.start_new_thread(run, ())
 
 
 def close_at_exit(states: Sequence[DictState]) -> None:
@@ -117,7 +134,9 @@ def _to_save(content: Content, texts: dict[str, bytes]) -> Overlay:
 def _apply(overlay: Overlay) -> None:
     """As `Overlay.apply`, but the values that were handed out stay live: they are what was saved."""
     content = overlay.content
-    with content.mutex:
+    if content.cannot_change():
+        return
+    with content.mutex.lock:
         if content.advance(overlay.version) and content.loaded:
             content.stored.update(overlay.changed)
         for key, text in overlay.changed.items():

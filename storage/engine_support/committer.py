@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from threading import Lock
 from typing import Any, Generic, Protocol, TypeVar
 
 from storage.engine_support.worker import Worker
 from storage.errors import StorageError, StoreClosed
+from storage.locking import PatientLock
 from storage.outcome import Outcome, WakeUps
+
+_log = logging.getLogger(__name__)
 
 
 class Pending(Protocol):
@@ -34,12 +37,14 @@ class Committer(Generic[Work]):
     """
 
     def __init__(self, step: Callable[[list[Work]], float | None], name: str, closed: str) -> None:
+        self.problem: str | None = None
+        """Why a step failed in a way that was not foreseen, until one succeeds; in words for an operator."""
         self._step = step
         self._name = name
         self._refusal = closed
         self._arrived: SimpleQueue[Work | None] = SimpleQueue()
         self._thread: Worker | None = None
-        self._lock = Lock()
+        self._lock = PatientLock()
         self._closed = False
         self._ending = False
 
@@ -53,7 +58,7 @@ class Committer(Generic[Work]):
     def hand_in(self, work: Work, outcome: Outcome) -> None:
         """Commit it after all that was handed in before. Returns at once; `outcome` is settled when it is over. Raises StoreClosed."""
         work.outcome = outcome
-        with self._lock:  # so that nothing is put behind the mark that ends the thread
+        with self._lock.ready():  # so that nothing is put behind the mark that ends the thread
             if self._closed:
                 raise StoreClosed(self._refusal)
             self._arrived.put(work)
@@ -63,7 +68,7 @@ class Committer(Generic[Work]):
 
     def close(self) -> None:
         """Waits for the commits that were handed in."""
-        with self._lock:
+        with self._lock.ready():
             self._closed = True
             thread = self._thread
             self._arrived.put(None)
@@ -71,12 +76,15 @@ class Committer(Generic[Work]):
             thread.join()
 
     def _run(self) -> None:
-        try:
-            patience = None
-            while not self._ending or patience is not None:
+        patience = None
+        while not self._ending or patience is not None:
+            try:
                 patience = self._step(self._take(patience))
-        finally:
-            self._thread = None  # should memory run out here, the next commit starts another thread
+                self.problem = None
+            except Exception as error:  # noqa: BLE001 - those who wait were told of theirs; the next ones must find a thread
+                _log.exception("%s failed at a step, and goes on", self._name)
+                self.problem = f"{self._name} failed at a commit: {error!r}"
+                patience = None
 
     def _take(self, patience: float | None) -> list[Work]:
         """All that has come in; waits for the first. Notes the mark that ends the thread."""

@@ -138,6 +138,10 @@ class JSONDatabase(DatabaseInterface):
         synced = self._sync_singles or (sync and self._sync_commits)
         return self._store.hand_in(_parts(batch), origin, outcome, after if isinstance(after, JournalEntry) else None, sync=synced)
 
+    @property
+    def problem(self) -> str | None:  # type: ignore[override]
+        return self._store.problem
+
     def size(self) -> int | None:
         return _bytes(self._table.path)
 

@@ -20,13 +20,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from zlib import crc32
 
+from storage.errors import StorageError
 from storage.files import Files, make_folders, write_all
 from storage.json.entry import ClosedError, JournalEntry
 from storage.json.lines import frame
 from storage.json.replay import Replay, header_payload, read_segments, segment_name
+from storage.locking import PatientLock
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Journal:
 
     def __init__(self, folder: Path, *, on_commit: Callable[[list[JournalEntry]], None], files: Files | None = None) -> None:
         self.folder = folder
-        self.lock = Lock()
+        self.lock = PatientLock()
         self.sequence = 0
         """Number of the last commit. It may be raised, never lowered, under the lock."""
         self.size = 0
@@ -69,7 +70,9 @@ class Journal:
     def commit(self, entry: JournalEntry) -> None:
         """Returns when the entry is in the log and applied, and on the disk if it asks for that; CommitFailed means nothing is."""
         self._pending.append(entry)
-        with self.lock:
+        if self.lock.locked():  # written out instead of `ready`: every single write comes this way
+            self._look(entry)
+        with self.lock.lock:
             if not entry.done:
                 self._commit_pending()
         entry.result()
@@ -77,7 +80,7 @@ class Journal:
     def commit_all(self, entries: list[JournalEntry]) -> None:
         """The same for many, in order. Does not raise: each entry has its `cause`."""
         self._pending.extend(entries)
-        with self.lock:
+        with self.lock.ready():
             self._commit_pending()
 
     def rotate(self) -> int:
@@ -110,7 +113,7 @@ class Journal:
 
     def close(self) -> None:
         """Later commits fail with StoreClosed. The segments stay."""
-        with self.lock:
+        with self.lock.ready():
             self.closed = True
             if self._unvoided:
                 self._void()
@@ -123,6 +126,13 @@ class Journal:
         self.closed = True
         if self._descriptor is not None:
             self._leave_segment()
+
+    def _look(self, entry: JournalEntry) -> None:
+        try:
+            self.lock.look()
+        except StorageError:
+            self._pending.remove(entry)  # who holds the lock was interrupted, or is in another process; so it is still there
+            raise
 
     def _commit_pending(self) -> None:
         pending = self._pending

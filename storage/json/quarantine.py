@@ -13,6 +13,7 @@ from pathlib import Path
 
 from storage.files import Files, replace_file
 from storage.json.paths import QUARANTINE
+from storage.locking import PatientLock
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class Quarantine:
         self._folder = root / QUARANTINE
         self._files = files
         self._waiting: dict[Path, tuple[bytes, str]] = {}
+        self._lock = PatientLock()
+        """Held while copies are written: dicts are loaded in several threads, and beside checkpoints."""
 
     def keep(self, path: Path, data: bytes, places: Sequence[DamagedPlace] = ()) -> Path:
         """Returns the path of the copy, which has a note beside it if there are places to name.
@@ -56,11 +59,12 @@ class Quarantine:
 
     def settle(self) -> None:
         """Call it before a damaged file is replaced or removed. Raises OSError if its copy cannot be written even now."""
-        for copy, (data, note) in list(self._waiting.items()):
-            if note:  # first: a copy that is there has its note
-                replace_file(self._files, copy.with_name(copy.name + ".note.json"), [note.encode()])
-            replace_file(self._files, copy, [data])
-            del self._waiting[copy]
+        with self._lock.ready():
+            for copy, (data, note) in list(self._waiting.items()):
+                if note:  # first: a copy that is there has its note
+                    replace_file(self._files, copy.with_name(copy.name + ".note.json"), [note.encode()])
+                replace_file(self._files, copy, [data])
+                del self._waiting[copy]
 
 
 def _note(path: Path, places: Sequence[DamagedPlace]) -> str:

@@ -7,12 +7,11 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 
 from storage.database_interface import Finding, Origin
 from storage.encoding.codec import Encoded
 from storage.engine_support.committer import Committer, tell
-from storage.errors import StorageError, StorageUnavailable, StoreClosed
+from storage.errors import StorageBusy, StorageError, StorageUnavailable, StoreClosed
 from storage.files import Files, make_folders, replace_file
 from storage.json.checkpoints import Checkpoints
 from storage.json.entry import JournalEntry
@@ -23,6 +22,7 @@ from storage.json.paths import CLEARED, JOURNAL, OWNER
 from storage.json.quarantine import Quarantine
 from storage.json.snapshots import render
 from storage.json.table import Change, Table, Watcher, read_snapshot
+from storage.locking import PatientLock
 from storage.outcome import Outcome
 
 _log = logging.getLogger(__name__)
@@ -59,10 +59,10 @@ class Store:
         self._dirty: list[Table] = []
         self._dirty_size = 0
         self._history: History = {}
-        self._tables_lock = Lock()
-        self._load_lock = Lock()
-        self._apply_lock = Lock()
-        self._checkpoint_lock = Lock()
+        self._tables_lock = PatientLock()
+        self._load_lock = PatientLock()
+        self._apply_lock = PatientLock()
+        self._checkpoint_lock = PatientLock()
         self._quarantine = Quarantine(root, self._files)
         self._journal = Journal(root / JOURNAL, on_commit=self._apply, files=self._files)
         self._committer = committer(self._commit_all, "mooring-commits", "the store is closed")
@@ -75,9 +75,14 @@ class Store:
             self._ownership.release()
             raise
 
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the threads of the store, in words for an operator."""
+        return self._committer.problem or self._checkpoints.problem
+
     def table(self, domain: str) -> Table:
         """The one table of the domain, perhaps not loaded yet."""
-        with self._tables_lock:
+        with self._tables_lock.ready():
             table = self._tables.get(domain)
             if table is None:
                 table = self._tables[domain] = Table(self.root, domain)
@@ -85,7 +90,7 @@ class Store:
 
     def watch(self, table: Table, watcher: Watcher) -> None:
         """From now on the watcher's `version` is the table's."""
-        with self._apply_lock:
+        with self._apply_lock.ready():
             table.watch(watcher)
 
     def load(self, table: Table) -> None:
@@ -97,7 +102,7 @@ class Store:
     def copy(self, table: Table) -> dict[str, Encoded]:
         """The values between two commits, never in the middle of one."""
         self.load(table)
-        with self._apply_lock:
+        with self._apply_lock.ready():
             return table.values.copy()
 
     def commit(self, parts: _Parts, origin: Origin = NOBODY, *, sync: bool) -> None:
@@ -133,11 +138,11 @@ class Store:
 
     def checkpoint(self, *, pause: float = 0.0) -> None:
         """Writes snapshots of what has changed, and drops the journal that they cover. Raises OSError, and then nothing is lost."""
-        with self._checkpoint_lock:
+        with self._checkpoint_lock.ready():
             self._quarantine.settle()
             for table in list(self._dirty):
                 self.load(table)
-            with self._journal.lock:
+            with self._journal.lock.ready():
                 last = self._journal.rotate()
                 self._journal.unsettled = False
                 dirty, self._dirty = self._dirty, []
@@ -150,7 +155,7 @@ class Store:
                 self._write_snapshots(copies, sequence, pause)
                 self._journal.drop(last)
             except BaseException:
-                with self._journal.lock:
+                with self._journal.lock.ready():
                     self._journal.unsettled = True
                     for table in dirty:
                         self._mark(table)
@@ -164,7 +169,7 @@ class Store:
         self._checkpoints.close()
         self._journal.close()
         try:
-            with self._checkpoint_lock:
+            with self._checkpoint_lock.ready():
                 self._quarantine.settle()
                 for table in self._dirty:
                     self._load_once(table)  # nobody may have asked for it since the journal was replayed
@@ -194,7 +199,7 @@ class Store:
         return findings
 
     def _load_once(self, table: Table) -> None:
-        with self._load_lock:
+        with self._load_lock.ready():
             if not table.loaded:
                 try:
                     self._load(table)
@@ -210,7 +215,7 @@ class Store:
         for sequence, change in self._history.pop(table.domain, ()):
             if sequence > snapshot.sequence:
                 table.replay(*change)
-        with self._journal.lock:
+        with self._journal.lock.ready():
             # A record counts for a table only if it is newer than the table's snapshot.
             self._journal.sequence = max(self._journal.sequence, snapshot.sequence)
             if snapshot.faults:
@@ -232,12 +237,20 @@ class Store:
         self._after_commit()
 
     def _apply(self, entries: list[JournalEntry]) -> None:
-        with self._apply_lock:
-            for entry in entries:
-                for table, changes in entry.token:
-                    table.apply(changes)
-                    if not table.dirty:
-                        self._mark(table)
+        try:
+            lock = self._apply_lock.ready()
+        except StorageBusy:
+            self._apply_each(entries)  # who holds it only copies a table, was interrupted at it, and goes on when this is done
+            return
+        with lock:
+            self._apply_each(entries)
+
+    def _apply_each(self, entries: list[JournalEntry]) -> None:
+        for entry in entries:
+            for table, changes in entry.token:
+                table.apply(changes)
+                if not table.dirty:
+                    self._mark(table)
 
     def _mark(self, table: Table) -> None:
         if not table.dirty:

@@ -227,7 +227,7 @@ class TestAnExclusiveTransaction:
 
     async def test_the_other_way_in(self, storage: MoobiusStorage, other: MoobiusStorage) -> None:
         before = state_of(other)
-        async with storage.transaction(exclusive=REMEDY, overlap=True):
+        async with storage.transaction(exclusive=REMEDY, overlap=True) as transaction:
             with pytest.raises(ForeignDict, match=r"ctx\.send_to"), other.transaction():
                 pass
             with pytest.raises(ForeignDict, match=r"ctx\.send_to"):
@@ -236,6 +236,8 @@ class TestAnExclusiveTransaction:
             with pytest.raises(ForeignDict):
                 await asyncio.to_thread(other.gold.__setitem__, "eve", 1)
             storage.gold["bob"] = other.gold["eve"]
+        assert transaction.outcome is not None
+        await transaction.outcome
         assert state_of(other) == before
         other.gold["eve"] = 6
         assert (storage.gold["bob"], other.gold["eve"]) == (5, 6)
