@@ -38,7 +38,7 @@ simulate: $(VENV)/.test
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(TRACE),--trace)
 
 outbox: $(VENV)/.test
-	MOORING_OUTBOX_MESSAGES=500 MOORING_OUTBOX_KILLS=50 MOORING_OUTBOX_SHARED_MESSAGES=1000 MOORING_OUTBOX_SHARED_KILLS=20 $(BIN)/python -m pytest tests/outbox
+	MOORING_OUTBOX_MESSAGES=500 MOORING_OUTBOX_KILLS=50 MOORING_OUTBOX_SHARED_MESSAGES=1000 MOORING_OUTBOX_SHARED_KILLS=20 MOORING_OUTBOX_MOVES=1000 $(BIN)/python -m pytest tests/outbox
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.storage

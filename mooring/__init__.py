@@ -15,6 +15,7 @@ from mooring.bots.progress import Progress
 from mooring.bots.schedule import ScheduledCall, every
 from mooring.bots.schemas import Values
 from mooring.bots.sent_messages import MessageHandle, SentMessages
+from mooring.channel_messages import ChannelMessage
 from mooring.channels.gauges import Reading, Readings
 from mooring.channels.system_dicts import ServiceDicts, SystemDict, shared_entry
 from mooring.cli.command import CliContext, cli_command
@@ -106,6 +107,7 @@ __all__ = [
     "Channel",
     "ChannelBusy",
     "ChannelInfo",
+    "ChannelMessage",
     "ChannelService",
     "Character",
     "CharacterChanges",

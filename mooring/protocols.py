@@ -277,6 +277,9 @@ class Service(Protocol[ContextT_co]):
     def channel_ids(self) -> Sequence[str]:
         """The channels of this service, in the order of the config."""
 
+    def has_channel(self, channel_id: str) -> bool:
+        """Whether there is such a channel, or will be when all are set up."""
+
     def file(self, channel_id: str, token: str) -> Path | None:
         """A file that was sent in the channel, by the token in its address `/files/CHANNEL/TOKEN/NAME`; None if there is none."""
 

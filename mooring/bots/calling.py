@@ -12,6 +12,7 @@ from typing import Any
 from mooring.bots.context import Context
 from mooring.bots.loading import Plugin
 from mooring.bots.schemas import check_changed
+from mooring.channel_messages import ChannelMessage
 from mooring.channels.system_dicts import COOLDOWNS
 from mooring.channels.turn import current_turn
 from mooring.channels.workers import STUCK_RUNS
@@ -109,6 +110,21 @@ class _Original:
         for message, fields, content in self._bodies:
             vars(message).update(fields)
             vars(message.content).update(content)
+
+
+async def run_channel_hooks(ctx: Context, hook: str, message: ChannelMessage) -> None:
+    """The same for what went from one channel to another: a message is for all plugins, anything else for the one that sent it.
+
+    Raises CommandError if that one is not there, or has no such hook, to take what arrives.
+    """
+    if isinstance(message.body, MessageBody) or not message.plugin:
+        await run_hooks(ctx, hook, message)
+        return
+    plugin = ctx.plugins.loaded.get(message.plugin)
+    if plugin is not None and hook in plugin.hooks:
+        await run_hook(plugin, hook, ctx, message)
+    elif hook == "on_channel_message":
+        raise CommandError(f"There is nobody who would take it: the plugin {message.plugin} is not there, or has no {hook}.")
 
 
 async def run_hook(plugin: Plugin, hook: str, ctx: Context, *body: Any) -> None:

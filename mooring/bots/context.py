@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Any, Generic, TypeAlias, cast
 
 from typing_extensions import TypeVar
@@ -19,13 +20,14 @@ from mooring.bots.progress import Progress
 from mooring.bots.recurrence import Recurrence
 from mooring.bots.schedule import Schedule, ScheduledCall, moment, new_key
 from mooring.bots.sent_messages import MessageHandle, SentMessages
+from mooring.channels.other_channels import parcel_for_channel, record_of
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.clock import use_clock
 from mooring.commands.pending import Question
 from mooring.commands.people import Channel, Member
 from mooring.errors import CommandError, PluginError, TurnEnded
-from mooring.events import Button, CanvasItem, MenuItem, StyleItem, UpEvent
+from mooring.events import Button, CanvasItem, MenuItem, MessageBody, StyleItem, UpEvent
 from mooring.kinds import update_kind
 from storage import MoobiusStorage
 
@@ -247,6 +249,26 @@ class Context(Generic[StateT]):
         """Forget what `schedule` returned this key for; False if it has run already."""
         return Schedule(SCHEDULES.of(self.storage)).cancel(key)
 
+    def send_to(self, channel_id: str, what: Any) -> str:
+        """Send something to another channel of this service, with this event's commit. It is taken there once, whatever crashes.
+
+        A text, MessageBody or Path is shown there to all; it is no command, whatever it begins with. Anything else that a dict can hold is
+        for this plugin's `on_channel_message(ctx, message)` there. What is not taken (the channel is gone by then, or its hook raised
+        CommandError) comes back to `on_channel_message_returned`. The result is the `id` that the ChannelMessage has in both.
+
+        Raises CommandError if there is no such channel. Too much on the way to it refuses the event.
+        """
+        service = self._turn.service
+        if not service.has_channel(channel_id):
+            raise CommandError(str(protocols.UnknownChannel(channel_id)))
+        is_message = isinstance(what, str | MessageBody | PurePath)
+        if not is_message and self.plugin is not None and "on_channel_message" not in self.plugin.hooks:
+            raise PluginError(f"plugin {self.plugin.name} sends a {type(what).__name__} to another channel, and has no on_channel_message to take it")
+        event = record_of(compose(what) if is_message else what)
+        parcel = parcel_for_channel(channel_id, {**event, "plugin": self.plugin.name if self.plugin else "", "member": self._member_id})
+        self._turn.sends.parcels.append(parcel)
+        return parcel.key
+
     def after_commit(self, call: Callable[[], Awaitable[None] | None]) -> None:
         """Call `call` once when the changes are on disk and the replies are out; never if the event is undone."""
         self._turn.sends.after_commit(call)
@@ -286,8 +308,8 @@ class Context(Generic[StateT]):
         return other
 
     def refuse(self, text: str) -> None:
-        """Tell the member why nothing was done, in an event that is kept all the same; nothing is sent for an empty text."""
-        if text:
+        """Tell the member why nothing was done, in an event that is kept all the same; nothing is sent for an empty text, or if nobody acts."""
+        if text and self._member_id:
             self._turn.sends.message(text, [self._member_id], context={**self._message_context(), "error": True})
 
     def begin_handler(self, what: str) -> Turn:

@@ -39,6 +39,8 @@ HOOKS = (
     "on_button_click",
     "on_menu_item_click",
     "on_refresh",
+    "on_channel_message",
+    "on_channel_message_returned",
 )
 """Names of module-level functions that the machinery calls."""
 _TAKES_ONE = frozenset({"on_channel_init"})

@@ -44,6 +44,8 @@ class Outbox:
         self._entries: dict[str, Entry] = {}
         self._arrived: dict[str, None] = {}
         """Entries that have arrived everywhere, and are still in the dict."""
+        self.aside: dict[str, tuple[str, str]] = {}
+        """Entries that another channel did not take and this one could not take back yet: which channel, and why not."""
         self._handed: list[Queued] = []
         for key in list(stored):
             self._load(key)
@@ -116,6 +118,16 @@ class Outbox:
         """An entry that is to be sent no more, out of the dict, inside a transaction; None if it is not there any more."""
         record: dict[str, Any] | None = self._stored.pop(key, None)
         return record
+
+    def set_aside(self, key: str, to: str, reason: str) -> None:
+        """Keep an entry that the channel `to` did not take, though nothing sends it any more; inside a transaction. `look_again` after it."""
+        record = self._stored.get(key)
+        if record is not None:
+            self._stored[key] = {**record, "rooms": {}, "aside": [to, reason]}
+
+    def look_again(self, key: str) -> None:
+        """Take over what became of an entry by `take_out` or `set_aside`."""
+        self._load(key)
 
     # -- for who sends ---------------------------------------------------------------------------------------------------
 
@@ -216,18 +228,23 @@ class Outbox:
         self._entries[entry.key] = entry
         waits = [self._line(room).put(number, entry) for room, number in entry.numbers.items()]
         if not any(waits):
-            self._arrived[entry.key] = None
+            self._has_arrived(entry)
 
     def _leave(self, room: Room, entry: Entry) -> None:
         """An entry is not to be sent to this room any more."""
         self._line(room).remove(entry.numbers[room], entry)
         if not any(number in self._line(each).entries for each, number in entry.numbers.items()):
+            self._has_arrived(entry)
+
+    def _has_arrived(self, entry: Entry) -> None:
+        if entry.key not in self.aside:
             self._arrived[entry.key] = None
 
     def _load(self, key: str) -> Collection[Room]:
         """Look at one key; the rooms to which something that was not known is to be sent."""
         record = self._stored.get(key) if key != NUMBERS else None
         known = self._entries.get(key)
+        self.aside.pop(key, None)
         if record is None:
             if known is not None:
                 for room, number in known.numbers.items():
@@ -236,6 +253,10 @@ class Outbox:
                 self._arrived.pop(key, None)
             return ()
         try:
+            if "aside" in record:
+                to, reason = record["aside"]
+                self.aside[key] = (str(to), str(reason))
+                self._arrived.pop(key, None)
             numbers = {Room.parse(name): int(number) for name, number in record["rooms"].items()}
             message_id = record.get("body", {}).get("message_id", "")
             entry = Entry(key, float(record["at"]), _size(record), message_id, numbers)

@@ -33,6 +33,13 @@ NO_LIMITS = SendLimits(1 << 62, 1 << 62)
 """For what the framework itself says."""
 
 
+def as_declared(kind: DownKind, body: Any) -> Any:
+    """The body with what its type knows: `dialog=False` is how bots for the Moobius SDK say that there is none."""
+    if not kind.is_list or body is None:
+        return body
+    return [copy_with(item, dialog=None) if getattr(item, "dialog", None) is False else item for item in body]
+
+
 class Mark(NamedTuple):
     """How much had been sent at some moment."""
 
@@ -65,7 +72,8 @@ class Sends:
         """How many entries of the outbox that have arrived are to be taken out."""
         self._clock = clock
         self._sent_files = sent_files
-        self._cause = cause
+        self.cause = cause
+        """What downs name as their cause."""
         self._limits = limits
 
     def message(
@@ -99,7 +107,7 @@ class Sends:
         if not is_plain:
             # What a plugin has put there may change at any time, by that plugin.
             body = _decoded(MESSAGE_DOWN, encoded, MessageBody)
-        self.downs.append(Down(MESSAGE_DOWN, self.channel_id, body, to, cause=self._cause))
+        self.downs.append(Down(MESSAGE_DOWN, self.channel_id, body, to, cause=self.cause))
         return body
 
     def update(self, kind: DownKind, body: Any, recipients: Iterable[str] | None = None, *, slot: str = "") -> None:
@@ -108,15 +116,17 @@ class Sends:
         if to is not None:
             self._encoded(f"recipients of {kind.name}", sorted(to))
         if body is not None:
-            # `dialog=False` is how bots for the Moobius SDK say that there is none; they find what they sent as they sent it.
-            plain = [copy_with(item, dialog=None) if getattr(item, "dialog", None) is False else item for item in body] if kind.is_list else body
-            _decoded(kind.name, self._encoded(kind.name, plain), kind.body)
-            body = deepcopy(body)
-        self.downs.append(Down(kind.name, self.channel_id, body, to, slot=slot, cause=self._cause))
+            _decoded(kind.name, self._encoded(kind.name, as_declared(kind, body)), kind.body)
+            body = deepcopy(body)  # bots for the SDK find what they sent as they sent it
+        self.downs.append(Down(kind.name, self.channel_id, body, to, slot=slot, cause=self.cause))
 
     def after_commit(self, call: AfterCommit) -> None:
         """Call, and await if it can be awaited, when the commit succeeded and the downs were delivered."""
         self.after.append(call)
+
+    def elsewhere(self, channel_id: str) -> Sends:
+        """Sends in another channel, under the same limits; they leave only if somebody takes them there."""
+        return Sends(channel_id, self._clock, limits=self._limits)
 
     def mark(self) -> Mark:
         """How much was sent so far, for `undo_to` and `put_first`."""

@@ -17,8 +17,10 @@ from mooring.channels.system_dicts import deliveries_of
 from mooring.channels.turn import Turn
 from mooring.environment import Environment
 from mooring.gateways.carriers import Carrier, GatewayCarrier
+from mooring.gateways.channel_carrier import ChannelCarrier
 from mooring.gateways.lease import Lease
 from mooring.gateways.marks import Marks
+from mooring.gateways.returns import ChannelHooks, Returns
 from mooring.gateways.room_sender import RoomSender
 from mooring.protocols import NetworkGateway, ServiceError
 from mooring.rooms import OTHER_CHANNELS, Room
@@ -49,10 +51,13 @@ class Waiting:
 class ChannelDeliveries:
     """Begins when it is woken. On the event loop."""
 
-    def __init__(self, channel: HostedChannel, networks: Networks, process: str, environment: Environment) -> None:
+    def __init__(self, channel: HostedChannel, networks: Networks, hooks: ChannelHooks, process: str, environment: Environment) -> None:
         self._channel = channel
         self._outbox = channel.state.outbox
         self._networks = networks
+        self._hooks = hooks
+        self._returns = Returns(channel, hooks)
+        self._returning: asyncio.Task[None] | None = None
         self._process = process
         self._clock, self._threads = environment.clock, environment.threads
         self._loop = asyncio.get_running_loop()
@@ -79,6 +84,7 @@ class ChannelDeliveries:
         """From here on things are sent."""
         self._is_begun = True
         self.wake()
+        self._give_back(after=0.0)
 
     def wake(self, *, is_own: bool = True) -> None:
         """There may be something to send; `is_own` if this process committed it."""
@@ -109,6 +115,8 @@ class ChannelDeliveries:
         self._is_stopping = True
         for sender in self._senders.values():
             sender.stop()
+        if self._returning is not None:
+            self._returning.cancel()
         running = (*self._tasks.values(), *self._others)
         if running:
             _, unfinished = await asyncio.wait(running, timeout=patience)
@@ -127,6 +135,11 @@ class ChannelDeliveries:
             self._marks.close()
 
     # -- what is measured ------------------------------------------------------------------------------------------------
+
+    @property
+    def aside(self) -> int:
+        """How many entries came back from other channels and were not taken back yet."""
+        return len(self._outbox.aside)
 
     def waiting(self) -> dict[str, Waiting]:
         """What waits for the rooms of each network. No room is named: it may be called by a person's name."""
@@ -170,6 +183,8 @@ class ChannelDeliveries:
         )
 
     def _carrier(self, room: Room, marks: Marks) -> Carrier:
+        if room.network == OTHER_CHANNELS:
+            return ChannelCarrier(self._channel, room.id, self._hooks, self._returns)
         return GatewayCarrier(self._channel.config.id, room, marks, lambda: self._networks(room.network))
 
     def _ended(self, room: Room, task: asyncio.Task[None]) -> None:
@@ -179,8 +194,14 @@ class ChannelDeliveries:
         if (error := task.exception()) is not None:
             log.error("sending to %s failed", room, exc_info=error)
             self._loop.call_later(_AFTER_A_FAULT, self.wake)
-        elif not self._tasks and self._outbox.arrived > _MANY_ARRIVED and not self._others:
+        self._give_back(after=_AFTER_A_FAULT)
+        if not self._tasks and self._outbox.arrived > _MANY_ARRIVED and not self._others:
             self._spawn(self._clean(), "cleaning the outbox")
+
+    def _give_back(self, after: float) -> None:
+        """Begin to give back what was set aside, if there is something and nobody does, after so many seconds."""
+        if self._outbox.aside and (self._returning is None or self._returning.done()):
+            self._returning = self._loop.create_task(self._returns.run(after), name="giving back", context=self._context.copy())
 
     async def _open_and_wake(self) -> None:
         await self.open()

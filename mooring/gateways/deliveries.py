@@ -9,6 +9,7 @@ from mooring.channels.channel import HostedChannel
 from mooring.channels.gauges import Reading
 from mooring.environment import Environment
 from mooring.gateways.channel_deliveries import ChannelDeliveries, Networks
+from mooring.gateways.returns import ChannelHooks
 from mooring.rooms import OTHER_CHANNELS
 
 
@@ -18,8 +19,9 @@ class Deliveries:
     What has waited for more than `patience` seconds is a problem.
     """
 
-    def __init__(self, networks: Networks, environment: Environment, patience: float) -> None:
+    def __init__(self, networks: Networks, hooks: ChannelHooks, environment: Environment, patience: float) -> None:
         self._networks = networks
+        self._hooks = hooks
         self._patience = patience
         self._environment = environment
         self._process = f"{environment.random.getrandbits(64):016x}"
@@ -28,7 +30,7 @@ class Deliveries:
     async def open(self, channel: HostedChannel) -> None:
         """Look after the outbox of a channel, too."""
         channel_id = channel.config.id
-        self._channels[channel_id] = ChannelDeliveries(channel, self._networks, self._process, self._environment)
+        self._channels[channel_id] = ChannelDeliveries(channel, self._networks, self._hooks, self._process, self._environment)
         await self._channels[channel_id].open()
 
     def begin(self) -> None:
@@ -62,7 +64,12 @@ class Deliveries:
     def problems(self) -> list[str]:
         """Where something has waited for too long, in words."""
         now = self._environment.clock()
-        return [
+        returned = [
+            f"channel {channel_id}: what another channel did not take is not taken back ({channel.aside})"
+            for channel_id, channel in list(self._channels.items())
+            if channel.aside
+        ]
+        return returned + [
             f"channel {channel_id}: {waiting.count} message{'s wait' if waiting.count > 1 else ' waits'} for {_named(network)}, "
             f"the oldest for {(now - waiting.since) / 60:.0f} minutes"
             for channel_id, channel in list(self._channels.items())

@@ -142,9 +142,8 @@ class RoomSender:
             return None
         number, entry = head
         letter = Letter(number, entry.key, entry.at, self._outbox.record(entry) or {}, entry.message_id)
-        missing = number - self._mark.done - 1
-        is_gap = missing > 0 and self._carrier.tells_gaps and self._marks.is_known(self.room)
-        return undelivered_letter(self._channel_id, missing, letter) if is_gap else letter
+        missing = number - self._mark.done - 1 if self._marks.is_known(self.room) else 0
+        return undelivered_letter(self._channel_id, missing, letter) if missing > 0 and self._carrier.tells_gaps else letter
 
     async def _deliver(self, letter: Letter) -> None:
         """One letter, until it is done. Raises Interrupted if that has to wait, LeaseLost and StorageError."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from mooring.bots.calling import run_command, run_hooks
+from mooring.bots.calling import run_channel_hooks, run_command, run_hooks
 from mooring.bots.context import Context
 from mooring.bots.loading import Plugins
+from mooring.channel_messages import ChannelMessage
 from mooring.channels.turn import Turn, current_turn
 from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction
 from mooring.service.senders import Senders
@@ -98,6 +99,19 @@ class Hooks(Senders):
 
     async def do_member_sync(self, channel_id: str, character: str | Character) -> None:
         """Called when one member has to be shown the channel: the place to send buttons and canvas to that member."""
+
+    async def on_channel_message(self, message: ChannelMessage) -> None:
+        """Another channel of this service sent something here: plugins hear of it, and what is a message is shown to all.
+
+        A CommandError refuses it, and then it goes back.
+        """
+        await run_channel_hooks(self.context(), "on_channel_message", message)
+        if isinstance(message.body, MessageBody):
+            await self.send_message(message.body, message.to)
+
+    async def on_channel_message_returned(self, message: ChannelMessage) -> None:
+        """What this channel sent to another one was not taken there, for the `reason` that the message has."""
+        await run_channel_hooks(self.context(), "on_channel_message_returned", message)
 
     async def on_spell(self, obj: Any) -> None:
         """Called with what `cast` was given, outside of every channel's order."""

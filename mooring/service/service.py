@@ -22,6 +22,7 @@ from mooring.bots.timers import Timers
 from mooring.channels.agents import Agents
 from mooring.channels.channel import HostedChannel, host
 from mooring.channels.metrics import Metrics
+from mooring.channels.other_channels import parcel_for_channel, record_of_downs
 from mooring.channels.runner import Wiring
 from mooring.channels.sends import SendLimits, Sends
 from mooring.channels.turn import Turn, current_turn
@@ -34,9 +35,10 @@ from mooring.errors import PluginError
 from mooring.events import Acknowledgement, UpEvent
 from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
+from mooring.gateways.returns import ChannelHooks
 from mooring.kinds import CHARACTER_KINDS
 from mooring.logging import secrets_in, set_up_logging
-from mooring.protocols import ServiceStopping, WouldHang
+from mooring.protocols import ServiceStopping, UnknownChannel, WouldHang
 from mooring.secrets import Secrets
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.dispatch import dispatch
@@ -95,8 +97,9 @@ class ChannelService(Rooms):
         self._agents = Agents(self._threads)
         self._secrets = Secrets(secrets_in(self.config, os.environ))
         self._gateways = Gateways()
-        self._deliveries = Deliveries(self._gateways.network, self._environment, 60 * self._limits.outbox_minutes)
         self._hosted: dict[str, HostedChannel] = {}
+        hooks = ChannelHooks(self._hosted.get, self.on_channel_message, self.on_channel_message_returned)
+        self._deliveries = Deliveries(self._gateways.network, hooks, self._environment, 60 * self._limits.outbox_minutes)
         self._early: dict[str, list[Callable[[Sends], object]]] = {}
         self._incidents = Incidents(time.monotonic)
         self._tasks = Tasks(self._clock, self._incidents.add)
@@ -340,6 +343,10 @@ class ChannelService(Rooms):
                 "Use ctx.background(work), which runs after this event and may wait, or a sender like service.send_message, which does not wait."
             )
 
+    def has_channel(self, channel_id: str) -> bool:
+        """Whether there is such a channel, or will be when all are set up."""
+        return channel_id in self._hosted or any(channel.id == channel_id for channel in self._settings.service.channels)
+
     async def _post(self, channel_id: str, act: Callable[[Sends], object]) -> None:
         """Let `act` add to the sends of the event in hand, or of one made for it."""
         turn = current_turn()
@@ -347,8 +354,12 @@ class ChannelService(Rooms):
             act(turn.sends)
         elif turn is not None and turn.open:
             # Another channel's order cannot be waited for inside of this one's: two that wait for each other would hang.
-            turn.sends.after_commit(lambda: self._post(channel_id, act))
-        elif channel_id not in self._hosted and any(channel.id == channel_id for channel in self._settings.service.channels):
+            if not self.has_channel(channel_id):
+                raise UnknownChannel(channel_id)
+            there = turn.sends.elsewhere(channel_id)
+            act(there)
+            turn.sends.parcels.append(parcel_for_channel(channel_id, record_of_downs(there.downs)))
+        elif channel_id not in self._hosted and self.has_channel(channel_id):
             self._early.setdefault(channel_id, []).append(act)
         else:
             await self._channel(channel_id).queue.run(lambda turn: _fill(turn, act))

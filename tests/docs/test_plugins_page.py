@@ -117,7 +117,8 @@ def test_every_python_block_is_played_or_is_a_test() -> None:
 @pytest.mark.parametrize("example", PLAYED, ids=[example.heading for example in PLAYED])
 def test_the_dialogue_goes_as_the_page_says(make_bot: MakeBot, tmp_path: Path, example: Example) -> None:
     (tmp_path / "example.py").write_text(example.source)
-    play(make_bot(str(tmp_path / "example.py"), dicts=dicts_in(example.source)), example.chat)
+    others = re.findall(r"^\(a moment later in (\w+)\)$", "\n".join(example.chat), re.MULTILINE)
+    play(make_bot(str(tmp_path / "example.py"), dicts=dicts_in(example.source), channels=["room", *dict.fromkeys(others)]), example.chat)
 
 
 @pytest.mark.parametrize("example", TYPED, ids=[example.heading for example in TYPED])
@@ -145,6 +146,9 @@ def play(bot: Bot, chat: list[str]) -> None:
             said = bot.pick(*picked.groups()).splitlines()
         elif line == "(restart)":
             bot.restart()
+        elif elsewhere := re.fullmatch(r"\(a moment later in (\w+)\)", line):
+            bot.settle()
+            said = bot.heard("ann", elsewhere[1])
         else:
             before = len(bot.heard("ann"))
             bot.advance(match[1]) if (match := re.fullmatch(r"\((\w+) later\)", line)) else bot.settle()

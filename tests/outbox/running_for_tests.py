@@ -9,7 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import httpx
+
 from tests.outbox.room_server import RoomServer
+from tests.process_for_tests import Process
 from tests.service_for_tests import Driver, json_dicts, running
 
 PLUGINS = str(Path(__file__).parent / "plugins")
@@ -39,6 +42,27 @@ async def bound(
         if "ann" not in driver.service.members("tavern"):
             await driver.join("ann")
         yield driver
+
+
+async def results(process: Process) -> dict[str, float]:
+    """What a service in a process of its own counted so far, in all channels; nothing if it does not answer."""
+    found: dict[str, float] = {}
+    for name, count in re.findall(r'^mooring_outbox_results\{.*result="(\w+)".*\} (\S+)$', await _metrics(process), re.MULTILINE):
+        found[name] = found.get(name, 0) + float(count)
+    return found
+
+
+async def waiting(process: Process) -> float:
+    """How much waits there in all channels."""
+    return sum(map(float, re.findall(r"^mooring_outbox_entries\{.*\} (\S+)$", await _metrics(process), re.MULTILINE)))
+
+
+async def _metrics(process: Process) -> str:
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.get(f"{process.address}metrics")).text
+    except httpx.TransportError:
+        return ""  # it was killed
 
 
 def measured(driver: Driver, name: str) -> dict[str, float]:

@@ -11,19 +11,17 @@ import itertools
 import json
 import os
 import random
-import re
 import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from mooring.channels.system_dicts import deliveries_of
 from storage import MoobiusStorage
-from tests.outbox.running_for_tests import DICTS, PLUGINS
+from tests.outbox.running_for_tests import DICTS, PLUGINS, results
 from tests.process_for_tests import ROOT, Process, launch, start, write_configs
 from tests.service_for_tests import json_dicts
 
@@ -108,13 +106,8 @@ class Battle:
 
 async def is_settled(service: Process) -> bool:
     """Whether the service says that everything has left, in one way or another."""
-    try:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            page = (await client.get(f"{service.address}metrics")).text
-    except httpx.TransportError:
-        return False  # it was killed
-    results = re.findall(r'^mooring_outbox_results\{.*result="(?:sent|unsure|refused)".*\} (\S+)$', page, re.MULTILINE)
-    return sum(map(float, results)) == MESSAGES
+    counts = await results(service)
+    return sum(counts.get(name, 0) for name in ("sent", "unsure", "refused")) == MESSAGES
 
 
 @pytest.mark.parametrize("abilities", ABILITIES)
