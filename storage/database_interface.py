@@ -39,7 +39,8 @@ class Origin(msgspec.Struct, frozen=True):
 class Finding:
     """One thing that an engine found while opening or loading, for `storage.report`.
 
-    `kind` is `replayed`, `torn`, `quarantined`, `cleared` or `note`; `kept` names the file that keeps the data set aside.
+    `kind` is `replayed`, `torn`, `quarantined`, `cleared`, `mended`, `lost` (acknowledged, and gone from a server) or `note`; `kept` names the
+    file that keeps the data set aside.
     """
 
     kind: str
@@ -90,13 +91,19 @@ class DatabaseInterface(ABC):
     """Whether the engine has `hand_in`. Of one that keeps nothing it says that its `commit_batch` never refuses, and nothing is handed in."""
 
     waits: bool = False
-    """Whether `begin` would have to ask a server."""
+    """Whether `begin` would have to ask a server, because there is doubt about what is known here or because others want to commit."""
 
     followed: bool = False
     """Whether the commits of other processes come in by themselves, so that nobody has to ask for them."""
 
     problem: str | None = None
     """What is wrong with the engine at the moment, in words for an operator: it could not be reached when it was needed last, say."""
+
+    notice: str | None = None
+    """What an operator has to know although the engine works: that a server lost something lately, say."""
+
+    lost_commits: int = 0
+    """How many acknowledged commits are gone from the server that had them, as far as this process knows."""
 
     domain: str
     report: list[Finding]

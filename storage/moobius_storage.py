@@ -244,6 +244,11 @@ class MoobiusStorage:
         engines = [state.engine for state in self._states]
         return list(dict.fromkeys(engine.problem for engine in engines if engine.problem is not None))
 
+    def notices(self) -> list[str]:
+        """What an operator has to know of the engines although they work: that a server lost something lately, say. Asks no server."""
+        engines = [state.engine for state in self._states]
+        return list(dict.fromkeys(engine.notice for engine in engines if engine.notice is not None))
+
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:

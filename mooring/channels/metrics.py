@@ -11,7 +11,7 @@ from mooring.channels.gauges import PluginGauges, Reading, Readings
 from mooring.channels.turn import Turn
 from mooring.events import Acknowledgement
 from storage import MoobiusStorage
-from storage.sizes import shared_sizes, size_of
+from storage.sizes import engines_of, shared_sizes, size_of
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
@@ -25,6 +25,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.registry.register(Readings(self._sizes))
         self.registry.register(Readings(outboxes))
+        self.registry.register(Readings(self._losses))
         self.registry.register(Readings(self.plugin_gauges.read))
         # Cached: `labels` checks and joins its arguments anew each time, several times for every event.
         self._turns = cache(self._counter("mooring_turns", "Events as the channels ended them, by type and result.", "type", "result").labels)
@@ -77,6 +78,11 @@ class Metrics:
         yield "mooring_storage_bytes", "What the dicts of a channel take where they are kept.", own
         shared = [({"engine": engine}, size) for engine, size in shared_sizes(storages.values()).items()]
         yield "mooring_storage_shared_bytes", "What engines keep for many dicts together: journals and streams.", shared
+
+    def _losses(self) -> Iterator[Reading]:
+        lost = {channel_id: {engine.group(): engine.lost_commits for engine in engines_of(each)} for channel_id, each in self._storages().items()}
+        values = [({"channel": channel_id}, sum(counts.values())) for channel_id, counts in lost.items() if any(counts.values())]
+        yield "mooring_storage_lost_commits", "Acknowledged commits that a server has lost, as far as this process knows.", values
 
     def _counter(self, name: str, explanation: str, *labels: str) -> Counter:
         return Counter(name, explanation, labels, registry=self.registry)

@@ -65,6 +65,7 @@ class ChannelQueue:
     def __init__(self, runner: TurnRunner, *, queue_length: int, report: Callable[[str], None]) -> None:
         self._runner = runner
         runner.is_sound = self._is_sound
+        runner.until_settled = self._until_settled
         self._report = report
         self._queue_length = queue_length
         self._waiting: deque[_Job] = deque()
@@ -232,6 +233,12 @@ class ChannelQueue:
     def _is_sound(self) -> bool:
         """Whether what was handed in and not settled here is kept."""
         return not self._has_failed and all(attempt.is_over and attempt.commit_failure() is None for _, attempt in self._in_flight)
+
+    async def _until_settled(self) -> None:
+        """Wait until the results are out of all that was handed in. The engines are done with it, and this has not been told yet."""
+        while self._in_flight:
+            self._news.clear()
+            await self._news.wait()
 
     def _settle(self, _: object = None) -> None:
         """Let out the results of the turns whose commits are decided, in their order."""

@@ -76,6 +76,8 @@ class TurnRunner:
         """The turn in hand."""
         self.is_sound: Callable[[], bool] = lambda: True
         """Whether the turns whose results are not out yet are all kept; the queue sets it."""
+        self.until_settled: Callable[[], Awaitable[None]] = _at_once
+        """Waits until they are out; the queue sets it."""
         self._doubtful: dict[tuple[str, str], None] = {}
         """Events that may have happened. Sent again, they are not said to have changed nothing, as long as storage cannot be asked."""
         self._storage = storage
@@ -194,10 +196,11 @@ class TurnRunner:
                 self._shown_at = now
                 self._wiring.deliver(self.channel_id, self._member_updates.changes())
 
-    def _take_news(self) -> bool:
+    async def _take_news(self) -> bool:
         """Take over, inside a transaction, what other processes committed before it; true if there was something."""
         news = self._storage.news() if self._state.is_shared else {}
         if news:
+            await self.until_settled()  # what was committed here came before
             downs = self._state.catch_up(self.channel_id, news)
             if (presence := self._state.presence) is not None:
                 presence.catch_up(news.get(PRESENCE.changed_as, ()), self._wiring.clock())
@@ -249,7 +252,7 @@ class TurnRunner:
                 if transaction.is_fresh and not self.is_sound():
                     # Storage let go of what failed sooner than the queue has heard of it, and what is in memory still goes on from that.
                     raise PredecessorFailed("a turn before this one failed")
-                if self._take_news() and on_same_state:
+                if await self._take_news() and on_same_state:
                     raise VersionConflict("what was refused may be possible by now")
                 if event is not None and not on_same_state:
                     self._check(event, turn)
@@ -337,6 +340,10 @@ class TurnRunner:
         culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
         log.error("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference, exc_info=error)
         return f"Something went wrong here (reference {reference}); nothing was changed."
+
+
+async def _at_once() -> None:
+    pass
 
 
 async def _finish(pending: Awaitable[None]) -> None:

@@ -21,13 +21,14 @@ def health(hosted: Mapping[str, HostedChannel], now: float, problems: Sequence[s
 
     `problems` are others that keep the service from being ready; `notes` are problems that do not.
     """
-    problems = list(problems)
+    problems, notes = list(problems), list(notes)
     channels = {}
     answers = _storage_problems(hosted)
     for channel_id, channel in hosted.items():
         asked = (answers[channel_id], _commit_problem(channel), _queue_problem(channel), channel.workers.problem())
         found = [problem for problem in asked if problem]
         problems += [f"channel {channel_id}: {problem}" for problem in found]
+        notes += [] if found else [f"channel {channel_id}: {note}" for note in channel.storage.notices()]
         last = channel.state.last_commit
         channels[channel_id] = {
             "storage_answers": answers[channel_id] is None,

@@ -226,14 +226,10 @@ class Content:
         return True
 
     def advance_own(self) -> bool:
-        """The same for a commit that was handed in: it comes one version after the one before it.
-
-        Where others write too, what comes in with the next news says the same once more, which does no harm.
-        """
-        engine = self.engine
+        """The same for a commit that was handed in: it comes one version after the one before it, also where others write too."""
         if self.seen == _STALE:
             return False
-        if engine.persistent and not engine.announces:
+        if self.engine.persistent:
             self.seen += 1
         return True
 

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from storage.database_interface import DomainChanges, Origin
+from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.dicts import locks
 from storage.dicts.content import Content
 from storage.dicts.dict_state import DictState
@@ -47,6 +47,8 @@ class Pipeline:
         self._most = most
         self._guard = PatientLock()
         self._checked: tuple[DictState, ...] = ()
+        self._shared: DatabaseInterface | None = None
+        """One of the engines that others may write to; what it says holds for its group."""
         self._members: tuple[DictState, ...] = ()
         self._locks: tuple[DomainLock, ...] = ()
         """Of the transactions in hand; taken if there are any."""
@@ -73,6 +75,7 @@ class Pipeline:
             for lock in taken:
                 lock.add_holder(self)
             self._checked = members
+            self._shared = next((state.engine for state in members if state.engine.announces), None)
         return True
 
     # -- the beginning -------------------------------------------------------------------------------------------------
@@ -116,6 +119,8 @@ class Pipeline:
                     return False
                 if members is not self._members or any(map(_has_foreign_commits, members)):
                     return False
+                if self._shared is not None and self._shared.waits:
+                    return False  # others want to commit, or there is doubt: the next begins anew once all is over
                 self.is_fresh = False
             else:
                 if self.waiting and (before is None or any(waiter in before for waiter in self.waiting)):

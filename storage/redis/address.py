@@ -9,13 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from storage.errors import StorageError
-from storage.redis.channel import STREAM_LENGTH
 
 _PORTS = {"redis": 6379, "rediss": 6379, "redis+cluster": 6379, "rediss+cluster": 6379, "redis+sentinel": 26379, "rediss+sentinel": 26379}
 
 _SECRET = ("url", "username", "password", "sentinel_password")
-_PLAIN = ("tls", "tls_ca_file", "tls_cert_file", "tls_key_file", "connect_timeout", "timeout", "stream_length")
-_COMMON = ("connect_timeout", "timeout", "stream_length", "sentinel_password")
+_PLAIN = ("tls", "tls_ca_file", "tls_cert_file", "tls_key_file", "connect_timeout", "timeout", "stream_length", "stream_bytes")
+_COMMON = ("connect_timeout", "timeout", "stream_length", "stream_bytes", "sentinel_password")
 SETTINGS = frozenset({*_PLAIN, *_SECRET, *(f"{name}_env" for name in _SECRET)})
 """What `read_settings` has a use for, beside host, port and db."""
 
@@ -48,8 +47,10 @@ class RedisAddress:
     sentinel_password: str | None = field(default=None, repr=False)
     connect_timeout: float = 5.0
     timeout: float = 5.0
-    stream_length: int = STREAM_LENGTH
-    """How many commits of each channel stay in its stream."""
+    stream_length: int = 1000
+    """Commits that stay in the stream of each channel, at least. Who falls further behind loads the dicts anew."""
+    stream_bytes: int = 8_000_000
+    """What they may take in all, if that is less."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""One channel in Redis as this process knows it: its version, what others commit, and our own commits.
+"""One channel in Redis as this process knows it: how far it has come, what others commit, and our own commits.
 
 A process numbers its commits to a channel, and the script ignores a number that is not above the last one it saw. So a
 commit whose answer was lost can be sent again and is applied once, and one that was given up comes to nothing if it arrives
@@ -8,80 +8,92 @@ after all.
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from storage.database_interface import Finding
+from storage.database_interface import Origin
 from storage.encoding.codec import Encoded
+from storage.redis.address import RedisAddress
 from storage.redis.domain import SharedDomain
+from storage.redis.history import EMPTY, Entry, History, Position, read_entry, read_mending
 from storage.redis.keys import key_of
-from storage.redis.scripts import CATCH_UP, COMMIT, Request, Script
+from storage.redis.notices import Notices
+from storage.redis.scripts import COMMIT, TAKE_TURN, VOID, Request, Script
+from storage.redis.turns import IDLE, Turns
 from storage.redis.wire import Fields, unpack
 
 _log = logging.getLogger(__name__)
 
-ANY_VERSION = -1
-"""Commit whatever others have committed since."""
-
-_RESERVE_AFTER = 3
-"""Conflicts in a row after which a process asks the others to let it have a turn."""
-
-_SHORTEST_TURN, _LONGEST_TURN = 0.5, 10.0
-_NEVER = -1
-
 _REMEMBERED_SECONDS = 3600
 """How long the server keeps the number of a process's last commit; no request is under way for longer."""
 
-STREAM_LENGTH = 1000
-"""Commits that stay in a channel's stream, at least. Who falls further behind loads the dicts anew."""
+_FRESH_SECONDS = 1.0
+"""How old may be what a transaction begins on, where nobody follows."""
 
 
-class ScriptRunner(Protocol):
-    """What runs scripts; raises StorageUnavailable or another StorageError."""
+class Runner(Protocol):
+    """What asks the server; raises StorageUnavailable or another StorageError."""
 
+    address: RedisAddress
     process: bytes
+
+    def call(self, *command: Any) -> Any: ...
 
     def run(self, script: Script, keys: list[bytes], arguments: list[Any]) -> Any: ...
 
+    def run_all(self, requests: Sequence[Request]) -> list[Any]: ...
+
 
 class RedisChannel:
-    """Thread-safe. `lock` is held while a commit is on its way, so that the numbers arrive in order."""
+    """Thread-safe. `lock` is held while commits are on their way, so that their numbers arrive in order."""
 
-    def __init__(self, client: ScriptRunner, prefix: bytes, stream_length: int = STREAM_LENGTH) -> None:
+    def __init__(self, client: Runner, prefix: bytes) -> None:
         self.lock = threading.Lock()
+        self.guard = threading.RLock()
+        """Held for moments, by who changes or compares what is known of the channel."""
+        self.client = client
         self.prefix = prefix
+        self.record = prefix + b":$version"
         self.stream = prefix + b":$stream"
-        self.version = _NEVER
-        """The newest commit that is known here."""
+        self.last_commit = prefix + b":$process:" + client.process
+        self.position: Position | None = None
+        """The newest commit that is known here; None before anything is."""
+        self.moment = 0
+        """Grows with all that becomes known here; what transactions build on."""
+        self.history = History()
+        self.notices = Notices(self.record, lambda: tuple(self.domains.items()))
+        self.domains: dict[bytes, SharedDomain] = {}
         self.behind = False
         """There may be commits that are not known here."""
+        self.must_reload = False
+        """What is known of the dicts does not follow from the commits that are known."""
+        self.begins_epoch = False
+        """The next commit of this process begins an epoch, so that whoever waits for more of another history is woken."""
         self.unsettled = False
         """A commit of ours is on its way, or not, and nobody waits for it any more."""
         self.followed = False
-        self.conflicts = 0
-        """How often others committed first."""
-        self._client = client
         self._process = client.process
-        self._stream_length = stream_length
-        self._bookkeeping = [prefix + b":$version", prefix + b":$process:" + self._process, self.stream, prefix + b":$turn"]
-        self._guard = threading.RLock()
-        self._domains: dict[bytes, SharedDomain] = {}
+        self._limits = (client.address.stream_length, client.address.stream_bytes)
+        self.turn = prefix + b":$turn"
+        self.turns = Turns(self._ask_for_turn)
+        self.began = 0.0
+        """When the last transaction began, by `time.monotonic`."""
         self._listeners: list[Callable[[], None]] = []
         self._number = 0
-        self._sent_at = _NEVER
-        """The version that was known when our last commit was sent."""
+        self._sent_at: Position | None = None
+        """What was known when our last commit was sent."""
         self._was_given_up = False
         self._is_news = True
-        self._lost_in_a_row = 0
-        self._began = 0.0
+        self._asked = float("-inf")
 
-    def domain(self, name: bytes) -> SharedDomain:
+    def domain(self, name: bytes, full_name: str) -> SharedDomain:
         """What the engine objects of one of the channel's dicts share."""
-        with self._guard:
-            return self._domains.setdefault(name, SharedDomain())
+        with self.guard:
+            return self.domains.setdefault(name, SharedDomain(full_name))
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener`, in any thread, when others may have committed; returns what ends that."""
@@ -104,166 +116,184 @@ class RedisChannel:
 
     # -- our commits -------------------------------------------------------------------------------------------------
 
-    def begin(self) -> int:
-        """The version on which what comes now builds; asks the server if there is doubt. Raises StorageUnavailable."""
-        if self.waits:
-            self.catch_up()
-        self._began = time.monotonic()
-        return self.version
-
     @property
     def waits(self) -> bool:
-        """Whether `begin` has to ask the server."""
-        return self.unsettled or self.behind or self.version == _NEVER
+        """Whether the server has to be asked before something builds on what is known here."""
+        return self.is_old or self.turns.waits
 
-    def next_request(self, expected: int, names: Sequence[bytes], packed: bytes) -> Request:
-        """The next commit in order; who calls this holds the lock until the outcome is settled."""
+    @property
+    def is_old(self) -> bool:
+        """Whether what is known here may be older than it should be, or not be true."""
+        if self.unsettled or self.behind or self.must_reload or self.position is None:
+            return True
+        return not self.followed and time.monotonic() - self._asked > _FRESH_SECONDS
+
+    def begins(self) -> int:
+        """The moment on which what comes now builds. Who `waits` has taken a turn and caught up before."""
+        self.began = time.monotonic()
+        return self.moment
+
+    def next_name(self) -> bytes:
+        """For the next commit in order; who calls this holds the lock until its outcome is settled."""
         self._number += 1
-        self._sent_at = self.version
-        turn = self._wanted_turn() if expected != ANY_VERSION else 0
-        arguments = [expected, self._number, _REMEMBERED_SECONDS, self._process, self._stream_length, turn, packed]
-        return Request(COMMIT, [*self._bookkeeping, *(self.prefix + name for name in names)], arguments)
+        return b"%b:%d" % (self._process, self._number)
 
-    def committed(self, version: int, changes: Mapping[bytes, Fields]) -> None:
-        """The server has applied a commit of ours, which made this version."""
-        with self._guard:
-            self.unsettled = False
-            self._lost_in_a_row = 0
-            if self.version == _NEVER or (version == self.version + 1 and not self.behind):
-                self._advance(version, changes, is_own=True)
-            elif version > self.version:
-                self._lose_track()
+    def request(self, after: bytes, names: Sequence[bytes], packed: bytes, origin: Origin, *, is_first: bool) -> Request:
+        """The commit with the last name, after the one that is named (or ANY). `is_first`: it was not built on one of ours that is on its way."""
+        self._sent_at = self.position
+        known = self.position if is_first and self.position else EMPTY
+        seen = (known.epoch, known.version) if known.newest else ("", "")
+        epoch = self.new_epoch()
+        arguments = [after, self._process, self._number, _REMEMBERED_SECONDS, *seen, int(IDLE * 1000), *self._limits]
+        arguments += [epoch, int(self.begins_epoch), origin.event.encode(errors="replace"), origin.member.encode(errors="replace"), packed]
+        return Request(COMMIT, [self.record, self.last_commit, self.stream, self.turn, *(self.prefix + name for name in names)], arguments)
 
-    def came_too_late(self, version: int, entries: Sequence[Any]) -> None:
-        """The server has refused a commit of ours, and told what others have committed."""
-        with self._guard:
+    def new_epoch(self) -> int:
+        """A number by which an epoch can be called that begins now: milliseconds, and three random digits."""
+        made = int(time.time() * 1000) * 1000 + secrets.randbelow(1000)
+        return made if self.position is None else max(made, self.position.epoch + 1)
+
+    def committed(self, position: Position, before: bytes | None, changes: Mapping[bytes, Fields], origin: Origin) -> None:
+        """The server has applied a commit of ours, which brought the channel here. `before` is the one before it, if the server told."""
+        with self.guard:
+            self.unsettled = self.begins_epoch = False
+            self.turns.committed()
+            known = self.position
+            if known is None or before == known.newest:
+                self.advance(position, changes, origin, is_own=True)
+                self.behind = False
+            elif not self.history.has(position.version, position.newest):
+                self.lose_track()
+
+    def committed_nothing(self, newest: bytes | None) -> None:
+        """A commit of ours had nothing to change; the newest is another one."""
+        with self.guard:
             self.unsettled = False
-            self.conflicts += 1
-            self._lost_in_a_row += 1
-            if not self.feed(entries) or self.version != version:
-                self._lose_track()
+            if self.position is not None and newest != self.position.newest:
+                self.lose_track()
+
+    def came_too_late(self, version: int, entries: Sequence[Any]) -> bool:
+        """The server has refused a commit of ours, and told what others have committed. False if that does not go on from what is known."""
+        with self.guard:
+            self.unsettled = False
+            is_known = self.feed(entries) and self.position is not None and self.position.version == version
+            if not is_known:
+                self.lose_track()
         self.notify()
+        return is_known and bool(entries)
 
     def outcome_unknown(self) -> None:
-        """Nobody waits for our last commit any more."""
-        with self._guard:
-            if self.version > self._sent_at:
+        """Nobody waits for our last commits any more."""
+        with self.guard:
+            if self.position != self._sent_at:
                 # It may have come in as ours already, and those who wrote it off would never hear of it.
-                for domain in self._domains.values():
+                for domain in self.domains.values():
                     domain.forget()
             self.unsettled = self._was_given_up = True
-            self._lose_track()
+            self.lose_track()
 
     def settle(self) -> None:
         """Make sure that a commit whose answer never came is applied by now or never will be, so that reading is safe."""
         if not self.unsettled:
             return
         with self.lock:
-            request = self.next_request(ANY_VERSION, (), b"")
-            self._client.run(request.script, request.keys, request.arguments)
+            self.next_name()
+            self.client.run(VOID, [self.last_commit], [self._number, _REMEMBERED_SECONDS])
             self.unsettled = False
 
     # -- commits of others -------------------------------------------------------------------------------------------
 
     def feed(self, entries: Sequence[Any]) -> bool:
-        """Take over entries of the stream; those that are known already are passed over. False if some are missing before them."""
-        with self._guard:
+        """Take over entries of the stream; those that are known already are passed over.
+
+        False if they do not go on from what is known here, or if the dicts have to be loaded anew all the same.
+        """
+        with self.guard:
             for number, parts in entries:
-                version = int(number.partition(b"-")[0])
-                if version <= self.version:
-                    continue
-                if version != self.version + 1:
-                    return False
                 try:
-                    entry = dict(zip(parts[::2], parts[1::2], strict=True))
-                    # A commit of ours that nobody waited for any more is news to those who wrote it off.
-                    is_own = entry[b"p"] == self._process and not self._was_given_up
-                    self._advance(version, unpack(entry[b"c"]), is_own=is_own)
-                    self._is_news |= not is_own
-                except (KeyError, ValueError) as error:
+                    if not self._take_over(read_entry(number, parts)):
+                        return False
+                except ValueError as error:
                     _log.error("an entry of %s is not ours (%s); the channel is loaded anew", self.stream.decode(errors="replace"), error)
                     return False
-        return True
+            return not self.must_reload
 
-    def catch_up(self) -> None:
-        """Ask the server what is new. Raises StorageUnavailable."""
-        self.settle()
-        if not self._ask(reload=False):
-            self._ask(reload=True)
-        self.notify()
+    def _take_over(self, entry: Entry) -> bool:
+        known, found = self.position, entry.position
+        if known is None or (found[:2] > known[:2] and entry.before != known.newest):
+            return False
+        if found[:2] <= known[:2]:
+            return True
+        is_ours = found.newest.startswith(self._process)
+        if entry.mended is not None:
+            if not is_ours:
+                self.notices.mended(read_mending(entry.mended))
+            self.must_reload, self.position = True, found
+            return True
+        # A commit of ours that nobody waited for any more is news to those who wrote it off.
+        is_own = is_ours and not self._was_given_up
+        self.must_reload |= entry.changes is None
+        self.advance(found, unpack(entry.changes or b""), entry.origin, is_own=is_own)
+        self._is_news |= not is_own
+        return True
 
     def lost(self) -> None:
         """The connection on which the channel was followed is gone."""
         self.behind = True
 
-    def loaded(self, version: int) -> None:
-        """Somebody has read a whole dict, when the channel had this version."""
-        with self._guard:
-            if self.version == _NEVER:
-                self.version = version
-            elif version != self.version:
-                self._lose_track()
+    def loaded(self, newest: bytes | None) -> None:
+        """Somebody has read a whole dict, when this was the newest commit."""
+        with self.guard:
+            if self.position is None or (newest or b"") != self.position.newest:
+                self.lose_track()
 
-    # ----------------------------------------------------------------------------------------------------------------
+    def caught_up(self, asked: float) -> None:
+        """What is known is as the server had it at that moment (of `time.monotonic`) or later."""
+        self._asked = asked
+        self.behind = self._was_given_up = False
 
-    def _ask(self, *, reload: bool) -> bool:
-        with self._guard:
-            known = self.version
-            wanted = [] if known == _NEVER else [name for name, domain in self._domains.items() if domain.wanted]
-        keys = [self._bookkeeping[0], self.stream, *(self.prefix + name for name in wanted)]
-        kind, version, answer = self._client.run(CATCH_UP, keys, [known, int(reload or known == _NEVER)])
-        with self._guard:
-            if kind == b"commits":
-                if not self.feed(answer):
-                    return False
-            elif version < known or version >= self.version:
-                self._replace(version, dict(zip(wanted, answer, strict=True)))
-                if version < known:
-                    self._report_loss(known, version)
-            self.behind = self._was_given_up = False
-            return True
+    def begin_at(self, position: Position) -> None:
+        """Nothing was known, and no dict loaded."""
+        self.position = position
+        self.moment += 1
 
-    def _replace(self, version: int, contents: Mapping[bytes, Sequence[bytes]]) -> None:
-        first = self.version == _NEVER
+    def replace(self, position: Position, contents: Mapping[bytes, Sequence[bytes]]) -> None:
+        """The channel is here now, and the content of these dicts is known; what others hold is not."""
         self._is_news = True
-        for name, domain in self._domains.items():
+        for name, domain in self.domains.items():
             if name in contents:
                 domain.advance((), _readable(contents[name]))
-            elif not first:
+            else:
                 domain.forget()
-        self.version = version
+        self.must_reload = False
+        self.position = position
+        self.moment += 1
 
-    def _advance(self, version: int, changes: Mapping[bytes, Fields], *, is_own: bool) -> None:
+    def advance(self, position: Position, changes: Mapping[bytes, Fields], origin: Origin, *, is_own: bool) -> None:
+        """One commit further."""
+        self.history.add(position, origin)
         for name, fields in changes.items():
-            domain = self._domains.get(name)
+            domain = self.domains.get(name)
             if domain is not None:
                 domain.advance([(key_of(field), value) for field, value in fields.items()], is_own=is_own)
-        # Last: who reads this version finds everything that belongs to it.
-        self.version = version
+        # Last: who reads this position finds everything that belongs to it.
+        self.position = position
+        self.moment += 1
 
-    def _lose_track(self) -> None:
+    def lose_track(self) -> None:
+        """There are commits that are not known here."""
         self.behind = True
         if not self.followed:
             # Nobody else looks; so the next read of each dict has to. Two steps, as one could be taken for our own commit.
-            for domain in self._domains.values():
+            for domain in self.domains.values():
                 domain.advance(())
                 domain.advance(())
 
-    def _wanted_turn(self) -> int:
-        """Milliseconds for which the others should leave the channel to us if this commit comes too late; 0 for not at all."""
-        if self._lost_in_a_row < _RESERVE_AFTER:
-            return 0
-        return int(1000 * min(max(_SHORTEST_TURN, 4 * (time.monotonic() - self._began)), _LONGEST_TURN))
-
-    def _report_loss(self, known: int, version: int) -> None:
-        where = f"Redis key {self._bookkeeping[0].decode(errors='backslashreplace')}"
-        reason = (
-            f"the server went back from version {known} to {version}: up to {known - version} acknowledged commits of this channel are lost, "
-            "as after the promotion of a replica that had not got them; what is there now was loaded anew"
-        )
-        _log.error("%s: %s", where, reason)
-        for domain in self._domains.values():
-            domain.tell(Finding("lost", "", None, where, reason))
+    def _ask_for_turn(self, milliseconds: int) -> tuple[bool, float, int]:
+        is_ours, left, others, newest = self.client.run(TAKE_TURN, [self.turn, self.record], [self._process, milliseconds])
+        with self.guard:
+            self.behind |= self.position is None or newest != self.position.newest
+        return bool(is_ours), left / 1000, others
 
 
 def _readable(flat: Sequence[bytes]) -> dict[str, Encoded]:

@@ -85,7 +85,7 @@ class RedisClient:
     def channel(self, prefix: bytes) -> RedisChannel:
         """What this process knows of the channel whose keys start with the prefix."""
         with self._lock:
-            return self._channels.setdefault(prefix, RedisChannel(self, prefix, self.address.stream_length))
+            return self._channels.setdefault(prefix, RedisChannel(self, prefix))
 
     def close(self) -> None:
         """Drop the connections and end the threads."""

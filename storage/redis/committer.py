@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from storage.engine_support.committer import tell
 from storage.errors import StorageError
+from storage.redis.channel import RedisChannel
 from storage.redis.commit import Commit, Committed
 from storage.redis.scripts import Request
 
@@ -27,74 +28,93 @@ class Sender(Protocol):
 def commit_now(sender: Sender, commit: Commit) -> Committed:
     """Send a commit and wait for its outcome on this thread."""
     with commit.channel.lock:
-        request = commit.begin()
         while not commit.done:
             if commit.pause:  # even a sleep of no time is a trip into the kernel
                 time.sleep(commit.pause)
-            _take(commit, _send(sender, [request])[0])
+            _send(sender, [commit])
     return commit.result()
 
 
 class CommitSender:
-    """The steps of a committer's thread: what event loops want committed goes to the server in as few round trips as possible."""
+    """The steps of a committer's thread: what event loops want committed goes to the server in as few round trips as possible.
+
+    Commits to one channel go in their order, and all that wait at the same time go together: a commit that was built on another one
+    names it, so the server refuses it by itself if that one came too late.
+    """
 
     def __init__(self, sender: Sender) -> None:
         self.problem: str | None = None
         """What went wrong in the last step, which must not happen."""
         self._sender = sender
-        self._waiting: list[Commit] = []
-        """Not sent yet."""
-        self._going: dict[Commit, float] = {}
-        """On their way, with the moments at which they are to be sent (again); their channels are locked."""
+        self._lines: dict[RedisChannel, list[Commit]] = {}
+        """What is not over yet, by channel."""
+        self._due: dict[RedisChannel, float] = {}
+        """When to send (again); these channels are locked."""
 
     def step(self, arrived: list[Commit]) -> float | None:
         """Send what is due. Returns the seconds until something is to be done, None if nothing is under way."""
-        self._waiting += arrived
+        for commit in arrived:
+            self._lines.setdefault(commit.channel, []).append(commit)
         try:
             self._step(time.monotonic())
         except Exception as error:  # noqa: BLE001 - all commits go through here, so whatever happens must not end it
             _log.exception("sending commits failed")
             self.problem = f"sending commits failed: {error!r}"
-            for commit in self._going:
-                commit.lose(f"{self.problem}; whether the commit was made shows with the next one")
-            self._settle(list(self._going))
-        return self._until() if self._going or self._waiting else None
+            for channel in self._due:
+                for commit in [commit for commit in self._lines[channel] if not commit.done]:
+                    commit.lose(f"{self.problem}; whether the commit was made shows with the next one")
+            self._settle(list(self._due))
+        return self._until() if self._lines else None
 
     def _step(self, now: float) -> None:
-        for commit in [commit for commit in self._waiting if commit.channel.lock.acquire(blocking=False)]:
-            self._waiting.remove(commit)
-            self._going[commit] = now
-            commit.begin()
-        due = [commit for commit, when in self._going.items() if when <= now]
+        for channel in self._lines:
+            if channel not in self._due and channel.lock.acquire(blocking=False):
+                self._due[channel] = now
+        due = [channel for channel, when in self._due.items() if when <= now]
         if due:
-            answers = _send(self._sender, [commit.request for commit in due if commit.request is not None])
-            for commit, answer in zip(due, answers, strict=True):
-                _take(commit, answer)
+            _send(self._sender, [commit for channel in due for commit in self._lines[channel]])
             self.problem = None
             self._settle(due)
 
-    def _settle(self, sent: list[Commit]) -> None:
-        """Let go of those that are done; the others have to be sent once more."""
+    def _settle(self, sent: list[RedisChannel]) -> None:
+        """Let go of the channels for which all is done; the rest has to be sent once more."""
         now = time.monotonic()
-        for commit in sent:
-            if commit.done:
-                del self._going[commit]
-                commit.channel.lock.release()
+        finished: list[Commit] = []
+        for channel in sent:
+            line = self._lines[channel]
+            # In the order in which they were handed in: one that is done before another waits for it.
+            count = next((place for place, commit in enumerate(line) if not commit.done), len(line))
+            finished += line[:count]
+            del line[:count]
+            if line:
+                self._due[channel] = now + line[0].pause
             else:
-                self._going[commit] = now + commit.pause
-        tell(commit for commit in sent if commit.done)
+                del self._lines[channel], self._due[channel]
+                channel.lock.release()
+        tell(finished)
 
     def _until(self) -> float:
         """Seconds until something is to be done."""
-        soonest = min(self._going.values(), default=float("inf")) - time.monotonic()
-        return max(0.0, min(soonest, _BUSY_PAUSE if self._waiting else soonest))
+        soonest = min(self._due.values(), default=float("inf")) - time.monotonic()
+        return max(0.0, min(soonest, _BUSY_PAUSE if len(self._due) < len(self._lines) else soonest))
 
 
-def _send(sender: Sender, requests: list[Request]) -> list[Any]:
+def _send(sender: Sender, commits: Iterable[Commit]) -> None:
+    """Send those that are not done, in this order, and let them have the answers."""
+    sent: list[tuple[Commit, Request]] = []
+    for commit in commits:
+        if not commit.done:
+            commit.prepare()
+        if not commit.done and commit.request is not None:
+            sent.append((commit, commit.request))
+    if not sent:
+        return
     try:
-        return sender.run_all(requests)
+        answers = sender.run_all([request for _, request in sent])
     except StorageError as error:
-        return [error] * len(requests)
+        answers = [error] * len(sent)
+    for (commit, _), answer in zip(sent, answers, strict=True):
+        _take(commit, answer)
 
 
 def _take(commit: Commit, answer: Any) -> None:

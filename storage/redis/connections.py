@@ -17,7 +17,8 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from storage.redis.address import RedisAddress
-from storage.redis.failures import NoAnswer, NotSent
+from storage.redis.failures import NoAnswer, NotSent, Unsuitable
+from storage.redis.requirements import fault_of, read_info
 
 _HEALTH_CHECK_SECONDS = 15
 
@@ -73,6 +74,7 @@ class Pooled:
                 connection.disconnect()
             connection = self._pool.make_connection()
             connection.connect()
+            _check_server(connection)
         except Exception as error:
             raise NotSent(error) from error
         return connection
@@ -113,6 +115,16 @@ def login(address: RedisAddress) -> dict[str, Any]:
         tls = address.tls
         found |= {"ssl": True, "ssl_ca_certs": tls.ca_file or None, "ssl_certfile": tls.cert_file or None, "ssl_keyfile": tls.key_file or None}
     return found
+
+
+def _check_server(connection: Any) -> None:
+    """Raises Unsuitable. Asked of each new connection, as it may lead to another server than the last one, after a failover."""
+    connection.send_packed_command([_packed(("INFO",))])
+    answer = _answer(connection)
+    fault = fault_of(read_info(answer)) if isinstance(answer, bytes) else None  # who may not ask learns that with the rights
+    if fault is not None:
+        connection.disconnect()
+        raise Unsuitable(fault)
 
 
 def _answer(connection: Any) -> Any:

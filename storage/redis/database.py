@@ -15,13 +15,14 @@ from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.engine_support.messages import key_refusal, missing, report_unused
 from storage.engine_support.shared_instances import SharedInstances
-from storage.errors import CommitFailed, StorageError, StoreClosed, UnreadableValue
+from storage.errors import CommitFailed, StorageError, StorageUnavailable, StoreClosed, UnreadableValue
+from storage.outcome import Outcome
 from storage.redis.address import SETTINGS, RedisAddress, read_settings
-from storage.redis.channel import ANY_VERSION
 from storage.redis.client import RedisClient
 from storage.redis.commit import Commit, refuse_too_many
 from storage.redis.committer import commit_now
 from storage.redis.keys import field_of, key_of, redis_key
+from storage.redis.resync import catch_up
 
 _CLIENTS: SharedInstances[RedisAddress, RedisClient] = SharedInstances()
 """One client per server, login and process."""
@@ -42,6 +43,7 @@ class RedisDatabase(DatabaseInterface):
     """
 
     announces: ClassVar[bool] = True
+    overlaps: ClassVar[bool] = True
 
     def __init__(  # noqa: PLR0917  the published order of arguments
         self,
@@ -61,7 +63,7 @@ class RedisDatabase(DatabaseInterface):
         self._hash = prefix + self._name
         self._channel = self._client.channel(prefix)
         self._group = ("redis", address.name, address.db, address.username, prefix)
-        self._shared = self._channel.domain(self._name)
+        self._shared = self._channel.domain(self._name, domain)
         self._shared.join(self)
         report_unused(self, {name: value for name, value in settings.items() if name not in SETTINGS})
 
@@ -109,11 +111,19 @@ class RedisDatabase(DatabaseInterface):
 
     def load_all(self) -> dict[str, Encoded]:
         self._check_open()
-        self._channel.settle()
-        # The version first: what is committed between the two answers is then taken for news and applied again, which does no harm.
-        version, flat = self._client.call_all([("GET", self._channel.prefix + b":$version"), ("HGETALL", self._hash)])
-        self._shared.wanted = True
-        self._channel.loaded(int(version or 0))
+        self._shared.loads(self)
+        if self._channel.is_old:
+            catch_up(self._channel)
+        try:
+            newest, counted, flat = self._read_all()
+        except StorageUnavailable:
+            raise
+        except StorageError:
+            catch_up(self._channel)  # which mends what it can, and says what it cannot
+            newest, counted, flat = self._read_all()
+        self._channel.loaded(newest)
+        if counted is not None and counted.isdigit() and int(counted) > len(flat) // 2:
+            catch_up(self._channel)  # which looks at both in one step
         loaded: dict[str, Encoded] = {}
         for field, encoded in zip(flat[::2], flat[1::2], strict=True):
             key = self._key(field)
@@ -128,10 +138,15 @@ class RedisDatabase(DatabaseInterface):
         return loaded
 
     def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
-        commit_now(self._client, self._prepared(batch))
+        commit_now(self._client, self._prepared(batch, origin))
 
     async def commit_batch_async(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
-        await self._client.committer.commit(self._prepared(batch))
+        await self._client.committer.commit(self._prepared(batch, origin))
+
+    def hand_in(self, batch: Sequence[DomainChanges], origin: Origin, outcome: Outcome, after: object = None, *, sync: bool) -> object:
+        commit = self._prepared(batch, origin, after if isinstance(after, Commit) else None)
+        self._client.committer.hand_in(commit, outcome)
+        return commit
 
     # -- other processes -----------------------------------------------------------------------------------------------
 
@@ -147,17 +162,28 @@ class RedisDatabase(DatabaseInterface):
     def problem(self) -> str | None:  # type: ignore[override]
         return self._client.problem
 
+    @property
+    def notice(self) -> str | None:  # type: ignore[override]
+        return self._channel.notices.newest
+
+    @property
+    def lost_commits(self) -> int:  # type: ignore[override]
+        return self._channel.notices.lost_commits
+
     def begin(self) -> int | None:
         self._check_open()
-        return self._channel.begin()
+        self._channel.turns.take()
+        if self._channel.is_old:
+            catch_up(self._channel)
+        return self._channel.begins()
 
     def has_news(self, seen: int) -> bool:
         return self._shared.has_news(seen)
 
     def news(self, seen: int) -> News | None:
-        if self._channel.waits and not self._channel.followed:
-            self._channel.catch_up()
-        return self._shared.news(seen)
+        if self._channel.is_old and not self._channel.followed:
+            catch_up(self._channel)
+        return self._shared.news(self, seen)
 
     def follow(self, listener: Callable[[], None]) -> Callable[[], None] | None:
         self._check_open()
@@ -174,10 +200,6 @@ class RedisDatabase(DatabaseInterface):
         self._check_open()
         return self._memory(self._channel.stream)
 
-    def conflicts(self) -> int:
-        """How often other processes committed to the channel first."""
-        return self._channel.conflicts
-
     def close(self) -> None:
         self._release()
 
@@ -186,11 +208,19 @@ class RedisDatabase(DatabaseInterface):
         self._channel.settle()
         return self._client.call(command, self._hash, *arguments)
 
+    def _read_all(self) -> tuple[bytes | None, bytes | None, list[bytes]]:
+        """The newest commit of the channel, how many keys the dict has by its commits, and all its fields and values.
+
+        The commit first: what is committed between the two answers is then taken for news and applied again, which does no harm.
+        """
+        (newest, counted), flat = self._client.call_all([("HMGET", self._channel.record, "newest", self._name), ("HGETALL", self._hash)])
+        return newest, counted, flat
+
     def _memory(self, key: bytes) -> int:
         # In one word, since in a cluster the second one is the key by which the node is found.
         return self._client.call("MEMORY USAGE", key) or 0
 
-    def _prepared(self, batch: Sequence[DomainChanges]) -> Commit:
+    def _prepared(self, batch: Sequence[DomainChanges], origin: Origin, after: Commit | None = None) -> Commit:
         self._check_open()
         changes: dict[bytes, dict[bytes, Encoded | None]] = {}
         bases = []
@@ -201,11 +231,12 @@ class RedisDatabase(DatabaseInterface):
             changes.setdefault(part.engine._name, {}).update((field_of(key), encoded) for key, encoded in part.changes)
             bases += [] if part.base is None else [part.base]
         refuse_too_many(changes)
-        return Commit(self._channel, changes, min(bases, default=ANY_VERSION), patience=self._client.address.timeout)
+        base = min(bases, default=None)
+        return Commit(self._channel, changes, base, after=after, origin=origin, patience=self._client.address.timeout)
 
     def _commit_one(self, key: str, encoded: Encoded | None) -> int:
         """How many keys it removed."""
-        return commit_now(self._client, self._prepared([DomainChanges(self, [(key, encoded)])])).removed
+        return commit_now(self._client, self._prepared([DomainChanges(self, [(key, encoded)])], Origin())).removed
 
     def _check_open(self) -> None:
         if not self._release.alive:

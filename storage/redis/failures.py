@@ -47,6 +47,10 @@ class NotSent(NoAnswer):
     """There was no connection on which to send; so the server has certainly not seen the request."""
 
 
+class Unsuitable(Exception):
+    """There is a server, and it must not be used."""
+
+
 class Failures:
     """Makes our errors, each in one line that names the server and never a password."""
 
@@ -61,7 +65,9 @@ class Failures:
         made: StorageError
         if isinstance(cause, BusyLoadingError | AuthenticationError):  # redis-py closes the connection on these answers
             return self._of_answer(cause)
-        if not isinstance(error, NotSent):
+        if isinstance(cause, Unsuitable):
+            made = StorageError(f"Redis at {self._address.name} {cause}")
+        elif not isinstance(error, NotSent):
             made = Unanswered(self._told(cause, "is not available"))
         elif isinstance(cause, ValueError | TypeError):
             made = StorageError(self._told(cause, "cannot be reached with these settings"))

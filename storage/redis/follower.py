@@ -12,14 +12,16 @@ from storage.engine_support.worker import Worker
 from storage.errors import StorageError
 from storage.redis.address import RedisAddress
 from storage.redis.channel import RedisChannel
+from storage.redis.history import EMPTY
+from storage.redis.resync import catch_up, look
 
 _log = logging.getLogger(__name__)
 
 _BLOCK_MILLISECONDS = 300
 """How long the server holds a question to which there is no answer yet. It is also how soon a new channel is followed."""
 
-_LOOK_AGAIN_SECONDS = 5.0
-"""Streams do not tell that their server has lost something; the version does, so it is asked for now and then."""
+_LOOK_AGAIN_SECONDS = 2.0
+"""Streams do not tell that their server has lost something, or evicted it. The record does, so it is asked for now and then."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _MOST_AT_ONCE = 500
@@ -80,11 +82,11 @@ class RedisFollower:
                 channels = list(self._channels)
             try:
                 if time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
-                    known.clear()
                     looked = time.monotonic()
+                    look(channels)
                 for channel in channels:
-                    if channel not in known or channel.waits:
-                        channel.catch_up()
+                    if channel not in known or channel.is_old:
+                        catch_up(channel)
                 known = set(channels)
                 self._wait(channels)
             except Exception as error:  # noqa: BLE001 - nobody else tells the channels what is new, so this goes on whatever happens
@@ -115,7 +117,7 @@ class RedisFollower:
         else:
             block = min(_BLOCK_MILLISECONDS, int(self._client.address.timeout * 500))
             streams = [channel.stream for channel in channels]
-            after = [f"{channel.version}-0" for channel in channels]
+            after = [_seen(channel) for channel in channels]
             answer = self._client.call("XREAD", "COUNT", _MOST_AT_ONCE, "BLOCK", block, "STREAMS", *streams, *after)
             by_stream = dict(answer or ())
             found = [_feed(channel, by_stream.get(channel.stream, ())) for channel in channels]
@@ -125,11 +127,15 @@ class RedisFollower:
 
     def _poll(self, channels: Sequence[RedisChannel]) -> None:
         # One request cannot wait for streams of several slots, and a connection for each channel would be one too many.
-        answers = self._client.call_all([("XRANGE", channel.stream, f"({channel.version}-0", "+", "COUNT", _MOST_AT_ONCE) for channel in channels])
+        answers = self._client.call_all([("XRANGE", channel.stream, b"(" + _seen(channel), "+", "COUNT", _MOST_AT_ONCE) for channel in channels])
         for channel, entries in zip(channels, answers, strict=True):
             _feed(channel, entries)
         if not any(answers):
             self._stopping.wait(_FIRST_PAUSE)
+
+
+def _seen(channel: RedisChannel) -> bytes:
+    return (channel.position or EMPTY).stream_id
 
 
 def _feed(channel: RedisChannel, entries: Sequence[Any]) -> bool:

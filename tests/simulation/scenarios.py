@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST_SECONDS = 4000.0
 """Of simulated time; what is not over by then never will be."""
 
-_QUIET_SECONDS = 120.0
+_QUIET_SECONDS = 500.0
 """In which everything comes due that was planned."""
 
 

@@ -309,7 +309,7 @@ class SharedDatabase(DatabaseInterface):
     def __init__(self, domain: str, client: ChannelClient) -> None:
         super().__init__(domain)
         self._client = client
-        self._domain = client.domains.setdefault(domain, SharedDomain())
+        self._domain = client.domains.setdefault(domain, SharedDomain(domain))
         self._domain.join(self)
 
     @property
@@ -341,6 +341,7 @@ class SharedDatabase(DatabaseInterface):
         return ("simulated", self._client.name)
 
     def load_all(self) -> dict[str, Encoded]:
+        self._domain.loads(self)
         self._client.catch_up()
         return dict(self._content())
 
@@ -353,7 +354,7 @@ class SharedDatabase(DatabaseInterface):
         return self._domain.has_news(seen)
 
     def news(self, seen: int) -> News | None:
-        return self._domain.news(seen)
+        return self._domain.news(self, seen)
 
     def follow(self, listener: Callable[[], None]) -> Callable[[], None] | None:
         return self._client.follow(listener)

@@ -548,7 +548,7 @@ class TestBesideOthers:
 
 
 class TestWhereItCannot:
-    @pytest.mark.parametrize("kind", ["redis", "four", "not loaded", "two groups"])
+    @pytest.mark.parametrize("kind", ["four", "not loaded", "two groups"])
     async def test_the_outcome_is_known_at_the_end(self, kind: str, tmp_path: Path, redis_port: int) -> None:
         with MoobiusStorage("1", "tavern") as storage:
             home = make_home("json" if " " in kind else kind, tmp_path, redis_port)

@@ -22,3 +22,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A server of the test's own, once Valkey and once Redis 7."""
     with Server(tmp_path_factory.mktemp("server"), kind=request.param) as started:
         yield started
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def any_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for tests that keep to channels of their own, once Valkey and once Redis 7."""
+    with Server(tmp_path_factory.mktemp("shared"), kind=request.param) as started:
+        yield started

@@ -10,7 +10,7 @@ import pytest
 
 from storage.errors import CommitFailed, OutcomeUnknown, StorageError, StorageUnavailable, VersionConflict
 from storage.redis.address import RedisAddress
-from storage.redis.channel import ANY_VERSION, RedisChannel
+from storage.redis.channel import RedisChannel
 from storage.redis.client import RedisClient
 from storage.redis.commit import Commit, Committed, refuse_too_many
 from storage.redis.committer import commit_now
@@ -27,7 +27,11 @@ class LateNetwork:
         self._client = client
         self._held: list[Request] = []
         self.process = client.process
+        self.address = client.address
         self.stuck = False
+
+    def call(self, *command: Any) -> Any:
+        return self._client.call(*command)
 
     def run(self, script: Script, keys: list[bytes], arguments: list[Any]) -> Any:
         (answer,) = self.run_all([Request(script, list(keys), list(arguments))])
@@ -52,9 +56,9 @@ class Committing:
         self._network = network
         self.channel = RedisChannel(network, prefix)
 
-    def commit(self, fields: Mapping[bytes, bytes | None], expected: int = ANY_VERSION) -> Committed:
+    def commit(self, fields: Mapping[bytes, bytes | None], base: int | None = None) -> Committed:
         changes = {b"": fields} if fields else {}
-        return commit_now(self._network, Commit(self.channel, changes, expected, patience=0.05))
+        return commit_now(self._network, Commit(self.channel, changes, base, patience=0.05))
 
 
 @pytest.fixture
@@ -75,14 +79,19 @@ def prefix(fresh_domain: str) -> bytes:
     return f"mooring:{{{fresh_domain}}}".encode()
 
 
-def test_a_commit_on_an_outdated_version_changes_nothing(client: RedisClient, prefix: bytes) -> None:
-    commits = Committing(client, prefix)
+def test_a_commit_on_what_is_old_changes_nothing(client: RedisClient, other: RedisClient, prefix: bytes) -> None:
+    commits, others = Committing(client, prefix), Committing(other, prefix)
     assert commits.commit({b"ann": b"1"}) == Committed(1, 0)
-    assert commits.commit({b"ann": b"2"}, expected=1) == Committed(2, 0)
-    with pytest.raises(VersionConflict, match="version 2 instead of 1"):
-        commits.commit({b"ann": b"3"}, expected=1)
-    assert client.call("HGET", prefix, "ann") == b"2"
-    assert commits.commit({b"ann": None}, expected=2) == Committed(3, 1)
+    base = commits.channel.moment
+    assert commits.commit({b"ann": b"2"}, base) == Committed(2, 0)
+    with pytest.raises(VersionConflict):
+        commits.commit({b"ann": b"3"}, base)
+    base = commits.channel.moment
+    others.commit({b"bob": b"1"})
+    with pytest.raises(VersionConflict):
+        commits.commit({b"ann": b"3"}, base)
+    assert client.call("HGETALL", prefix) == [b"ann", b"2", b"bob", b"1"]
+    assert commits.commit({b"ann": None}, commits.channel.moment) == Committed(4, 1)
 
 
 def test_a_commit_that_changes_nothing_leaves_the_version(client: RedisClient, prefix: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from storage import MoobiusStorage, StorageError
+from storage import StorageError
 from storage.redis.address import RedisAddress, read_settings
 from storage.redis.database import RedisDatabase
 from tests.shared.ports_for_tests import free_ports
@@ -58,25 +57,6 @@ def test_urls_that_mean_nothing_are_refused_without_telling_the_password(url: st
     with pytest.raises(StorageError) as raised:
         read_settings({"url": url})
     assert "secret" not in str(raised.value)
-
-
-def test_the_user_that_the_documentation_describes_has_all_rights_that_are_needed(tmp_path: Path) -> None:
-    told = (ROOT / "docs" / "scaling.md").read_text()
-    rights = " ".join(re.findall(r"`((?:~mooring:\* )?\+[^`]+)`", told)).split()
-    with Server(tmp_path) as server:
-        with server.raw() as raw:
-            raw.acl_setuser("bot", enabled=True, passwords=["+pw"], keys=["mooring:*"], commands=[right for right in rights if right.startswith("+")])
-            raw.config_set("requirepass", "other")
-        entry = {"implementation": "redis", "name": "health", "settings": {"port": server.port, "username": "bot", "password": "pw"}}
-        with MoobiusStorage("1", "tavern", entry) as storage:
-            storage.follow(lambda: None)
-            storage.health["ann"] = 1
-            with storage.transaction():
-                storage.health["bob"] = storage.health["ann"] + 1
-                del storage.health["ann"]
-            assert storage.health == {"bob": 2}
-            time.sleep(0.5)
-            assert storage.health.database.problem is None, "the follower may read, too"
 
 
 def test_tls(tmp_path: Path) -> None:

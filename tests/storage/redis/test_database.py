@@ -103,7 +103,7 @@ def test_a_commit_changes_several_dicts_in_order_and_raises_the_version_once(eng
         assert engine.load_all() == {"ann": b"70"}
         assert mana.load_all() == {"ann": b"5"}
     prefix, _ = redis_key(engine.domain)
-    assert raw.get(prefix + b":$version") == b"2"
+    assert raw.hget(prefix + b":$version", "version") == b"2"
 
 
 def test_a_commit_that_one_dict_cannot_take_changes_none(engine: RedisDatabase, redis_port: int, raw: redis.Redis) -> None:
@@ -206,7 +206,7 @@ def test_a_commit_whose_answer_is_lost_is_applied_once(redis_port: int, fresh_do
         assert engine.set_value("count", 2) == (True, "count")
         assert proxy.cuts == 1
         prefix, _ = redis_key(fresh_domain)
-        assert raw.get(prefix + b":$version") == b"2"
+        assert raw.hget(prefix + b":$version", "version") == b"2"
         assert engine.get_value("count") == (True, 2)
 
 

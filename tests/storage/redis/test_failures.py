@@ -26,6 +26,7 @@ from storage.redis.commit import Commit
 from storage.redis.committer import commit_now
 from storage.redis.database import RedisDatabase
 from storage.redis.failures import NoAnswer, NotSent
+from storage.redis.resync import catch_up
 from tests.shared.servers_for_tests import Server
 from tests.waiting_for_tests import wait_for
 
@@ -84,7 +85,7 @@ def test_every_exception_becomes_one_of_ours(kind: type[Exception], way: str) ->
         asked: list[Callable[[], object]] = [
             lambda: client.call("GET", "x"),
             lambda: commit_now(client, Commit(client.channel(b"x"), {b"": {b"a": b"1"}}, patience=0.01)),
-            client.channel(b"y").catch_up,
+            lambda: catch_up(client.channel(b"y")),
         ]
         for ask in asked:
             with pytest.raises(StorageError, match=r"tavern\.example:7000") as raised:
@@ -122,7 +123,7 @@ async def test_the_thread_of_the_commits_outlives_whatever_happens_to_it(server:
 async def test_a_fault_of_our_own_costs_the_commit_in_hand_and_no_other(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with engine_on(server) as engine:
         with monkeypatch.context() as patch:
-            patch.setattr(Commit, "begin", lambda commit: 1 / 0)
+            patch.setattr(Commit, "prepare", lambda commit: 1 / 0)
             with pytest.raises(CommitFailed, match="division by zero"):
                 await asyncio.wait_for(commit(engine, "ann", b"1"), 5)
             assert "division by zero" in str(engine.problem)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
-import redis
 
 from storage import CachedDict, MoobiusStorage, VersionConflict
-from storage.redis.keys import redis_key
 from tests.shared.ports_for_tests import start_valkey
 
 pytestmark = pytest.mark.redis
@@ -162,21 +161,90 @@ def test_who_falls_behind_the_stream_loads_everything_anew(redis_port: int, chan
         assert len(other.health) == 501
 
 
-def test_a_server_that_lost_commits_is_noticed_and_told(redis_port: int, channel: str) -> None:
-    with closing(opened(redis_port, channel, 0)) as one, redis.Redis(port=redis_port) as raw:
-        for number in range(5):
-            one.health[str(number)] = number
-        prefix, _ = redis_key(f"service_1.channel_{channel}.health")
-        raw.set(prefix + b":$version", 2)
-        raw.delete(prefix + b":$stream")
-        raw.hdel(prefix + b":health", "2", "3", "4")
-        with pytest.raises(VersionConflict), one.transaction():
-            one.health["0"] = 10
-        assert one.health.copy() == {"0": 0, "1": 1}
-        (finding,) = {finding for finding in one.report if finding.kind == "lost"}
-        assert "from version 5 to 2" in finding.reason
-        with one.transaction():
-            one.health["0"] = 10
+def test_reading_goes_on_however_much_is_committed(pair: tuple[MoobiusStorage, MoobiusStorage]) -> None:
+    one, other = pair
+    one.follow(lambda: None)
+    other.follow(lambda: None)
+    for number in range(1500):
+        one.health[str(number)] = number
+    assert len(one.health) == 1500
+    wait_for(other, "health", "1499", 1499)
+    assert len(other.health) == 1500
+    for number in range(1500):
+        one.health["again"] = number
+        one.mana[str(number % 7)] = number
+        if number % 2:
+            del one.health[str(number)]
+    wait_for(other, "mana", str(1499 % 7), 1499)
+    assert other.health == one.health
+    assert list(other.mana.items()) == list(one.mana.items())
+
+
+def test_who_has_not_looked_for_very_long_loads_anew(pair: tuple[MoobiusStorage, MoobiusStorage], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.redis.domain._FEW", 10)
+    monkeypatch.setattr("storage.redis.domain._MOST", 100)
+    one, other = pair
+    other.follow(lambda: None)
+    one.mana["seen"] = 0
+    wait_for(other, "mana", "seen", 0)
+    for number in range(500):
+        one.health[str(number)] = number
+    one.mana["seen"] = 1
+    wait_for(other, "mana", "seen", 1)
+    assert len(other.health) == 500
+
+
+def test_what_a_transaction_begins_on_is_never_old(pair: tuple[MoobiusStorage, MoobiusStorage]) -> None:
+    one, other = pair
+    assert "ann" not in other.health
+    one.health["ann"] = 1
+
+    def sees() -> bool:
+        try:
+            with other.transaction():
+                if "ann" not in other.health:
+                    raise LookupError("it is not there yet")
+        except LookupError:
+            return False
+        return True
+
+    within(2.0, sees)
+    one.health["ann"] = 2
+    within(2.0, lambda: other.health.setdefault("ann", 0) == 2)
+
+
+async def test_nor_is_it_on_an_event_loop(pair: tuple[MoobiusStorage, MoobiusStorage]) -> None:
+    one, other = pair
+    one.health["ann"] = 1
+    until = time.monotonic() + 2.0
+    seen = None
+    while seen != 1 and time.monotonic() < until:
+        async with other.transaction():
+            seen = other.health.get("ann")
+        await asyncio.sleep(0.02)
+    assert seen == 1
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "what others committed is older than it may be"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("size", [100, 100_000, 3_000_000])
+def test_the_stream_has_a_size_as_well_as_a_length(redis_port: int, channel: str, size: int) -> None:
+    with closing(opened(redis_port, channel, 0, stream_bytes=1_000_000)) as one, closing(opened(redis_port, channel, 1)) as other:
+        other.follow(lambda: None)
+        largest = 0
+        for number in range(20 if size > 100 else 2000):
+            one.health[str(number % 10)] = {"number": number, "text": "x" * size}
+            if number % 10 == 9:
+                largest = max(largest, one.health.database.shared_size() or 0)
+        assert 0 < largest < 1_400_000
+        one.mana["done"] = True
+        wait_for(other, "mana", "done", True)
+        assert other.health == one.health
 
 
 def test_a_follower_survives_a_restart_of_the_server(fresh_domain: str) -> None:
