@@ -71,6 +71,7 @@ class _RedisSettings(_EngineSettings):
     connect_timeout: float = Field(5.0, gt=0)
     timeout: float = Field(5.0, gt=0)
     stream_length: int | None = Field(None, ge=1)
+    stream_bytes: int | None = Field(None, ge=1)
 
 
 _SETTINGS: dict[str, type[_EngineSettings]] = {"json": _JsonSettings, "redis": _RedisSettings}

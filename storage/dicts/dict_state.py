@@ -114,6 +114,7 @@ class DictState:
 
     def _lock_to_change(self) -> AbstractContextManager[object]:
         lock = self.engine.lock
+        lock.refuse_fork()  # first, as a lock that a fork has caught in its change looks free, and is not
         if lock.locked() or _get_running_loop() is not None:
             return held((lock,))  # a loop must not wait for a thread that took it in the last moment
         return lock.lock
