@@ -7,25 +7,12 @@ from collections.abc import Mapping, Sequence
 import msgpack
 
 from storage.redis.address import RedisAddress
-from storage.redis.scripts import Script
 
 _OLDEST = 7
 """Of Redis; Valkey tells a later one of those as its own in the same place."""
 
 _EVICTING = "allkeys-"
 """How the policies begin by which a server throws away keys that nobody said may go."""
-
-RIGHTS = Script("""
-local refused = {}
-for _, command in ipairs(cmsgpack.unpack(ARGV[1])) do
-  local is_known, is_allowed = pcall(redis.acl_check_cmd, unpack(command))
-  if not is_known or not is_allowed then
-    refused[#refused + 1] = command[1]
-  end
-end
-return refused
-""")
-"""Does nothing but name each command. KEYS: any of the channel, by which a cluster finds the node. ARGV: the commands."""
 
 
 def fault_of(info: Mapping[str, str]) -> str | None:

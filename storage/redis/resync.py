@@ -11,8 +11,8 @@ from typing import Any
 from storage.errors import StorageError
 from storage.redis.channel import RedisChannel
 from storage.redis.history import EMPTY, Entry, Position, read_entry, read_mending
-from storage.redis.requirements import RIGHTS, commands_needed
-from storage.redis.scripts import CATCH_UP, MEND, NOTHING_KNOWN, Request
+from storage.redis.requirements import commands_needed
+from storage.redis.scripts import CATCH_UP, MEND, NOTHING_KNOWN, RIGHTS, Request
 
 _TRIES = 10
 """Others may feed the channel while it is asked for, or mend it; then the answer is old."""

@@ -1,0 +1,12 @@
+-- `names` are the dicts whose counts are wanted; they follow from place 6 on. A record that is no hash, or not whole, is no record.
+local function read_record(names)
+  local record = tolerant('HMGET', KEYS[1], 'version', 'epoch', 'newest', 'written', 'trimmed', unpack(names))
+  if record.err then
+    return record, nil
+  end
+  local version = string.match(record[1] or '', '^%d+$') and string.match(record[2] or '', '^%d+$') and record[3] and tonumber(record[1])
+  return record, version
+end
+local function is_absent(record)
+  return not (record.err or record[1] or record[2] or record[3])
+end
