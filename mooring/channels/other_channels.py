@@ -11,7 +11,7 @@ import msgspec
 from mooring.channel_messages import ChannelMessage
 from mooring.channels.outbox_entries import Parcel
 from mooring.channels.records import body_of, message_record, recipients_of
-from mooring.channels.sends import Sends, as_declared
+from mooring.channels.sends import Sends
 from mooring.channels.sent_files import LocalFile
 from mooring.events import Down, MessageBody
 from mooring.kinds import DOWN_KINDS, MESSAGE_DOWN
@@ -63,7 +63,7 @@ def send_downs(event: dict[str, Any], sends: Sends) -> None:
 
 def _kept_update(down: Down) -> dict[str, Any]:
     to = None if down.recipients is None else sorted(down.recipients)
-    return {"kind": down.type, "body": msgspec.to_builtins(as_declared(DOWN_KINDS[down.type], down.body)), "to": to, "slot": down.slot}
+    return {"kind": down.type, "body": msgspec.to_builtins(down.body), "to": to, "slot": down.slot}
 
 
 def _kept(down: Down) -> dict[str, Any]:

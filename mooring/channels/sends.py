@@ -12,6 +12,7 @@ import msgspec
 
 from mooring.channels.outbox_entries import Parcel
 from mooring.channels.sent_files import LocalFile, SentFiles
+from mooring.channels.widgets import without_false
 from mooring.errors import Unsendable
 from mooring.events import TEXT, Cause, Down, MessageBody, MessageContent, copy_with
 from mooring.kinds import MESSAGE_DOWN, DownKind
@@ -31,13 +32,6 @@ class SendLimits:
 
 NO_LIMITS = SendLimits(1 << 62, 1 << 62)
 """For what the framework itself says."""
-
-
-def as_declared(kind: DownKind, body: Any) -> Any:
-    """The body with what its type knows: `dialog=False` is how bots for the Moobius SDK say that there is none."""
-    if not kind.is_list or body is None:
-        return body
-    return [copy_with(item, dialog=None) if getattr(item, "dialog", None) is False else item for item in body]
 
 
 class Mark(NamedTuple):
@@ -116,8 +110,8 @@ class Sends:
         if to is not None:
             self._encoded(f"recipients of {kind.name}", sorted(to))
         if body is not None:
-            _decoded(kind.name, self._encoded(kind.name, as_declared(kind, body)), kind.body)
-            body = deepcopy(body)  # bots for the SDK find what they sent as they sent it
+            body = without_false(body) if kind.item_id else deepcopy(body)  # bots for the SDK find what they sent as they sent it
+            _decoded(kind.name, self._encoded(kind.name, body), kind.body)
         self.downs.append(Down(kind.name, self.channel_id, body, to, slot=slot, cause=self.cause))
 
     def after_commit(self, call: AfterCommit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from mooring.bots.loading import load_plugin
 from mooring.bots.messages import Recipients
 from mooring.channels.sends import Sends
 from mooring.config import PluginEntry
-from mooring.events import ButtonClick, Character, MenuItemClick, SimpleAction, UpEvent, copy_with
+from mooring.events import ButtonClick, Character, Down, MenuItemClick, SimpleAction, UpEvent, copy_with
 from mooring.protocols import UnknownChannel
 from mooring.sdk.files import Files
 from mooring.sdk.groups import ServiceGroupLib
@@ -205,6 +205,11 @@ class Moobius(IdleCalls, Files):
         """The ids of all channels."""
         return list(dict.fromkeys([*(channel.id for channel in self._settings.service.channels), *self.channel_ids()]))
 
+    async def _messages_of(self, channel_id: str) -> Sequence[Down]:
+        if channel_id in self._hosted or not self.has_channel(channel_id):
+            return self._channel(channel_id).state.history.messages()
+        return await self._last_known.messages(channel_id, self.config["db_config"], self._limits.history_length)
+
     async def fetch_popular_channels(self) -> list[str]:
         """The ids of all channels."""
         return await self.fetch_channel_list()
@@ -233,7 +238,7 @@ class Moobius(IdleCalls, Files):
 
     async def fetch_message_history(self, channel_id: str, limit: int | str = 1024, before: str = "null") -> list[dict[str, Any]]:
         """The last `limit` messages that are kept, oldest first, as dicts; `before` is a message id or a time in milliseconds."""
-        bodies = [down.body for down in self._channel(channel_id).state.history.messages()]
+        bodies = [down.body for down in await self._messages_of(channel_id)]
         places = [place for place, body in enumerate(bodies) if body.message_id == before]
         if places:
             bodies = bodies[: places[0]]

@@ -25,7 +25,7 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
     event = turn.event
     if event is None:
         raise ValueError("only turns of events are dispatched")
-    body = _as_sent(event.body, turn)
+    body = _as_sent(event.body, turn, hooks)
     match body:
         case MessageBody():
             await hooks.on_message_up(body)
@@ -42,11 +42,11 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
             await hooks._act(copy_with(body, subtype="refresh"))
 
 
-def _as_sent(body: UpBody, turn: Turn) -> UpBody:
+def _as_sent(body: UpBody, turn: Turn, hooks: Hooks) -> UpBody:
     """A copy for the handlers, which may change it (and run again); who sent it, and where, is not left to the client."""
     body = copy_with(body, channel_id=turn.channel_id, sender=turn.member_id)
     if isinstance(body, MessageBody):
-        body.recipients = _recipients(body.recipients, turn)
+        body.recipients = _recipients(body.recipients, turn, hooks)
         body.content = _content(body.content)
     return body
 
@@ -56,12 +56,14 @@ def _content(content: MessageContent) -> MessageContent:
     return copy_with(content, path=content.path if content.path and is_address(content.path) else None)
 
 
-def _recipients(named: Sequence[str], turn: Turn) -> Sequence[str]:
-    """Those members whom a message is for: with some of them its sender; all if it names none; none if it is for the service alone."""
+def _recipients(named: Sequence[str], turn: Turn, hooks: Hooks) -> Sequence[str]:
+    """Those members and agents whom a message is for, and its sender, unless it is for agents or the service alone; all if it names none."""
     if not named:
         return Everyone(turn.members)
     members = {member_id for member_id in named if member_id in turn.members}
-    return sorted({*members, turn.member_id}) if members or SERVICE not in named else []
+    agents = {agent_id for agent_id in named if hooks._agents.get(agent_id)}
+    others_alone = agents or SERVICE in named
+    return sorted({*members, *agents, turn.member_id}) if members or not others_alone else sorted(agents)
 
 
 def _as_shown(click: ButtonClick, turn: Turn) -> ButtonClick:

@@ -9,9 +9,7 @@ from typing import Any, Literal
 
 from mooring.channels.channel import HostedChannel
 from mooring.channels.gauges import Read
-from mooring.channels.members import Members
 from mooring.channels.metrics import Metrics
-from mooring.channels.system_dicts import MEMBERS
 from mooring.channels.turn import current_turn
 from mooring.clock import Clock
 from mooring.commands.command import CommandTable
@@ -79,9 +77,6 @@ class Queries(Hooks):
         turn = current_turn()
         if turn is not None and turn.open and turn.channel_id == channel_id:
             return turn.members
-        if channel_id not in self._hosted and channel_id in self.channels:
-            # It is being set up; `on_channel_init` may want to know for whom.
-            return Members(MEMBERS.of(self.channels[channel_id]))
         return self._channel(channel_id).state.members
 
     def characters(self, channel_id: str, member_id: str, *, prefix: str = "", after: str = "", limit: int = 100) -> CharacterPage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -43,6 +42,10 @@ class Senders(ABC):
     def members(self, channel_id: str) -> Mapping[str, Character]:
         """Everybody who has joined the channel, by id."""
 
+    @abstractmethod
+    async def _members_of(self, channel_id: str) -> Mapping[str, Character]:
+        """Everybody who has joined the channel, by id, also while it is being set up."""
+
     async def send_message(  # noqa: PLR0917 - the order of the SDK's arguments
         self,
         message: Message = "",
@@ -77,7 +80,7 @@ class Senders(ABC):
         if not target:
             raise ValueError("send_message needs a channel_id, as an argument or in the message")
         body.message_id, body.context = None, context or body.context
-        to = ids_of(body.recipients if recipients is None else recipients)
+        to = self._with_sender(ids_of(body.recipients if recipients is None else recipients), body.sender)
         await self._place(body)
         body.channel_id = target
         await self._send_to(target, to, lambda sends, only: sends.message(body, only))
@@ -91,8 +94,8 @@ class Senders(ABC):
         if isinstance(characters, Everyone) and characters.is_everyone:
             return await self._send_update(CHARACTERS, None, channel_id, recipients)
         named = [characters] if isinstance(characters, str | Character) else characters
-        known = self.members(channel_id)
-        listed = [self._profile(known, entry) for entry in named]
+        known = await self._members_of(channel_id)
+        listed = [entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry) for entry in named]
         return await self.send_update(CHARACTERS, [character for character in listed if character is not None], channel_id, recipients)
 
     async def send_buttons(self, buttons: Sequence[Button] | Button, channel_id: str, recipients: Recipients | None = None) -> Any:
@@ -117,21 +120,20 @@ class Senders(ABC):
 
     async def fetch_member_ids(self, channel_id: str, raise_empty_list_err: bool = False) -> Everyone:
         """The ids of all who have joined, as a list. As recipients they are everybody, those who join later included, until the list is changed."""
-        ids = Everyone(self.members(channel_id))
+        ids = Everyone(await self._members_of(channel_id))
         if raise_empty_list_err and not ids:
             raise ValueError(f"channel {channel_id!r} has no members")
         return ids
 
     async def fetch_character_profile(self, character: Recipients) -> Any:
         """The Character of one id, or a list of them for a list of ids; ids that nobody has are left out."""
-        everywhere: Mapping[str, Character] = ChainMap(*(self.members(each) for each in self.channel_ids()))  # type: ignore[arg-type]  # only read
         if isinstance(character, str | Character):
-            return self._profile(everywhere, character)
-        return [found for one in character if (found := self._profile(everywhere, one)) is not None]
+            return await self._profile(character)
+        return [found for one in character if (found := await self._profile(one)) is not None]
 
     async def fetch_characters(self, channel_id: str) -> list[Character]:
         """The channel's members and the service's agents."""
-        return [*self.members(channel_id).values(), *self._agents.all()]
+        return [*(await self._members_of(channel_id)).values(), *self._agents.all()]
 
     async def create_agent(self, name: str, avatar: str | None = None, description: str | None = "No description") -> Character:
         """Make a character that no person plays; its id can be the sender of messages in every channel."""
@@ -142,11 +144,24 @@ class Senders(ABC):
         return self._agents.all()
 
     @abstractmethod
-    def channel_ids(self) -> Sequence[str]:
-        """The channels of this service."""
+    def _all_channels(self) -> Sequence[str]:
+        """The channels of this service, those that are still being set up last."""
 
-    def _profile(self, known: Mapping[str, Character], entry: str | Character) -> Character | None:
-        return entry if isinstance(entry, Character) else known.get(entry) or self._agents.get(entry)
+    def _with_sender(self, to: Sequence[str], sender: str) -> Sequence[str]:
+        """To agents alone nobody would see a message, not even who wrote it."""
+        return [*to, sender] if to and sender and not isinstance(to, Everyone) and all(map(self._agents.get, to)) else to
+
+    async def _profile(self, entry: str | Character) -> Character | None:
+        if isinstance(entry, Character):
+            return entry
+        agent = self._agents.get(entry)
+        if agent is not None:
+            return agent
+        for channel_id in self._all_channels():
+            members = await self._members_of(channel_id)
+            if entry in members:
+                return members[entry]
+        return None
 
     async def _send_update(self, kind: str, body: Any, channel_id: str, recipients: Recipients | None) -> Any:
         to = Everyone() if recipients is None else ids_of(recipients)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,7 @@ from mooring.config import ChannelConfig
 from mooring.containment import plugin_task, within
 from mooring.environment import Environment
 from mooring.errors import PluginError
-from mooring.events import Acknowledgement, UpEvent
+from mooring.events import Acknowledgement, Character, UpEvent
 from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
 from mooring.gateways.returns import ChannelHooks
@@ -43,6 +43,7 @@ from mooring.secrets import Secrets
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.dispatch import dispatch
 from mooring.service.incidents import Incidents
+from mooring.service.last_known import LastKnown
 from mooring.service.old_data import json_roots, not_taken_over, told
 from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.rooms import Rooms
@@ -95,6 +96,7 @@ class ChannelService(Rooms):
         """Seconds between calls of `on_channel_checkin`, 0 for none; counts when the service starts."""
         self._lifespans = Lifespans(self.plugins.runtime.states, self._threads, self._clock, self._limits.handler_seconds)
         self._agents = Agents(self._threads)
+        self._last_known = LastKnown(self.service_id, self._threads)
         self._secrets = Secrets(secrets_in(self.config, os.environ))
         self._gateways = Gateways()
         self._hosted: dict[str, HostedChannel] = {}
@@ -252,6 +254,7 @@ class ChannelService(Rooms):
             plugin_names=lambda: self.plugins.loaded,
         )
         channel = self._hosted[channel_id] = await host(config, self.channels[channel_id], limits, lambda: self.plugins.bars, wiring)
+        self._last_known.forget(channel_id)
         await self._deliveries.open(channel)
         channel.queue.start()
         for act in self._early.pop(channel_id, []):
@@ -342,6 +345,14 @@ class ChannelService(Rooms):
                 f"{what} for channel {channel_id!r} was called inside of {turn.running()}, and would wait for events that may wait for this one. "
                 "Use ctx.background(work), which runs after this event and may wait, or a sender like service.send_message, which does not wait."
             )
+
+    async def _members_of(self, channel_id: str) -> Mapping[str, Character]:
+        if channel_id in self._hosted or not self.has_channel(channel_id):
+            return self.members(channel_id)
+        return await self._last_known.members(channel_id, self.config["db_config"])
+
+    def _all_channels(self) -> Sequence[str]:
+        return list(dict.fromkeys([*self._hosted, *(channel.id for channel in self._settings.service.channels)]))
 
     def has_channel(self, channel_id: str) -> bool:
         """Whether there is such a channel, or will be when all are set up."""

@@ -40,7 +40,7 @@ async def say(bot: Driver[Any], member: str, text: str, **more: Any) -> Any:
 async def test_buttons_with_dialogs(tmp_path: Path) -> None:
     async with running_bot("buttons", tmp_path) as bot:
         plain, paint, none, of_dict = shown(bot, "buttons", "ann")
-        assert (plain.button_text, paint.dialog.components[0].choices, none.dialog) == ("Count me", ["red", "green"], False)
+        assert (plain.button_text, paint.dialog.components[0].choices, none.dialog) == ("Count me", ["red", "green"], None)
         assert of_dict.dialog["title"] == "Name"
         assert shown(bot, "buttons", "bob") is not shown(bot, "buttons", "ann")
 
