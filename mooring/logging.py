@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mooring.config import LogConfig
+from mooring.repeated_records import RepeatedRecords
 from mooring.secrets import Secrets
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def set_up_logging(config: LogConfig, secrets: Secrets) -> None:
         handlers.append(_levelled(logging.FileHandler(config.error_log_file, encoding="utf-8"), config.error_log_level))
     for handler in handlers:
         handler.setFormatter(_Formatter(secrets))
-    logging.basicConfig(level=min(handler.level for handler in handlers), handlers=handlers, force=True)
+    logging.basicConfig(level=min(handler.level for handler in handlers), handlers=[RepeatedRecords(handlers)], force=True)
     for talkative in ("httpx", "httpcore", "websockets"):
         # A record per request or connection, with URLs and addresses that are nobody's business.
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -8,18 +8,24 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.server import ServerProtocol
 
-from mooring import Down, Service
+from mooring import Down, PluginError, Service
+from mooring.plugins.web import descriptors
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection_count import ConnectionCount
 from mooring.plugins.web.http import HttpAnswers
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identities
+from mooring.plugins.web.listener import listen
 from mooring.plugins.web.sessions import Session, sweep
 from mooring.plugins.web.transport import Outgoing, SocketTransport, send_to_all
+
+log = logging.getLogger(__name__)
 
 # At level debug, websockets logs every frame, and the first one holds a token.
 _quiet = logging.getLogger(f"{__name__}.websockets")
@@ -36,7 +42,7 @@ class WebGateway:
         self._config = config
         self._hub = Hub(service, config, identities, send_to_all)
         self._outgoing = Outgoing()
-        self._count = ConnectionCount(config.limits.connections, config.limits.connections_per_address)
+        self._count = ConnectionCount(_connections(config.limits.connections), config.limits.connections_per_address)
         self._http = HttpAnswers(service, config, self._hub, self._count)
         self._server: Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -56,23 +62,20 @@ class WebGateway:
         if config.certfile is not None:
             tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             tls.load_cert_chain(config.certfile, config.keyfile)
-        self._server = await serve(
-            self._serve_member,
-            config.host,
-            config.port,
-            # Off, knowingly: messages are short, each connection would hold tens of kilobytes for its window and pay for
-            # every frame in time, and a compressed frame can unfold to a thousand times its size.
-            compression=None,
-            process_request=self._http.answer,
-            server_header=None,
-            logger=_quiet,
-            open_timeout=config.limits.first_frame_seconds,
-            close_timeout=5,
-            max_size=4 * config.limits.frame_size,
-            max_queue=32,
-            ssl=tls,
+        limits = config.limits
+        self._server = server = serve(
+            self._serve_member, process_request=self._http.answer, server_header=None, open_timeout=limits.first_frame_seconds, logger=_quiet
         )
-        self._port = self._server.sockets[0].getsockname()[1]
+
+        def connection() -> ServerConnection:
+            # No extensions, knowingly: messages are short, each connection would hold tens of kilobytes for its window of compression
+            # and pay for every frame in time, and a compressed frame can unfold to a thousand times its size.
+            protocol = ServerProtocol(max_size=4 * limits.frame_size, logger=_quiet)
+            return ServerConnection(protocol, server, close_timeout=5, max_queue=32)
+
+        listening = await listen(config.host, config.port, connection, tls, limits.first_frame_seconds)
+        server.server = cast("asyncio.Server", listening)
+        self._port = server.sockets[0].getsockname()[1]
         every = min(1.0, config.limits.first_frame_seconds / 2, config.limits.idle_seconds / 2)
         self._sweeper = asyncio.create_task(sweep(self._hub, every))
 
@@ -114,3 +117,17 @@ class WebGateway:
         finally:
             self._hub.gone(connection)
             self._count.leave(address)
+
+
+def _connections(wanted: int) -> int:
+    """How many connections there can be, of those that the config allows. Raises PluginError if there can be none."""
+    room = descriptors.room_for_connections(wanted)
+    if room < wanted:
+        said = (
+            f"limits.connections of the gateway is {wanted}, but this process may have {descriptors.limit()} files and connections open at once, "
+            f"which leaves {max(0, room)} for members. Raise that limit (ulimit -n, or LimitNOFILE of systemd), or lower limits.connections."
+        )
+        if room < 1:
+            raise PluginError(said)
+        log.warning(said)
+    return room
