@@ -72,6 +72,9 @@ class _RedisSettings(_EngineSettings):
     timeout: float = Field(5.0, gt=0)
     stream_length: int | None = Field(None, ge=1)
     stream_bytes: int | None = Field(None, ge=1)
+    acknowledge: Literal["primary", "replicated"] = "primary"
+    acknowledge_replicas: int | None = Field(None, ge=1)
+    acknowledge_timeout: float | None = Field(None, gt=0)
 
 
 _SETTINGS: dict[str, type[_EngineSettings]] = {"json": _JsonSettings, "redis": _RedisSettings}
@@ -114,6 +117,7 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[DictConfig]:
             faults += _word_faults(file, label, entry.model_dump(), taken)
             entries.append(entry)
     faults += _duplicates(file, config)
+    faults += _different_promises(file, entries)
     if faults:
         raise ConfigError(faults)
     for entry in entries:
@@ -178,6 +182,22 @@ def _duplicates(file: str, config: Sequence[Any]) -> Iterator[Fault]:
         if count > 1:
             places = " and ".join(str(place) for place, each in enumerate(names, 1) if each == name)
             yield Fault(file, f"entries {places}", "name", f"{_quote(name)} stands {count} times", "each dict needs a name of its own")
+
+
+def _different_promises(file: str, entries: Sequence[DictConfig]) -> Iterator[Fault]:
+    """Dicts on one Redis are committed together, so what an acknowledgement means has to be the same for all of them."""
+    promised: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
+    for entry in entries:
+        engine = find_engine(entry.implementation)
+        if engine is None or engine.name != "redis":
+            continue
+        where = tuple(entry.settings.get(name) for name in ("url", "url_env", "host", "port", "db"))
+        promise = tuple(entry.settings.get(name) for name in ("acknowledge", "acknowledge_replicas"))
+        first, other = promised.setdefault(where, (entry.name, promise))
+        if promise != other:
+            problem = f"differs from that of {first}, which is on the same Redis"
+            remedy = "give all dicts of one Redis the same acknowledge and acknowledge_replicas"
+            yield Fault(file, entry.name, "settings.acknowledge", problem, remedy)
 
 
 def _faults_of(error: ValidationError, file: str, label: str, model: type[BaseModel], prefix: str = "") -> Iterator[Fault]:

@@ -13,7 +13,8 @@ from storage.errors import StorageError
 _PORTS = {"redis": 6379, "rediss": 6379, "redis+cluster": 6379, "rediss+cluster": 6379, "redis+sentinel": 26379, "rediss+sentinel": 26379}
 
 _SECRET = ("url", "username", "password", "sentinel_password")
-_PLAIN = ("tls", "tls_ca_file", "tls_cert_file", "tls_key_file", "connect_timeout", "timeout", "stream_length", "stream_bytes")
+_REPLICATION = ("acknowledge", "acknowledge_replicas", "acknowledge_timeout")
+_PLAIN = ("tls", "tls_ca_file", "tls_cert_file", "tls_key_file", "connect_timeout", "timeout", "stream_length", "stream_bytes", *_REPLICATION)
 _COMMON = ("connect_timeout", "timeout", "stream_length", "stream_bytes", "sentinel_password")
 SETTINGS = frozenset({*_PLAIN, *_SECRET, *(f"{name}_env" for name in _SECRET)})
 """What `read_settings` has a use for, beside host, port and db."""
@@ -52,6 +53,11 @@ class RedisAddress:
     stream_bytes: int = 8_000_000
     """What they may take in all, if that is less."""
 
+    replicas: int = 0
+    """How many replicas must have a commit before it is acknowledged."""
+    replicas_timeout: float = 1.0
+    """Seconds that they are waited for."""
+
     @property
     def name(self) -> str:
         """For messages: without the password."""
@@ -74,12 +80,29 @@ def read_settings(settings: Mapping[str, Any]) -> RedisAddress:
     for name in _SECRET:
         if f"{name}_env" in values:
             values[name] = _from_environment(f"{name}_env", values[f"{name}_env"])
-    common: dict[str, Any] = {name: values[name] for name in _COMMON if name in values}
+    common: dict[str, Any] = {name: values[name] for name in _COMMON if name in values} | _replication(values)
     tls = Tls(values.get("tls_ca_file", ""), values.get("tls_cert_file", ""), values.get("tls_key_file", "")) if values.get("tls") else None
     if "url" not in values:
         hosts = ((values.get("host", "localhost"), values.get("port", 6379)),)
         return RedisAddress(hosts, values.get("db", 0), values.get("username"), values.get("password"), tls=tls, **common)
     return _read_url(values["url"], values, tls, common)
+
+
+def _replication(values: Mapping[str, Any]) -> dict[str, Any]:
+    mode, timeout = values.get("acknowledge", "primary"), values.get("timeout", RedisAddress.timeout)
+    if mode not in {"primary", "replicated"}:
+        raise StorageError(f'acknowledge is {mode!r}; it is "primary" or "replicated"')
+    if mode == "primary":
+        idle = [name for name in _REPLICATION if name in values and name != "acknowledge"]
+        if idle:
+            raise StorageError(f'{idle[0]} is of use with "acknowledge": "replicated" alone; set that, or leave it out')
+        return {}
+    replicas, patience = values.get("acknowledge_replicas", 1), values.get("acknowledge_timeout", min(1.0, timeout / 2))
+    if replicas < 1:
+        raise StorageError(f"acknowledge_replicas is {replicas}; at least one replica has to be waited for")
+    if not 0.001 <= patience < timeout:
+        raise StorageError(f"acknowledge_timeout is {patience} seconds; it has to be more than none and less than timeout, which is {timeout}")
+    return {"replicas": replicas, "replicas_timeout": patience}
 
 
 def _read_url(url: str, values: Mapping[str, Any], tls: Tls | None, common: dict[str, Any]) -> RedisAddress:

@@ -19,7 +19,7 @@ from storage.database_interface import Origin
 from storage.encoding.codec import Encoded
 from storage.redis.address import RedisAddress
 from storage.redis.domain import SharedDomain
-from storage.redis.history import EMPTY, Entry, History, Position, read_entry, read_mending
+from storage.redis.history import EMPTY, Entry, History, Position, order_of, read_entry, read_mending
 from storage.redis.keys import key_of
 from storage.redis.notices import Notices
 from storage.redis.scripts import COMMIT, TAKE_TURN, VOID, Request, Script
@@ -146,6 +146,7 @@ class RedisChannel:
         epoch = self.new_epoch()
         arguments = [after, self._process, self._number, _REMEMBERED_SECONDS, *seen, int(IDLE * 1000), *self._limits]
         arguments += [epoch, int(self.begins_epoch), origin.event.encode(errors="replace"), origin.member.encode(errors="replace"), packed]
+        arguments.append(int(self.client.address.replicas > 0))
         return Request(COMMIT, [self.record, self.last_commit, self.stream, self.turn, *(self.prefix + name for name in names)], arguments)
 
     def new_epoch(self) -> int:
@@ -217,6 +218,11 @@ class RedisChannel:
                     _log.error("an entry of %s is not ours (%s); the channel is loaded anew", self.stream.decode(errors="replace"), error)
                     return False
             return not self.must_reload
+
+    def are_news(self, entries: Sequence[Any]) -> bool:
+        """Whether somebody else made one of these entries of the stream, and it is not known here."""
+        after = (self.position or EMPTY).stream_id
+        return any(order_of(number) > order_of(after) and not parts[1].startswith(self._process) for number, parts in entries)
 
     def _take_over(self, entry: Entry) -> bool:
         known, found = self.position, entry.position

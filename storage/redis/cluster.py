@@ -107,7 +107,7 @@ class Clustered:
                 raise failure if isinstance(failure, NotSent) else NotSent(failure)
 
     def _slots(self, asked: Node) -> list[Node | None]:
-        (answer,) = self._pool(asked).exchange([("CLUSTER SLOTS",)])
+        (answer,) = self._pool(asked).ask([("CLUSTER SLOTS",)])
         if isinstance(answer, Exception):
             raise answer
         owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS

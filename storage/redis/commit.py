@@ -11,7 +11,7 @@ from storage.database_interface import Origin
 from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, StorageError, StorageUnavailable, VersionConflict
 from storage.outcome import Outcome
 from storage.redis.channel import RedisChannel
-from storage.redis.failures import Momentary, Unanswered
+from storage.redis.failures import Momentary, Unanswered, Unreplicated
 from storage.redis.history import Position
 from storage.redis.resync import mend, resync
 from storage.redis.scripts import ANY, Request
@@ -115,6 +115,8 @@ class Commit:
             self._again(0)
         elif isinstance(answer, StorageUnavailable):
             self._missing(answer)
+        elif isinstance(answer, StorageError) and self._uncertain:
+            self.lose(f"{answer}; whether the commit was made shows when the server can be used again")
         elif isinstance(answer, StorageError):
             self._end(CommitFailed(f"{answer}; nothing was changed"))
         else:
@@ -185,6 +187,9 @@ class Commit:
 
     def _missing(self, error: StorageUnavailable) -> None:
         """No answer, or none yet. It is sent again with the same number, which the server applies once."""
+        if isinstance(error, Unreplicated):
+            self.lose(f"{error}; whether the commit stays shows when they have caught up")
+            return
         now = time.monotonic()
         if not self._failing_since or (isinstance(error, Unanswered) and not self._uncertain):
             self._failing_since = now

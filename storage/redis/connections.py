@@ -17,7 +17,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from storage.redis.address import RedisAddress
-from storage.redis.failures import NoAnswer, NotSent, Unsuitable
+from storage.redis.failures import NoAnswer, NotSent, TooFewReplicas, Unsuitable
 from storage.redis.requirements import fault_of, read_info
 
 _HEALTH_CHECK_SECONDS = 15
@@ -35,12 +35,25 @@ class Connections(Protocol):
 class Pooled:
     """One server, or the one that is the primary now. Its connections are made by a pool of redis-py, and kept here."""
 
-    def __init__(self, pool: redis.ConnectionPool) -> None:
+    def __init__(self, pool: redis.ConnectionPool, address: RedisAddress) -> None:
         self._pool: Any = pool
+        self._replicas, self._patience = address.replicas, address.replicas_timeout
         self._idle: list[Any] = []
         self._closed = False
 
     def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """All answers; that of a command which the replicas may not have yet, where they are to, is a NoAnswer."""
+        if not self._replicas:
+            return self.ask(commands)
+        # On the same connection, as WAIT goes by what that has written; one for all commands that are sent together.
+        *answers, reached = self.ask([*commands, ("WAIT", self._replicas, round(self._patience * 1000))])
+        if isinstance(reached, int) and reached >= self._replicas:
+            return answers
+        failure = NoAnswer(TooFewReplicas(self._shortfall(reached)))
+        return [answer if isinstance(answer, Exception) else failure for answer in answers]
+
+    def ask(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """All answers, as soon as the server gives them."""
         connection = self._take()
         try:
             connection.send_packed_command([b"".join(map(_packed, commands))])
@@ -59,6 +72,12 @@ class Pooled:
     def close(self) -> None:
         self._closed = True
         self._disconnect()
+
+    def _shortfall(self, reached: Any) -> str:
+        if isinstance(reached, int):
+            found = f"{reached or 'none'} of the replicas had it within {self._patience:g} seconds"
+            return f'has done it, and {found}, where "acknowledge": "replicated" needs {self._replicas}'
+        return f"may have done it, and cannot say whether its replicas have it: {reached}; docs/scaling.md has the rights that WAIT needs"
 
     def _disconnect(self) -> None:
         while self._idle:
@@ -82,7 +101,7 @@ class Pooled:
 
 def connect_to(host: str, port: int, address: RedisAddress) -> Pooled:
     """Connections to this server, with the login of the address. Nothing is sent yet."""
-    return Pooled(redis.Redis(host=host, port=port, db=address.db, **login(address)).connection_pool)
+    return Pooled(redis.Redis(host=host, port=port, db=address.db, **login(address)).connection_pool, address)
 
 
 def connect(address: RedisAddress) -> Pooled:
@@ -91,9 +110,9 @@ def connect(address: RedisAddress) -> Pooled:
         own = {name: value for name, value in login(address).items() if name.startswith("socket")}
         sentinels: Any = Sentinel
         sentinel = sentinels(list(address.hosts), sentinel_kwargs={**own, "password": address.sentinel_password}, **login(address))
-        return Pooled(sentinel.master_for(address.service, db=address.db).connection_pool)
+        return Pooled(sentinel.master_for(address.service, db=address.db).connection_pool, address)
     if address.kind == "unix":
-        return Pooled(redis.Redis(unix_socket_path=address.service, db=address.db, **login(address)).connection_pool)
+        return Pooled(redis.Redis(unix_socket_path=address.service, db=address.db, **login(address)).connection_pool, address)
     ((host, port),) = address.hosts
     return connect_to(host, port, address)
 

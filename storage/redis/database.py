@@ -37,8 +37,10 @@ class RedisDatabase(DatabaseInterface):
     is against power loss is the server's configuration.
 
     The settings beside host and port: `url` (`redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://`), `tls`
-    with `tls_ca_file`, `tls_cert_file` and `tls_key_file`, `connect_timeout` and `timeout` in seconds, and `stream_length`. Url, username
-    and password may be given by the name of an environment variable (`url_env`, `username_env`, `password_env`). Raises
+    with `tls_ca_file`, `tls_cert_file` and `tls_key_file`, `connect_timeout` and `timeout` in seconds, `stream_length` and `stream_bytes`.
+    With `acknowledge="replicated"` a commit returns when `acknowledge_replicas` (1) replicas have it, and raises OutcomeUnknown if they have
+    not within `acknowledge_timeout` (1.0) seconds. Url, username and password may be given by the name of an environment variable
+    (`url_env`, `username_env`, `password_env`). Raises
     StorageError for settings that cannot work.
     """
 

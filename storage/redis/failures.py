@@ -31,6 +31,10 @@ class Unanswered(StorageUnavailable):
     """The server may have got the request, and what became of it is not known."""
 
 
+class Unreplicated(Unanswered):
+    """The server has done it, and may lose it again: fewer replicas have it than are to have what is acknowledged."""
+
+
 class Momentary(StorageUnavailable):
     """The server is there, has not done it, and will in a moment: a script holds it up, or a slot is on its way to another node."""
 
@@ -45,6 +49,10 @@ class NoAnswer(Exception):
 
 class NotSent(NoAnswer):
     """There was no connection on which to send; so the server has certainly not seen the request."""
+
+
+class TooFewReplicas(Exception):
+    """What was written did not reach as many replicas in time as it has to, or nobody can say whether it did."""
 
 
 class Unsuitable(Exception):
@@ -67,6 +75,8 @@ class Failures:
             return self._of_answer(cause)
         if isinstance(cause, Unsuitable):
             made = StorageError(f"Redis at {self._address.name} {cause}")
+        elif isinstance(cause, TooFewReplicas):
+            made = Unreplicated(self._address.without_secrets(f"Redis at {self._address.name} {cause}"))
         elif not isinstance(error, NotSent):
             made = Unanswered(self._told(cause, "is not available"))
         elif isinstance(cause, ValueError | TypeError):

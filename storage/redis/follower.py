@@ -142,6 +142,9 @@ def _feed(channel: RedisChannel, entries: Sequence[Any]) -> bool:
     """Whether there was something of others."""
     if not entries:
         return False
+    if channel.client.address.replicas and channel.are_news(entries):
+        catch_up(channel)  # which waits for the replicas
+        return True
     if not channel.feed(entries):
         channel.behind = True
         return True

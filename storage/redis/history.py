@@ -47,12 +47,17 @@ class Entry(NamedTuple):
     """In the place of changes: what was found broken, and mended."""
 
 
+def order_of(number: bytes) -> tuple[int, int]:
+    """By which the numbers of entries are compared."""
+    epoch, _, version = number.partition(b"-")
+    return int(epoch), int(version)
+
+
 def read_entry(number: bytes, parts: Sequence[bytes]) -> Entry:
     """Raises ValueError for what we have not written."""
     fields: Mapping[bytes, bytes] = dict(zip(parts[::2], parts[1::2], strict=True))
-    epoch, _, version = number.partition(b"-")
     try:
-        position = Position(int(epoch), int(version), fields[b"i"])
+        position = Position(*order_of(number), fields[b"i"])
         before = fields[b"b"]
     except KeyError as error:
         raise ValueError(f"it has no field {error}") from error

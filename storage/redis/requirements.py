@@ -56,6 +56,8 @@ def commands_needed(address: RedisAddress, keys: Sequence[bytes]) -> bytes:
     ]
     if address.kind == "cluster":
         commands += [("CLUSTER", "SLOTS"), ("ASKING",)]
+    if address.replicas:
+        commands.append(("WAIT", "1", "1"))
     if address.db:
         commands.append(("SELECT", str(address.db)))
     packed: bytes = msgpack.packb(commands, use_bin_type=False)

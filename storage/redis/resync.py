@@ -69,7 +69,7 @@ class _Question:
             self._known = channel.position
             self._names = _wanted(channel)
             seen = (0, 0, NOTHING_KNOWN) if self._known is None else self._known
-            arguments = [*seen, int(channel.must_reload), *self._names]
+            arguments = [*seen, int(channel.must_reload), int(channel.client.address.replicas > 0), *self._names]
         hashes = [channel.prefix + name for name in self._names]
         self.request = Request(CATCH_UP, [channel.record, channel.stream, channel.last_commit, *hashes], arguments)
 

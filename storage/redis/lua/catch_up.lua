@@ -1,11 +1,11 @@
 -- KEYS: record, stream, last commit of the process, and hashes to read.
--- ARGV: epoch, version and newest commit that are known (or NOTHING_KNOWN), whether to read the hashes in any case, and the names of the
---       dicts of the hashes.
+-- ARGV: epoch, version and newest commit that are known (or NOTHING_KNOWN), whether to read the hashes in any case, whether replicas have
+--       to have what is answered, and the names of the dicts of the hashes.
 -- The answer says how the channel's history goes on from what is known: `first` (nothing was known), `chained` (with the commits that came
 -- since), `gap` (these are not in the stream any more), `fork` (it is another history). Then come version, epoch and newest commit; and
 -- `commits`, nothing and these, or `contents`, the last commit of the process and the whole content of the hashes.
 local known_epoch, known_version, known = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local names = {unpack(ARGV, 5)}
+local names = {unpack(ARGV, 6)}
 local record, version = read_record(names)
 local epoch, newest = record[2], record[3]
 if is_absent(record) and redis.call('EXISTS', KEYS[2]) == 0 then
@@ -36,6 +36,9 @@ if known ~= '?' then
       relation = epoch == known_epoch and version > known_version and not (entries[1] and entries[1][1] == next_one) and 'gap' or 'fork'
     end
   end
+end
+if relation ~= 'chained' or #entries > 0 then
+  confirm(record, ARGV[5])
 end
 if relation == 'first' or relation == 'chained' and (ARGV[4] == '0' or #entries > 0) then
   return {relation, version, epoch, newest, 'commits', '', entries}

@@ -5,7 +5,7 @@
 -- KEYS: record, last commit of the process, stream, turn, and the hashes in the order of the changes.
 -- ARGV: predecessor (or ANY), process, number, seconds to remember it, epoch and version that are known (empty: none), milliseconds by
 --       which a commit prolongs the turn of its process, entries and bytes of the stream, the epoch to begin with and whether to begin one
---       in any case, event, member, and the changes as MessagePack (empty: none).
+--       in any case, event, member, the changes as MessagePack (empty: none), and whether replicas have to have what is answered.
 local after, process, number, known_epoch, known_version = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[5], ARGV[6]
 local last, first = tolerant('GET', KEYS[2]), number
 if type(last) == 'string' then
@@ -14,6 +14,9 @@ if type(last) == 'string' then
   if done and done >= number then
     if number < since then
       return {'late'}
+    end
+    if ARGV[15] == '1' then
+      redis.call('SET', KEYS[2], last, 'EX', ARGV[4])
     end
     return {'done', tonumber(at) - (done - number), done == number and tonumber(gone) or 0, epoch, false, false}
   elseif done and after == string.format('%s:%.0f', process, done) then
@@ -36,6 +39,7 @@ local has_turn = after ~= '*' and redis.call('EXISTS', KEYS[4]) == 1
 local holder, now, ends, waiting
 if after ~= '*' then
   if after ~= newest then
+    confirm(record, ARGV[15])
     local since = known_epoch ~= '' and '(' .. known_epoch .. '-' .. known_version
     return {'conflict', version, since and redis.call('XRANGE', KEYS[3], since, '+', 'COUNT', 500) or {}}
   end

@@ -7,6 +7,12 @@ local function read_record(names)
   local version = string.match(record[1] or '', '^%d+$') and string.match(record[2] or '', '^%d+$') and record[3] and tonumber(record[1])
   return record, version
 end
+-- A write that changes nothing, after which WAIT on this connection waits for all that others have written as well.
+local function confirm(record, is_wanted)
+  if is_wanted == '1' and not record.err and record[1] then
+    redis.call('HSET', KEYS[1], 'version', record[1])
+  end
+end
 local function is_absent(record)
   return not (record.err or record[1] or record[2] or record[3])
 end
