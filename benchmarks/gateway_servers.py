@@ -10,7 +10,7 @@ import importlib
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +72,10 @@ async def echo() -> None:
         await asyncio.Future()
 
 
-async def mooring(channels: int, folder: Path, limits: dict[str, Any]) -> None:
-    """The service as it is shipped, with synced commits."""
+def mooring(channels: int, folder: Path, limits: dict[str, Any]) -> None:
+    """The service as it is shipped, in a process of its own, with synced commits."""
     from mooring import ChannelService
+    from mooring.service.process import run_process
 
     (folder / "counting.py").write_text(PLUGIN)
     service = ChannelService(
@@ -85,9 +86,7 @@ async def mooring(channels: int, folder: Path, limits: dict[str, Any]) -> None:
         },
         db_config=[{"implementation": "json", "name": "counts", "settings": {"root_dir": str(folder / "json_db")}}],
     )
-    await service.start()
-    announce(int(service.addresses()[0].rstrip("/").rsplit(":", 1)[1]), "ws")
-    await asyncio.Future()
+    run_process(service, lambda _: announce(int(service.addresses()[0].rstrip("/").rsplit(":", 1)[1]), "ws"))
 
 
 async def by_hand(folder: Path) -> None:
@@ -126,10 +125,10 @@ async def by_hand(folder: Path) -> None:
 
 if __name__ == "__main__":
     name, count, where = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-    servers: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        "echo": echo,
+    servers: dict[str, Callable[[], None]] = {
+        "echo": lambda: asyncio.run(echo()),
         "mooring": lambda: mooring(count, where, LIMITS),
         "guarded": lambda: mooring(count, where, GUARDED),
-        "by hand": lambda: by_hand(where),
+        "by hand": lambda: asyncio.run(by_hand(where)),
     }
-    asyncio.run(servers[name]())
+    servers[name]()

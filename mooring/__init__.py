@@ -17,6 +17,7 @@ from mooring.bots.schemas import Values
 from mooring.bots.sent_messages import MessageHandle, SentMessages
 from mooring.channel_messages import ChannelMessage
 from mooring.channels.gauges import Reading, Readings
+from mooring.channels.measures import EventCounter, EventHistogram
 from mooring.channels.system_dicts import ServiceDicts, SystemDict, shared_entry
 from mooring.cli.command import CliContext, cli_command
 from mooring.cli.entry import run_command_line
@@ -124,6 +125,8 @@ __all__ = [
     "Down",
     "DownKind",
     "DownloadFailed",
+    "EventCounter",
+    "EventHistogram",
     "Gateway",
     "HistoryPage",
     "InputComponent",

@@ -282,7 +282,8 @@ class Context(Generic[StateT]):
         match = table.find(self._line) if self._line else None
         name = f"{self.plugin.name if self.plugin else 'work'}: {self._line or work.__qualname__}"
         runs = self.plugins.runtime.runs
-        limit = runs.one(match.command.name, match.command.rules.runs) if match else nullcontext()
+        most = match.command.rules.runs if match else None
+        limit = nullcontext() if match is None or most is None else runs.one(match.command.name, most)
         self.after_commit(lambda: beside.run_in_background(service, handle, work, name, limit))
 
     def for_plugin(self, plugin: Plugin | None, line: str = "", *, member_id: str | None = None) -> Context:

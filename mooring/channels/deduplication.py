@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mooring.events import Acknowledgement
 
@@ -12,8 +12,7 @@ PRUNED_AT_ONCE = 4
 """More than one, so that a window shrinks to its limit; few, so that no event pays for all."""
 
 
-@dataclass(frozen=True)
-class HandledEvent:
+class HandledEvent(NamedTuple):
     """What one event added to the window and dropped from it; true once its commit succeeded."""
 
     key: str
@@ -36,8 +35,15 @@ class Deduplicator:
         self._per_member = per_member
         self._times: dict[str, float] = {}
         self._of_members: dict[str, dict[str, None]] = {}
+        self._handed: dict[str, None] = {}
+        """Those whose commits are on their way."""
         for key, kept in sorted(stored.items(), key=lambda pair: float(pair[1][0])):
             self._add(key, kept[0])
+
+    def is_new(self, member_id: str, request_id: str) -> bool:
+        """Whether nothing of this event was committed or handed in, as far as `catch_up` has heard. Quicker than to `find` nothing."""
+        key = _key(member_id, request_id)
+        return key not in self._times and key not in self._handed
 
     def find(self, member_id: str, request_id: str) -> Acknowledgement | None:
         """What was answered to this event, marked as repeated; None if it is new."""
@@ -62,8 +68,17 @@ class Deduplicator:
             if kept is not None:
                 self._add(key, kept[0])
 
+    def hand(self, event: HandledEvent) -> None:
+        """Its commit is on its way."""
+        self._handed[event.key] = None
+
+    def reset(self) -> None:
+        """Nothing of what was handed in and not accepted is kept."""
+        self._handed.clear()
+
     def accept(self, event: HandledEvent) -> None:
         """Take over what a commit has made true."""
+        self._handed.pop(event.key, None)
         for old in event.dropped:
             self._drop(old)
         self._drop(event.key)
@@ -75,9 +90,10 @@ class Deduplicator:
         share = max(1, self._limit // max(1, len(self._of_members)))
         if len(own) >= self._per_member or (surplus > 0 and len(own) >= share):
             return _first(own, max(1, min(PRUNED_AT_ONCE, max(surplus, len(own) + 1 - self._per_member))))
-        oldest = _first(self._times, PRUNED_AT_ONCE)
         if surplus <= 0:
-            return [old for old in oldest if now - self._times[old] > self._window]
+            expired = itertools.takewhile(lambda old: now - self._times[old] > self._window, self._times)
+            return _first(expired, PRUNED_AT_ONCE)
+        oldest = _first(self._times, PRUNED_AT_ONCE)
         of_others = [old for old in oldest if len(self._of_members[_member(old)]) > share]
         return (of_others or oldest)[: max(1, min(surplus, PRUNED_AT_ONCE))]
 
@@ -94,7 +110,7 @@ class Deduplicator:
 
 
 def _first(keys: Iterable[str], count: int) -> list[str]:
-    return [key for key, _ in zip(keys, range(count), strict=False)]
+    return list(itertools.islice(keys, count))
 
 
 def _member(key: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterable, MutableMapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -34,8 +33,7 @@ class _Kept(NamedTuple):
     edited: int
 
 
-@dataclass(frozen=True)
-class Numbered:
+class Numbered(NamedTuple):
     """The downs of one event with their numbers, and what they do to the history; true once its commit succeeded."""
 
     downs: Sequence[Down]
@@ -92,7 +90,7 @@ class History:
             self._stored[LAST] = last
             dropped = self._surplus(len(new))
             for number in dropped:
-                self._stored.pop(str(number), None)
+                _remove(self._stored, str(number))
         return Numbered(numbered, changed, dropped, last)
 
     def sent(self, message_id: str) -> Down | None:
@@ -186,8 +184,14 @@ class History:
         return sorted(new, key=lambda down: down.number)
 
     def _surplus(self, added: int) -> list[int]:
-        surplus = len(self._unreadable) + len(self._handed) + added - self._keep
-        return list(itertools.islice(itertools.chain(self._unreadable, self._handed), max(0, min(surplus, _DROPPED_FOR_ONE * added))))
+        surplus = min(len(self._unreadable) + len(self._handed) + added - self._keep, _DROPPED_FOR_ONE * added)
+        return list(itertools.islice(itertools.chain(self._unreadable, self._handed), surplus)) if surplus > 0 else []
+
+
+def _remove(stored: MutableMapping[str, Any], key: str) -> None:
+    # `pop` would read the value first, and build it from its text.
+    if key in stored:
+        del stored[key]
 
 
 def _to_record(kept: _Kept) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from mooring.channels.gauges import PluginGauges, Reading, Readings
+from mooring.channels.measures import EventCounter, EventHistogram
 from mooring.channels.turn import Turn
 from mooring.events import Acknowledgement
 from storage import MoobiusStorage
@@ -27,12 +27,15 @@ class Metrics:
         self.registry.register(Readings(outboxes))
         self.registry.register(Readings(self._losses))
         self.registry.register(Readings(self.plugin_gauges.read))
-        # Cached: `labels` checks and joins its arguments anew each time, several times for every event.
-        self._turns = cache(self._counter("mooring_turns", "Events as the channels ended them, by type and result.", "type", "result").labels)
-        self._handled = cache(self._counter("mooring_handlers", "Runs of commands and hooks, by name and result.", "handler", "result").labels)
+        self._turns = EventCounter(self.registry, "mooring_turns", "Events as the channels ended them, by type and result.", "type", "result")
+        self._handled = EventCounter(self.registry, "mooring_handlers", "Runs of commands and hooks, by name and result.", "handler", "result")
         self._waiting = self._histogram("mooring_queue_wait_seconds", "From the queue's end to its head.")
-        self._handling = cache(self._histogram("mooring_handler_seconds", "What commands and hooks take, by name.", "handler").labels)
+        self._handling = self._histogram("mooring_handler_seconds", "What commands and hooks take, by name.", "handler")
         self._commit = self._histogram("mooring_commit_seconds", "From the end of the handler to the engines' word that all is kept.")
+        self.waited = self._waiting.observe
+        """Takes the seconds that an event waited until it came to the head of its queue."""
+        self.committed = self._commit.observe
+        """Takes the seconds from the end of a turn's handler until its commit was kept."""
         self._conflicts = self._counter("mooring_conflicts", "Events that were run again because another process committed first.")
         self._given_up = self._counter("mooring_schedules_given_up", "Scheduled calls that failed at every try.")
         self._blocked = self._counter("mooring_loop_blocked", "How often something blocked the event loop.")
@@ -41,24 +44,16 @@ class Metrics:
         """Everything in the text format of Prometheus. Engines and plugins are asked for their gauges, which blocks."""
         return generate_latest(self.registry)
 
-    def waited(self, seconds: float) -> None:
-        """An event came to the head of its queue."""
-        self._waiting.observe(seconds)
-
     def ran(self, turn: Turn, handling: float, *, is_kept: bool) -> None:
         """A turn was run; `is_kept` false says that it was undone."""
         handler = turn.handler or _kind(turn)
-        self._handled(handler, "kept" if is_kept else "undone").inc()
-        self._handling(handler).observe(handling)
-
-    def committed(self, seconds: float) -> None:
-        """The commit of a turn is kept, so long after the end of its handler."""
-        self._commit.observe(seconds)
+        self._handled.count(handler, "kept" if is_kept else "undone")
+        self._handling.observe(handling, handler)
 
     def ended(self, kind: str, answer: Acknowledgement, *, failed: bool) -> None:
         """An event was answered; `failed` tells a fault of ours from a refusal."""
         result = "repeated" if answer.repeated else "ok" if answer.ok else "failed" if failed else "refused"
-        self._turns(kind, result).inc()
+        self._turns.count(kind, result)
 
     def conflict(self) -> None:
         """An event is run again."""
@@ -84,11 +79,11 @@ class Metrics:
         values = [({"channel": channel_id}, sum(counts.values())) for channel_id, counts in lost.items() if any(counts.values())]
         yield "mooring_storage_lost_commits", "Acknowledged commits that a server has lost, as far as this process knows.", values
 
-    def _counter(self, name: str, explanation: str, *labels: str) -> Counter:
-        return Counter(name, explanation, labels, registry=self.registry)
+    def _counter(self, name: str, explanation: str) -> Counter:
+        return Counter(name, explanation, registry=self.registry)
 
-    def _histogram(self, name: str, explanation: str, *labels: str) -> Histogram:
-        return Histogram(name, explanation, labels, buckets=_SECONDS, registry=self.registry)
+    def _histogram(self, name: str, explanation: str, *labels: str) -> EventHistogram:
+        return EventHistogram(self.registry, name, explanation, *labels, bounds=_SECONDS)
 
 
 def _kind(turn: Turn) -> str:

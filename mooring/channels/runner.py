@@ -227,8 +227,8 @@ class TurnRunner:
         The latter is like a refusal by a handler: its commit finds out whether the member joined through another process, of which
         this one has not heard yet. Where no other process serves the channel, nothing is kept of it.
         """
-        known = self._state.handled.find(event.member_id, event.request_id)
-        if known is not None:
+        handled = self._state.handled
+        if not handled.is_new(event.member_id, event.request_id) and (known := handled.find(event.member_id, event.request_id)) is not None:
             raise Answered(known)
         if event.type != "join" and event.member_id not in turn.members:
             if self._state.is_shared:
@@ -278,7 +278,7 @@ class TurnRunner:
             in_hand.reset(token)
             turn.open = False
             wiring.metrics.ran(turn, handled - began, is_kept=is_kept)
-        state.hand(numbered, turn.members, queued)
+        state.hand(numbered, turn.members, queued, kept)
         changed = [(overlay.content.name, overlay.gathered) for overlay in overlays if overlay.gathered]
 
         def accept() -> None:

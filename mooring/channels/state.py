@@ -51,8 +51,10 @@ class ChannelState:
         self.last_failure: str | None = None
         """Why the newest commit failed, None if it did not."""
 
-    def hand(self, numbered: Numbered, members: MembersInTurn, queued: Queued) -> None:
+    def hand(self, numbered: Numbered, members: MembersInTurn, queued: Queued, kept: HandledEvent | None) -> None:
         """Let the next turn go on from a commit that was handed in."""
+        if kept is not None:
+            self.handled.hand(kept)
         self.outbox.hand(queued)
         self.members.hand(members.changes)
         self.history.hand(numbered)
@@ -60,6 +62,7 @@ class ChannelState:
 
     def reset(self) -> None:
         """Go back to what is kept: a commit failed, and with it all that were built on it."""
+        self.handled.reset()
         self.members.reset()
         self.history.reset()
         self.screen.reset()

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from mooring.commands.arguments import Argument, arguments_of
 from mooring.commands.people import Member
@@ -105,8 +105,7 @@ class Command:
         }
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """A line that names a command, and where in the line its arguments begin."""
 
     command: Command
@@ -157,7 +156,10 @@ class CommandTable:
         self._by_words: dict[tuple[str, ...], Command] = {}
         for entry in commands:
             self._add(entry)
-        self._longest = max((len(words) for words in self._by_words), default=0)
+        self._longest: dict[str, int] = {}
+        """How many words the longest name has that begins with a word."""
+        for words in self._by_words:
+            self._longest[words[0]] = max(len(words), self._longest.get(words[0], 0))
 
     def _add(self, entry: Command) -> None:
         for name in (entry.name, *entry.aliases):
@@ -181,11 +183,17 @@ class CommandTable:
 
     def find(self, line: str) -> Match | None:
         """The command that a line like `/hit @ann 20` names, or None."""
-        words, ends = _leading_words(line, self._longest)
-        for count in range(len(words), 0, -1):
-            entry = self._by_words.get(tuple(words[:count]))
-            if entry is not None:
-                return Match(entry, line, ends[count - 1])
+        first = _WORD.search(line, line.find("/") + 1)
+        word = "" if first is None else fold(first[0])
+        longest = self._longest.get(word, 0)
+        if first is not None and longest == 1:
+            return Match(self._by_words[(word,)], line, first.end())
+        if longest:
+            words, ends = _leading_words(line, longest)
+            for count in range(len(words), 0, -1):
+                entry = self._by_words.get(tuple(words[:count]))
+                if entry is not None:
+                    return Match(entry, line, ends[count - 1])
         return None
 
     def resolve(self, line: str) -> Match:

@@ -31,9 +31,9 @@ class Runs:
         self._going: Counter[str] = Counter()
 
     @contextmanager
-    def one(self, command: str, most: int | None) -> Iterator[None]:
+    def one(self, command: str, most: int) -> Iterator[None]:
         """Count one run while the block lasts. Raises CommandError if there are as many as may be."""
-        if most is not None and self._going[command] >= most:
+        if self._going[command] >= most:
             times = "" if most == 1 else f" {most} times"
             raise CommandError(f"/{command} is running{times} already. Try again when it has finished.")
         self._going[command] += 1

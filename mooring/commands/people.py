@@ -30,13 +30,8 @@ class Member:
     def of(cls, character: Character) -> Member:
         """The member that a character update speaks of."""
         facts = character.character_context or {}
-        return cls(
-            character.character_id,
-            character.name,
-            role=str(facts.get("role") or MEMBER),
-            online=bool(facts.get("online", True)),
-            agent=bool(facts.get("agent", False)),
-        )
+        role = str(facts.get("role") or MEMBER)
+        return cls(character.character_id, character.name, role, bool(facts.get("online", True)), bool(facts.get("agent", False)))
 
     def __str__(self) -> str:
         return self.name

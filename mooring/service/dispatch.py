@@ -44,11 +44,10 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
 
 def _as_sent(body: UpBody, turn: Turn, hooks: Hooks) -> UpBody:
     """A copy for the handlers, which may change it (and run again); who sent it, and where, is not left to the client."""
-    body = copy_with(body, channel_id=turn.channel_id, sender=turn.member_id)
-    if isinstance(body, MessageBody):
-        body.recipients = _recipients(body.recipients, turn, hooks)
-        body.content = _content(body.content)
-    return body
+    if not isinstance(body, MessageBody):
+        return copy_with(body, channel_id=turn.channel_id, sender=turn.member_id)
+    recipients = _recipients(body.recipients, turn, hooks)
+    return copy_with(body, channel_id=turn.channel_id, sender=turn.member_id, recipients=recipients, content=_content(body.content))
 
 
 def _content(content: MessageContent) -> MessageContent:

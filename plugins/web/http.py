@@ -76,11 +76,11 @@ class HttpAnswers:
         if self._hub.stopping:
             return _response(503, b"The service is going down for a moment.\n", Retry_After="2")
         if not self._is_origin_ours(request):
-            self._hub.metrics.refused("origin").inc()
+            self._hub.metrics.refused.count("origin")
             return _response(403, b"Pages of other sites may not connect. Name the site in allowed_origins.\n")
         refusal = self._count.refusal(self.address_of(connection, request))
         if refusal:
-            self._hub.metrics.refused("too_many_connections").inc()
+            self._hub.metrics.refused.count("too_many_connections")
             return _response(429, refusal.encode() + b"\n", Retry_After="10")
         return None
 

@@ -79,13 +79,13 @@ class Hub:
 
     def refuse(self, connection: Connection, error: FrameError) -> None:
         """Tell a client why a frame was not taken."""
-        self.metrics.refused(error.code).inc()
+        self.metrics.refused.count(error.code)
         connection.transport.send(frames.encode_error(error))
 
     def end(self, connection: Connection, code: int, reason: str, metric: str) -> None:
         """Close a connection from here, once."""
         if not connection.is_gone:
-            self.metrics.closed(metric).inc()
+            self.metrics.closed.count(metric)
             connection.transport.close(code, reason)
             self.gone(connection)
 
@@ -184,22 +184,23 @@ class Hub:
         except FrameError:
             log.exception("a %s of channel %s cannot be shown in the page", down.type, channel_id)
             return
-        self.metrics.downs(down.type).inc()
+        self.metrics.downs.count(down.type)
         self._send_to_all((connection.transport for connection in _recipients(self._watching[channel_id], down)), frame)
 
     def _sender_name(self, channel_id: str, down: Down) -> str:
-        return self.admission.name_of(channel_id, down.body.sender) if isinstance(down.body, MessageBody) else ""
+        body = down.body
+        return self.admission.name_of(channel_id, body.sender) if isinstance(body, MessageBody) and body.sender else ""
 
     # --- counting -------------------------------------------------------------------------------------------------
 
     def count(self, frame: UpFrame, answer: Acknowledgement, seconds: float) -> None:
         """Note an acknowledged event."""
         result = "repeated" if answer.repeated else "done" if answer.ok else "refused"
-        self.metrics.events(frame.type, result).inc()
-        self.metrics.seconds(frame.type).observe(seconds)
+        self.metrics.events.count(frame.type, result)
+        self.metrics.seconds.observe(seconds, frame.type)
         text = frame.body.content.text if isinstance(frame.body, MessageUp) else None
         if text and text.startswith("/"):
-            self.metrics.commands(self.service.commands.name_of(text) or "unknown", result).inc()
+            self.metrics.commands.count(self.service.commands.name_of(text) or "unknown", result)
 
     def _readings(self) -> Iterable[Reading]:
         channel_ids = list(self._watching)

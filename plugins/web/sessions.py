@@ -43,7 +43,7 @@ class Session:
         try:
             self._admit(data, now)
             frame = frames.decode(data)
-            self._hub.metrics.frames(frame.type).inc()
+            self._hub.metrics.frames.count(frame.type)
             self._dispatch(frame)
             self._refused_in_a_row = 0
         except FrameError as error:

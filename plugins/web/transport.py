@@ -28,9 +28,13 @@ class Outgoing:
     def add(self, transport: SocketTransport) -> None:
         """Have this one flushed soon."""
         if not self._waiting:
-            # Not call_soon: timers come after all that the next step has to do already, the acknowledgements among it.
-            self._loop.call_later(0, self.flush)
+            self._loop.call_soon(self._flush_soon)
         self._waiting.append(transport)
+
+    def _flush_soon(self) -> None:
+        # A step later: what the loop has to do in this one is still to come, the acknowledgements among it. call_later(0) came after that
+        # in asyncio's own loop alone; to uvloop it is call_soon.
+        self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write everything that is held back."""

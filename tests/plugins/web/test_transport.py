@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
+import uvloop
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 
 from mooring.plugins.web.transport import Outgoing, SocketTransport, send_to_all, serialize
 
@@ -56,3 +63,37 @@ async def test_what_is_held_counts_as_waiting_until_it_is_written() -> None:
     async with serve(greet, "127.0.0.1", 0, compression=None) as server, connect(address(server)) as client:
         assert await client.recv() == "x" * 100
     assert waiting == [102, 0]
+
+
+class Recorder:
+    """A socket's transport that keeps what is written, call by call."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_reply_and_its_acknowledgement_are_one_write_on_each_kind_of_loop(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    recorder = Recorder()
+
+    async def commit() -> None:
+        loop = asyncio.get_running_loop()
+        connection = cast(ServerConnection, SimpleNamespace(protocol=SimpleNamespace(state=State.OPEN), transport=recorder))
+        transport = SocketTransport(connection, 10**7, Outgoing())
+        answered = loop.create_future()
+        answered.add_done_callback(lambda _: transport.send(b"acknowledged"))
+        # As the channel does: the reply leaves, and in the same step whoever waits for the answer is woken.
+        transport.send(b"reply")
+        answered.set_result(None)
+        while not recorder.writes:
+            await asyncio.sleep(0)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(commit())
+    assert recorder.writes == [serialize(b"reply") + serialize(b"acknowledged")]
