@@ -91,7 +91,8 @@ class Pooled:
                 if not _is_readable(connection):
                     return connection
                 connection.disconnect()
-            connection = self._pool.make_connection()
+            # Not by the pool's make_connection: that counts what it ever made and refuses more than a hundred, ended ones included.
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
             connection.connect()
             _check_server(connection)
         except Exception as error:

@@ -255,6 +255,14 @@ def test_objects_share_one_connection_pool_until_the_last_is_closed(redis_port: 
         assert third.get_value("ann") == (True, 1)
 
 
+def test_a_server_may_end_its_connections_as_often_as_it_likes(server: ValkeyServer) -> None:
+    with closing(RedisDatabase(HEALTH, port=server.port)) as engine, closing(redis.Redis(port=server.port)) as operator:
+        for number in range(150):
+            assert engine.set_value("ann", number) == (True, "ann")
+            operator.client_kill_filter(_type="normal", skipme=True)
+        assert engine.get_value("ann") == (True, 149)
+
+
 def test_threads_commit_side_by_side(engine: RedisDatabase) -> None:
     def work(name: str) -> None:
         for number in range(50):
