@@ -11,18 +11,20 @@ CONFIG ?= config/service.json
 DB_CONFIG ?= config/db_config.json
 ROUNDS ?= 200
 SEEDS ?= 100000
+SECONDS ?= 300
 FROM ?= 0
 TRACE ?=
+WORKERS ?= 2
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test lint bench bench-bots crash simulate outbox clean
+.PHONY: run test lint bench bench-bots crash simulate outbox chaos clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -32,13 +34,16 @@ lint: $(VENV)/.test
 	$(BIN)/deptry . --exclude '\.venv|build|tests/mooring/sdk/bots' --ignore DEP002,DEP004
 
 crash: $(VENV)/.test
-	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/crash
+	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 tests/crash
 
 simulate: $(VENV)/.test
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(TRACE),--trace)
 
 outbox: $(VENV)/.test
-	MOORING_OUTBOX_MESSAGES=500 MOORING_OUTBOX_KILLS=50 MOORING_OUTBOX_SHARED_MESSAGES=1000 MOORING_OUTBOX_SHARED_KILLS=20 MOORING_OUTBOX_MOVES=1000 $(BIN)/python -m pytest tests/outbox
+	MOORING_OUTBOX_MESSAGES=500 MOORING_OUTBOX_KILLS=50 MOORING_OUTBOX_SHARED_MESSAGES=1000 MOORING_OUTBOX_SHARED_KILLS=20 MOORING_OUTBOX_MOVES=1000 $(BIN)/python -m pytest --timeout 0 tests/outbox
+
+chaos: $(VENV)/.test
+	MOORING_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest --timeout 0 -s tests/chaos
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.storage

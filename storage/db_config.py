@@ -186,12 +186,12 @@ def _duplicates(file: str, config: Sequence[Any]) -> Iterator[Fault]:
 
 def _different_promises(file: str, entries: Sequence[DictConfig]) -> Iterator[Fault]:
     """Dicts on one Redis are committed together, so what an acknowledgement means has to be the same for all of them."""
-    promised: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
+    promised: dict[str, tuple[str, tuple[Any, ...]]] = {}
     for entry in entries:
         engine = find_engine(entry.implementation)
         if engine is None or engine.name != "redis":
             continue
-        where = tuple(entry.settings.get(name) for name in ("url", "url_env", "host", "port", "db"))
+        where = repr([entry.settings.get(name) for name in ("url", "url_env", "host", "port", "db")])  # each may be of any type still
         promise = tuple(entry.settings.get(name) for name in ("acknowledge", "acknowledge_replicas"))
         first, other = promised.setdefault(where, (entry.name, promise))
         if promise != other:

@@ -133,6 +133,7 @@ def test_the_wheel_has_two_names_at_its_top_and_all_that_they_need(wheel: Path) 
     kept = {path.relative_to(ROOT).as_posix() for folder in ("storage", "mooring") for path in (ROOT / folder).rglob("*.py")}
     plugins = [path for path in (ROOT / "plugins").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     kept |= {"mooring/" + path.relative_to(ROOT).as_posix() for path in plugins}
+    kept |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "storage").rglob("*.lua")}
     assert kept | {"storage/py.typed", "mooring/py.typed"} == {name for name in names if ".dist-info/" not in name}
     assert "mooring/plugins/web/page/index.html" in names
 

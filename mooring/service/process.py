@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable
 
@@ -23,7 +24,17 @@ _LAST_MOMENT = 0.2
 def run_process(service: ChannelService, say: Callable[[str], object], when_up: Callable[[], object] = lambda: None) -> None:
     """Run the service until SIGINT, SIGTERM or `ask_to_stop`. `say` gets the line that tells where it is."""
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-        runner.run(_live(service, say, when_up))
+        loop = runner.get_loop()
+        life = loop.create_task(_live(service, say, when_up), name="service")
+        while not life.done():
+            try:
+                loop.run_until_complete(life)
+            except (SystemExit, KeyboardInterrupt):
+                # What plugins hand to call_soon, call_later and add_done_callback is called by the loop itself, and these two end it.
+                if life.done() or signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                    raise
+                log.exception("a callback on the event loop tried to end the process, which goes on")
+        life.result()
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -65,6 +65,8 @@ FOR_GATEWAYS = {
     "ChannelBusy",
     "ContentLimits",
     "Down",
+    "EventCounter",
+    "EventHistogram",
     "Gateway",
     "HistoryPage",
     "NameIndex",

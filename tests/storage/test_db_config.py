@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+import storage
+import storage.redis.address
 from storage.db_config import _RedisSettings, read_config
 from storage.engines import find_engine
 from storage.errors import ConfigError, Fault
@@ -87,8 +89,8 @@ class TestSettings:
         assert caplog.text == ""
 
     def test_all_that_redis_has_a_use_for_are_known(self, caplog: pytest.LogCaptureFixture) -> None:
-        settings = dict.fromkeys(SETTINGS)
-        settings.update(timeout=2.5, connect_timeout=1)
+        settings: dict[str, Any] = dict.fromkeys(SETTINGS)
+        settings.update(timeout=2.5, connect_timeout=1, acknowledge="primary")
         read_config({**GOOD, "implementation": "redis", "settings": {**settings, "host": "db", "port": 1, "db": 0}}, TAKEN)
         assert caplog.text == ""
         assert settings.keys() <= _RedisSettings.model_fields.keys()
@@ -234,6 +236,7 @@ def test_redis_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as modules:
         import sys
 
+        modules.setattr(storage, "redis", storage.redis)  # it is put back afterwards: importing it sets it to what is imported
         for module in [each for each in sys.modules if each.split(".")[0] == "redis" or each.startswith("storage.redis")]:
             modules.delitem(sys.modules, module)
         fault = only_fault({"implementation": "redis", "name": "bars"})
