@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mooring.bots.loading import Plugins, load_plugins
+from mooring.bots.loading import load_plugins
+from mooring.bots.plugins import Plugins
 from mooring.commands.quota import Quota
 from mooring.config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service
 from storage.db_config import read_config

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any
 
 from mooring.bots.context import Context
-from mooring.bots.loading import Plugin
+from mooring.bots.plugin import Plugin
 from mooring.bots.schemas import check_changed
 from mooring.channel_messages import ChannelMessage
 from mooring.channels.system_dicts import COOLDOWNS

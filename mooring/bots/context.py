@@ -14,8 +14,9 @@ from typing_extensions import TypeVar
 from mooring import protocols
 from mooring.bars.bar import Bar
 from mooring.bots import background as beside
-from mooring.bots.loading import Plugin, Plugins
 from mooring.bots.messages import Message, compose
+from mooring.bots.plugin import Plugin
+from mooring.bots.plugins import Plugins
 from mooring.bots.progress import Progress
 from mooring.bots.recurrence import Recurrence
 from mooring.bots.schedule import Schedule, ScheduledCall, moment, new_key

@@ -14,7 +14,7 @@ from typing import Any
 
 from mooring.bots.calling import call
 from mooring.bots.context import Service
-from mooring.bots.loading import Plugin
+from mooring.bots.plugin import Plugin
 from mooring.clock import Clock, use_clock
 from mooring.containment import leave_alone, within
 from mooring.errors import HandlerFailed, PluginError, as_exception

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from mooring.bots.context import Service
 from mooring.bots.discovery import renewed
 from mooring.bots.lifespan import Lifespans
-from mooring.bots.loading import Plugin, Plugins, load_plugin
+from mooring.bots.loading import load_plugin
+from mooring.bots.plugin import Plugin
+from mooring.bots.plugins import Plugins
 from mooring.containment import within
 from mooring.errors import HandlerFailed, PluginError
 from mooring.text import suggestion

@@ -13,7 +13,7 @@ from functools import partial
 from mooring.bots.agenda import Agenda, Entry
 from mooring.bots.calling import run_function
 from mooring.bots.context import Context, Service
-from mooring.bots.loading import Plugins
+from mooring.bots.plugins import Plugins
 from mooring.bots.schedule import Patience, Schedule, ScheduledCall, Timer
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.errors import CommandError

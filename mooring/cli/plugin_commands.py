@@ -13,8 +13,8 @@ from typing import Any
 import typer
 from typer.main import get_group
 
+from mooring.bots.declarations import config_of
 from mooring.bots.discovery import built_in_names, find_plugin
-from mooring.bots.loading import config_of
 from mooring.cli.command import CliContext, cli_commands_of
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.config import PluginEntry, ServiceConfig, parse_service

@@ -7,7 +7,7 @@ from typing import Any
 
 from mooring.bots.calling import run_channel_hooks, run_command, run_hooks
 from mooring.bots.context import Context
-from mooring.bots.loading import Plugins
+from mooring.bots.plugins import Plugins
 from mooring.channel_messages import ChannelMessage
 from mooring.channels.turn import Turn, current_turn
 from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction

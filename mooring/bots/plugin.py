@@ -1,0 +1,37 @@
+"""One loaded plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from mooring.bars.spec import BarSpec
+from mooring.bots.schedule import Timer
+from mooring.bots.schemas import Values
+from mooring.commands.command import Command
+from mooring.config import PluginEntry
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One loaded plugin."""
+
+    name: str
+    module: ModuleType = field(repr=False)
+    config: Any
+    """The validated instance of the module's `Config`, or None."""
+    commands: tuple[Command, ...]
+    hooks: Mapping[str, Callable[..., Any]] = field(repr=False)
+    lifespan: Callable[..., Any] | None = field(repr=False)
+    """Takes the service and the config, and is an async context manager; see `mooring.bots.lifespan`."""
+    bars: tuple[BarSpec, ...]
+    timers: tuple[Timer, ...]
+    values: tuple[Values, ...]
+    entry: PluginEntry = field(repr=False)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the module's docstring."""
+        return (self.module.__doc__ or "").strip().split("\n", 1)[0]

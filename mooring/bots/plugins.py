@@ -1,0 +1,71 @@
+"""All loaded plugins together: their commands, hooks and bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from mooring.bars.spec import BarSpec
+from mooring.bots.plugin import Plugin
+from mooring.bots.runtime import PluginRuntime
+from mooring.bots.schemas import migrate
+from mooring.commands.command import CommandTable
+from mooring.errors import PluginError
+from mooring.text import nearest
+from storage import MoobiusStorage
+
+
+class Plugins:
+    """All loaded plugins, in the order of the config."""
+
+    def __init__(self, loaded: Iterable[Plugin] = (), failed: Mapping[str, str] | None = None, runtime: PluginRuntime | None = None) -> None:
+        self.loaded: Mapping[str, Plugin] = MappingProxyType({plugin.name: plugin for plugin in loaded})
+        self.failed: Mapping[str, str] = MappingProxyType(dict(failed or {}))
+        """What kept plugins out that are not required, by their names."""
+        self.runtime = runtime or PluginRuntime()
+        self.table = CommandTable(entry for plugin in self.loaded.values() for entry in plugin.commands)
+        self.bars = tuple(spec for plugin in self.loaded.values() for spec in plugin.bars)
+        self._bars = _by_name(self.bars)
+        self.values = tuple(values for plugin in self.loaded.values() for values in plugin.values)
+
+    def hooks(self, name: str) -> list[tuple[Plugin, Callable[..., Any]]]:
+        """The functions for one of `HOOKS`, in the order of the config."""
+        return [(plugin, plugin.hooks[name]) for plugin in self.loaded.values() if name in plugin.hooks]
+
+    def bar(self, name: str) -> BarSpec:
+        """The declared bar of this name. Raises PluginError if no plugin declares it."""
+        spec = self._bars.get(name)
+        if spec is None:
+            match = nearest(name, self._bars)
+            hint = f"; did you mean {match}?" if match else ""
+            raise PluginError(f"no plugin declares a bar named {name!r}{hint}")
+        return spec
+
+    def prepare(self, storage: MoobiusStorage) -> None:
+        """See that a channel has the dicts that plugins declare, and migrate what is of older versions. Blocks.
+
+        Raises PluginError.
+        """
+        for spec in self.bars:
+            spec.kept_in(storage)
+        if self.values:
+            migrate(self.values, storage)
+
+    def without(self, name: str, why: str) -> Plugins:
+        """The same but for one that did not start."""
+        return Plugins([plugin for plugin in self.loaded.values() if plugin.name != name], {**self.failed, name: why}, self.runtime)
+
+    def with_plugin(self, plugin: Plugin) -> Plugins:
+        """The same with `plugin` added, or in the place of the one with its name. Raises PluginError if they cannot be together."""
+        failed = {name: why for name, why in self.failed.items() if name != plugin.name}
+        return Plugins({**self.loaded, plugin.name: plugin}.values(), failed, self.runtime)
+
+
+def _by_name(bars: Iterable[BarSpec]) -> dict[str, BarSpec]:
+    named: dict[str, BarSpec] = {}
+    for spec in bars:
+        if spec.name in named:
+            raise PluginError(f"two plugins declare a bar named {spec.name!r}; rename one of the two")
+        named[spec.name] = spec
+    return named
