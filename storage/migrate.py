@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from storage.cleared_backups import DEFAULT_ROOT, clear
@@ -79,8 +80,8 @@ class MigrationFailed(StorageError):
     """The copy is not what the original is; the original was not touched."""
 
 
-def plan(service_id: str, channels: Mapping[str, Sequence[str]], source: DbConfig, target: DbConfig) -> list[Step]:
-    """What there is to copy. `channels` name the system dicts that each channel may have, without the underscore.
+def plan(service_id: str, channels: Mapping[tuple[str, str], Sequence[str]], source: DbConfig, target: DbConfig) -> list[Step]:
+    """What there is to copy. `channels` name the system dicts that each channel, given with its storage's variant, may have, without the underscore.
 
     Reads every dict of both sides and changes nothing. Raises ConfigError, StoreLocked, StorageUnavailable.
     """
@@ -88,8 +89,8 @@ def plan(service_id: str, channels: Mapping[str, Sequence[str]], source: DbConfi
     steps = []
     # A folder is opened once for all of its dicts: each opening and closing writes snapshots anew.
     with ExitStack() as opened:
-        for channel_id, system in channels.items():
-            for place, other in _pairs(service_id, channel_id, old, new, system):
+        for (channel_id, variant), system in channels.items():
+            for place, other in _pairs(partial(domain_of, service_id, channel_id, variant=variant), old, new, system):
                 before, there = (_summary(opened.enter_context(each.open())) for each in (place, other))
                 if before.keys or before.unreadable:
                     steps.append(Step(place, other, before, there))
@@ -125,18 +126,19 @@ def carry_out(step: Step) -> None:
 
 
 def _pairs(
-    service_id: str, channel_id: str, old: Sequence[DictConfig], new: Sequence[DictConfig], system: Sequence[str]
+    named: Callable[[str], str], old: Sequence[DictConfig], new: Sequence[DictConfig], system: Sequence[str]
 ) -> Iterator[tuple[Place, Place]]:
+    """Where each dict is and will be; `named` gives the domain of a dict."""
     by_name = {entry.name: entry for entry in new}
     for entry in old:
         other = by_name.get(entry.name)
         if _keeps(entry) and other is not None and _keeps(other):
-            domain = domain_of(service_id, channel_id, entry.name)
+            domain = named(entry.name)
             yield Place(domain, entry), Place(domain, other)
     beside = next(filter(_keeps, old), None), next(filter(_keeps, new), None)
     if beside[0] is not None and beside[1] is not None:
         for name in system:
-            domain = domain_of(service_id, channel_id, f"_{name}")
+            domain = named(f"_{name}")
             yield Place(domain, beside[0]), Place(domain, beside[1])
 
 

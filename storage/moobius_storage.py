@@ -24,7 +24,7 @@ from storage.dicts.savepoint import Savepoint
 from storage.dicts.scope import CLOSED, innermost, is_inside
 from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
-from storage.domains import domain_of
+from storage.domains import domain_of, variants
 from storage.engines import engine_class
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
 from storage.locking import is_interrupting
@@ -40,13 +40,17 @@ class MoobiusStorage:
             with storage.transaction():
                 storage.health_bars["ann"] = 80
 
+    `variant` (small letters, digits and hyphens) keeps its data apart from that of a storage with the same ids and another variant, and
+    from that of every other id; without one it is the variant that the program has set for these ids, or none.
+
     Close it, or use it in a `with` block; what is still open when the interpreter ends is closed then. Raises ConfigError
     with all faults of the config, and whatever the engines raise that cannot be opened; nothing stays open then.
     """
 
-    def __init__(self, service_id: str, channel_id: str, db_config: DbConfig = ()) -> None:
+    def __init__(self, service_id: str, channel_id: str, db_config: DbConfig = (), *, variant: str | None = None) -> None:
         self.service_id = service_id
         self.channel_id = channel_id
+        self.variant = variants.get().get((service_id, channel_id), "") if variant is None else variant
         self._dicts: dict[str, CachedDict] = {}
         self._removed: dict[str, CachedDict] = {}
         """Dicts that were taken out of sight; they stay in transactions, as one may be open."""
@@ -111,12 +115,12 @@ class MoobiusStorage:
             self._systems[name] = self._make(beside, f"_{name}", load=True, clear=False)
         return self._systems[name]
 
-    def beside(self, channel_id: str) -> MoobiusStorage:
-        """A storage of another id whose `system` dicts are in the engine of this one's, and which has no others.
+    def beside(self, variant: str) -> MoobiusStorage:
+        """A storage of the same ids and another variant, whose `system` dicts are in the engine of this one's, and which has no others.
 
         It has a version of its own: commits to one never meet those to the other. Whoever asks for it closes it.
         """
-        made = MoobiusStorage(self.service_id, channel_id)
+        made = MoobiusStorage(self.service_id, self.channel_id, variant=f"{self.variant}-{variant}" if self.variant else variant)
         made._beside = self._beside
         return made
 
@@ -306,7 +310,7 @@ class MoobiusStorage:
         return made
 
     def _engine(self, entry: DictConfig, name: str) -> DatabaseInterface:
-        return engine_class(entry.implementation)(domain_of(self.service_id, self.channel_id, name), **entry.settings)
+        return engine_class(entry.implementation)(domain_of(self.service_id, self.channel_id, name, self.variant), **entry.settings)
 
     def _adopt(self, database: DatabaseInterface, root: Path, *, load: bool, clear: bool) -> CachedDict:
         other = next((state.name for state in self._states if state.engine.lock is database.lock), None)
@@ -375,5 +379,5 @@ class MoobiusStorage:
             _log.exception("%r could not be closed well at the end of the program", self)
 
 
-TAKEN_NAMES = frozenset(dir(MoobiusStorage)) | {"service_id", "channel_id"}
+TAKEN_NAMES = frozenset(dir(MoobiusStorage)) | {"service_id", "channel_id", "variant"}
 """What no dict can be called, because the class itself uses it."""

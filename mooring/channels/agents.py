@@ -68,8 +68,7 @@ class Agents:
             kept[agent.character_id] = {"name": agent.name, "avatar": agent.avatar, "description": agent.description}
 
     def _load(self, service_id: str, entries: list[dict[str, Any]]) -> dict[str, Character]:
-        # A channel of this name has its own dicts; this one is called like no other.
-        self._storage = MoobiusStorage(service_id, OF_THE_SERVICE.storage, entries)
+        self._storage = OF_THE_SERVICE.open(service_id, entries)
         self.imported = tuple(IMPORTED.of(self._storage))
         return {
             agent_id: Character(agent_id, kept["name"], kept["avatar"], kept["description"], {"agent": True})

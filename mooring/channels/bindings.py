@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
-from mooring.config import RoomConfig
+from mooring.channel_config import RoomConfig
 from mooring.rooms import Room, WhenUnsure, checked_network
 
 

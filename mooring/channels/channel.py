@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mooring.bars.spec import BarSpec
+from mooring.channel_config import ChannelConfig, ChannelLimits
 from mooring.channels.member_updates import MemberUpdates
 from mooring.channels.queue import ChannelQueue
 from mooring.channels.runner import TurnRunner, Wiring
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import OF_CHANNELS
 from mooring.channels.workers import ChannelWorkers
-from mooring.config import ChannelConfig, ChannelLimits
 from mooring.events import ChannelInfo, Down
 from mooring.threads import Threads
 

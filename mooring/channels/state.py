@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from mooring.channel_config import ChannelConfig, ChannelLimits
 from mooring.channels import system_dicts
 from mooring.channels.bindings import Bindings
 from mooring.channels.deduplication import Deduplicator, HandledEvent
@@ -15,7 +16,6 @@ from mooring.channels.outbox_entries import Queued
 from mooring.channels.presence import Presence
 from mooring.channels.screen import Screen
 from mooring.channels.sent_files import SentFiles
-from mooring.config import ChannelConfig, ChannelLimits
 from mooring.events import Down
 from mooring.kinds import DOWN_KINDS
 

@@ -6,12 +6,16 @@ A system dict is opened through its entry here and nowhere else, so that migrati
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from storage import CachedDict, MoobiusStorage
 from storage.db_config import DbConfig, read_config
 from storage.engines import engine_class
 from storage.moobius_storage import TAKEN_NAMES
+
+SERVICE_VARIANT = "service"
+"""The variant of the storages that belong to the service, and to no channel."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,19 @@ class SystemDict:
 class ServiceDicts:
     """Dicts of the whole service, in a storage of their own beside those of the channels.
 
-    A plugin that keeps some declares them in its module as `SERVICE_DICTS`, and so they move with the rest.
+    A plugin that keeps some declares them in its module as `SERVICE_DICTS`, and so they move with the rest. No channel, whatever its id,
+    meets them.
     """
 
     storage: str
-    """What their storage is called, in the place of a channel's id."""
+    """What their storage is called."""
     dicts: tuple[SystemDict, ...]
     is_secret: bool = False
     """Whether they hold keys, which move only from one server to another and never into files that others may read."""
+
+    def open(self, service_id: str, db_config: DbConfig) -> MoobiusStorage:
+        """Their storage; whoever opens it closes it. Blocks. Raises ConfigError and StorageError."""
+        return MoobiusStorage(service_id, self.storage, db_config, variant=SERVICE_VARIANT)
 
 
 MEMBERS = SystemDict("members")
@@ -77,10 +86,23 @@ IMPORTED = SystemDict("imported")
 """What was taken over from the Moobius SDK, by the names that its dicts had there."""
 OF_THE_SERVICE = ServiceDicts("agents", (AGENTS, IMPORTED))
 
+MADE_CHANNELS = SystemDict("channels")
+"""The channels that were made while the service ran, by id."""
+DELETED_CHANNELS = SystemDict("deleted")
+"""Those that were deleted and not pruned yet."""
+INCARNATIONS = SystemDict("incarnations")
+"""How often each id was given to a channel, and which of these the config names."""
+OF_THE_REGISTRY = ServiceDicts("channels", (MADE_CHANNELS, DELETED_CHANNELS, INCARNATIONS))
 
-def deliveries_of(channel_id: str) -> str:
-    """What the storage of a channel's deliveries is called, in the place of a channel's id."""
-    return f"{channel_id}/deliveries"
+
+DELIVERIES = "deliveries"
+"""The variant of a channel's storage in which its deliveries are."""
+
+
+def kept_beside(db_config: DbConfig) -> list[dict[str, Any]]:
+    """The entry beside which a service keeps its own dicts, as a db config; empty if none of its engines keeps anything."""
+    entries = (entry for entry in read_config(db_config, TAKEN_NAMES) if engine_class(entry.implementation).persistent)
+    return [{**entry.model_dump(), "load": False, "clear": False} for entry in islice(entries, 1)]
 
 
 def values_before(name: str, version: int) -> SystemDict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,16 @@ from typing import Annotated
 import typer
 
 from mooring.bots.loading import kept_by_plugins
-from mooring.channels.system_dicts import OF_DELIVERIES, OF_THE_SERVICE, deliveries_of, of_channel, shared_entry
+from mooring.channels.registry import ChannelRegistry, variant_of
+from mooring.channels.system_dicts import (
+    DELIVERIES,
+    OF_DELIVERIES,
+    OF_THE_REGISTRY,
+    OF_THE_SERVICE,
+    SERVICE_VARIANT,
+    of_channel,
+    shared_entry,
+)
 from mooring.cli.options import CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, fault
 from mooring.config import parse_service
 from mooring.errors import PluginError
@@ -48,9 +58,9 @@ def add_migrate(app: typer.Typer) -> None:
 def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: bool, replace: bool, switch: bool) -> None:
     service = parse_service(read_json(config), str(config))
     channels = _channels(service.service_id, [channel.id for channel in service.channels], source)
-    for each in (OF_THE_SERVICE, *kept_by_plugins(service.plugin_folders)):
+    for each in (OF_THE_SERVICE, OF_THE_REGISTRY, *kept_by_plugins(service.plugin_folders)):
         if not each.is_secret or (shared_entry(source) and shared_entry(target)):
-            channels[each.storage] = (*channels.get(each.storage, ()), *(kept.name for kept in each.dicts))
+            channels[each.storage, SERVICE_VARIANT] = tuple(kept.name for kept in each.dicts)
     steps = plan(service.service_id, channels, source, target)
     for step in steps:
         typer.echo(_line(step))
@@ -74,14 +84,17 @@ def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: 
         typer.echo(f"Done. Start the service with --db-config {target} from now on. The old data stays where it was.")
 
 
-def _channels(service_id: str, channel_ids: Sequence[str], source: Path) -> dict[str, tuple[str, ...]]:
-    """The names of the system dicts of each channel."""
+def _channels(service_id: str, configured: Sequence[str], source: Path) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The names of the system dicts of each channel, those that were made at run time or deleted included, by id and variant."""
     entries = [{**entry.model_dump(), "load": False, "clear": False} for entry in read_config(source, TAKEN_NAMES)]
-    found: dict[str, tuple[str, ...]] = {}
-    for channel_id in channel_ids:
-        with MoobiusStorage(service_id, channel_id, entries) as storage:
-            found[channel_id] = tuple(each.name for each in of_channel(storage))
-            found[deliveries_of(channel_id)] = tuple(each.name for each in OF_DELIVERIES)
+    with closing(ChannelRegistry(service_id, entries)) as registry:
+        wanted = [(channel_id, variant_of(registry.incarnation(channel_id))) for channel_id in configured]
+        wanted += [(made.id, made.variant) for made in (*registry.all(), *registry.deleted())]
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for channel_id, variant in dict.fromkeys(wanted):
+        with MoobiusStorage(service_id, channel_id, entries, variant=variant) as storage, storage.beside(DELIVERIES) as beside:
+            found[channel_id, variant] = tuple(each.name for each in of_channel(storage))
+            found[channel_id, beside.variant] = tuple(each.name for each in OF_DELIVERIES)
     return found
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from mooring.channels.channel import HostedChannel
-from mooring.channels.system_dicts import deliveries_of
+from mooring.channels.system_dicts import DELIVERIES
 from mooring.channels.turn import Turn
 from mooring.environment import Environment
 from mooring.gateways.carriers import Carrier, GatewayCarrier
@@ -74,7 +74,7 @@ class ChannelDeliveries:
     async def open(self) -> None:
         """Find out how far the deliveries got, if there ever were any. Nothing is sent before `begin`."""
         if self._marks is None and (self._outbox.is_used or self._channel.state.bindings.rooms):
-            storage = await self._threads.run(self._channel.storage.beside, deliveries_of(self._channel.config.id))
+            storage = await self._threads.run(self._channel.storage.beside, DELIVERIES)
             self._marks = await self._threads.run(Marks, storage, self._channel.state.history.length)
             if self._marks.is_shared:
                 await self._threads.run(self._marks.follow, lambda: self._call(self._catch_up))

@@ -57,7 +57,8 @@ class Target:
     @contextmanager
     def marks(self) -> Iterator[CachedDict]:
         """What was taken over before, by the SDK's domains."""
-        with self.open(OF_THE_SERVICE.storage) as storage:
+        entries = [entry.model_dump() | {"clear": False, "load": False} for entry in self.entries]
+        with OF_THE_SERVICE.open(self.service_id, entries) as storage:
             yield IMPORTED.of(storage)
 
 

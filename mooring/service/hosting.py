@@ -10,12 +10,12 @@ from typing import Any
 
 from mooring.bots.calling import run_hook
 from mooring.bots.plugin import Plugin
+from mooring.channel_config import ChannelConfig
 from mooring.channels.channel import host
 from mooring.channels.runner import Wiring
 from mooring.channels.sends import SendLimits
 from mooring.channels.turn import Turn
 from mooring.channels.workers import ChannelWorkers
-from mooring.config import ChannelConfig
 from mooring.errors import PluginError
 from mooring.kinds import CHARACTER_KINDS
 from mooring.service.dispatch import dispatch

@@ -10,10 +10,10 @@ from mooring.bots.context import Context
 from mooring.bots.lifespan import Lifespans
 from mooring.bots.reloading import reload
 from mooring.bots.timers import Timers
+from mooring.channel_config import ChannelLimits
 from mooring.channels.other_channels import parcel_for_channel, record_of_downs
 from mooring.channels.sends import Sends
 from mooring.channels.turn import Turn, current_turn
-from mooring.config import ChannelLimits
 from mooring.events import Acknowledgement, Character, UpEvent
 from mooring.protocols import ServiceStopping, UnknownChannel, WouldHang
 from mooring.secrets import Secrets

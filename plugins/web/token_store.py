@@ -140,7 +140,7 @@ def open_token_store(data_dir: Path, service_id: str, db_config: DbConfig, *, fo
     entry = shared_entry(db_config)
     if entry is None:
         return TokenFiles(data_dir)
-    storage = MoobiusStorage(service_id, SERVICE_DICTS[0].storage, [entry])
+    storage = SERVICE_DICTS[0].open(service_id, [entry])
     try:
         store = SharedTokenStore(storage, f"the {entry['implementation']} that has {entry['name']}")
         if data_dir.is_dir():

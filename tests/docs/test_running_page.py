@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mooring import ChannelService
-from mooring.config import ChannelConfig, ChannelLimits, LogConfig, PluginEntry, RoomConfig, ServiceConfig, parse_service
+from mooring.channel_config import ChannelConfig, ChannelLimits, RoomConfig
+from mooring.config import LogConfig, PluginEntry, ServiceConfig, parse_service
 from tests.service_for_tests import json_dicts, running
 
 PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text("utf-8")

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from mooring.channels.system_dicts import deliveries_of
+from mooring.channels.system_dicts import DELIVERIES
 from storage import MoobiusStorage
 from tests.outbox.running_for_tests import DICTS, PLUGINS, results
 from tests.process_for_tests import ROOT, Process, launch, start, write_configs
@@ -99,7 +99,7 @@ class Battle:
     def counts(self) -> dict[str, int]:
         """What the service counted."""
         storage = MoobiusStorage("1", "tavern", json_dicts(self.folder / "data", *DICTS))
-        with storage, storage.beside(deliveries_of("tavern")) as beside:
+        with storage, storage.beside(DELIVERIES) as beside:
             found: dict[str, int] = beside.system("marks")["rooms/hall"]["counts"]
             return found
 

@@ -127,7 +127,7 @@ class SharedSite:
         return [{"implementation": "redis", "name": name, "settings": {}} for name in DICTS]
 
     def kept(self, storage: MoobiusStorage, name: str) -> dict[str, Any]:
-        domain = domain_of(storage.service_id, storage.channel_id, name)
+        domain = domain_of(storage.service_id, storage.channel_id, name, storage.variant)
         content = self._server.channel(domain.rpartition(".")[0]).content.get(domain, {})
         return {key: codec.decode(value) for key, value in content.items()}
 
@@ -147,6 +147,6 @@ def make_storage(site: Site, channel_id: str, made: list[MoobiusStorage]) -> Moo
             made.append(self)
 
         def _engine(self, entry: DictConfig, name: str) -> DatabaseInterface:
-            return site.engine(domain_of(self.service_id, self.channel_id, name), entry.settings)
+            return site.engine(domain_of(self.service_id, self.channel_id, name, self.variant), entry.settings)
 
     return LocalStorage(SERVICE_ID, channel_id, site.config())

@@ -63,7 +63,7 @@ def fill(tmp_path: Path, config: list[dict[str, Any]]) -> dict[str, dict[str, An
             storage.system("members")["ann"] = {"name": "ann"}
             storage.system("versions").update({"health_bars": 2})
             storage.system("health_bars_before_version_2")["old"] = 1
-            with storage.beside(f"{channel}/deliveries") as deliveries:
+            with storage.beside("deliveries") as deliveries:
                 deliveries.system("marks")["rooms/hall"] = {"done": 7}
     return content(tmp_path, config)
 
@@ -75,7 +75,7 @@ def content(tmp_path: Path, config: list[dict[str, Any]]) -> dict[str, dict[str,
             dicts = {name: getattr(storage, name) for name in storage.names()}
             dicts |= {name: storage.system(name) for name in ("members", "versions", "health_bars_before_version_2")}
             found |= {f"{channel} {name}": each.copy() for name, each in dicts.items()}
-            with storage.beside(f"{channel}/deliveries") as deliveries:
+            with storage.beside("deliveries") as deliveries:
                 found[f"{channel} deliveries"] = deliveries.system("marks").copy()
     return found
 

@@ -1,0 +1,254 @@
+"""The channels that are made at run time, as they are kept: what each is called, whether it is open, and what became of those deleted.
+
+They are in one storage of the service, so that each change is one commit: after a crash a channel is there or not. An id may be given
+again after its channel was deleted. Then the new channel is the next *incarnation* of the id, and its number is a part of the domains of its
+dicts. So old data stays where it is, untouched, until it is pruned; the alternative, to move it aside, takes as long as there is data, in
+as many commits as there are engines, and must know every dict that anybody ever added.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+from mooring.channels.system_dicts import DELETED_CHANNELS, INCARNATIONS, MADE_CHANNELS, OF_THE_REGISTRY, kept_beside
+from mooring.errors import CommandError
+from mooring.text import suggestion
+from storage import VersionConflict
+from storage.db_config import DbConfig
+
+T = TypeVar("T")
+
+_ATTEMPTS = 50
+"""How often a change is tried that another process was ahead of."""
+
+
+class ChannelRefused(CommandError):
+    """A channel cannot be made or changed so. The text says why, for whoever asked."""
+
+
+@dataclass(frozen=True)
+class MadeChannel:
+    """One channel that was made at run time."""
+
+    config: dict[str, Any]
+    """The fields of a ChannelConfig that were given."""
+    incarnation: int
+    is_open: bool = True
+    """False while it is archived: it is kept, and nobody comes in."""
+    changes: int = 1
+    """How often it was opened or closed; tells older words about it from newer ones."""
+    made_at: float = 0.0
+    """Seconds since 1970."""
+    made_by: str = ""
+    """The member who asked for it; empty for the operator or the service."""
+    request: str = ""
+    """The event that asked for it, which gets the same channel when it is handled again; empty for none."""
+    deleted_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The channel's id."""
+        return str(self.config["id"])
+
+    @property
+    def variant(self) -> str:
+        """The variant of its storages."""
+        return variant_of(self.incarnation)
+
+
+def variant_of(incarnation: int) -> str:
+    """The variant of the storages of a channel with this incarnation of its id."""
+    return f"made{incarnation}" if incarnation > 1 else ""
+
+
+class ChannelRegistry:
+    """Everything here blocks, and may be called from any thread; each change is one commit, and raises CommitFailed if it was not made.
+
+    What was read is as the last commit left it, those of other processes included.
+    """
+
+    def __init__(self, service_id: str, db_config: DbConfig, clock: Callable[[], float] = time.time) -> None:
+        """Opens the storage. Raises ConfigError and StorageError."""
+        self._clock = clock
+        entries = kept_beside(db_config)
+        self.keeps = bool(entries)
+        """Whether there is an engine that keeps the channels over a restart."""
+        self._storage = OF_THE_REGISTRY.open(service_id, entries)
+        self._made, self._deleted = MADE_CHANNELS.of(self._storage), DELETED_CHANNELS.of(self._storage)
+        self._incarnations = INCARNATIONS.of(self._storage)
+        self.service_id = service_id
+
+    def close(self) -> None:
+        """Close the storage. Calling it twice is fine."""
+        self._storage.close()
+
+    def follow(self, listener: Callable[[], None]) -> None:
+        """Let `listener` be called, in any thread, when another process may have changed something."""
+        self._storage.follow(listener)
+
+    def refresh(self) -> None:
+        """Take over what other processes changed."""
+        with self._storage.transaction():
+            self._storage.news()
+
+    # -- looking ---------------------------------------------------------------------------------------------------------
+
+    def get(self, channel_id: str) -> MadeChannel | None:
+        """The channel of this id, open or archived; None if there is none."""
+        kept = self._made.get(channel_id)
+        return None if kept is None else _read(kept)
+
+    def all(self) -> list[MadeChannel]:
+        """All that are open or archived, in the order in which they were made."""
+        return sorted(map(_read, self._made.copy().values()), key=lambda each: each.made_at)
+
+    def deleted(self) -> list[MadeChannel]:
+        """Those that were deleted and can still be opened again, or pruned; the newest last."""
+        return sorted(map(_read, self._deleted.copy().values()), key=lambda each: (each.deleted_at or 0.0, each.incarnation))
+
+    def variants(self) -> Mapping[tuple[str, str], str]:
+        """The variant of the storage of each id that was given more than once, as `storage.domains.variants` has them."""
+        numbers = {channel_id: self.incarnation(channel_id) for channel_id in self._incarnations}
+        return {(self.service_id, channel_id): variant_of(number) for channel_id, number in numbers.items() if number > 1}
+
+    def incarnation(self, channel_id: str) -> int:
+        """Which incarnation of its id the channel is that was made so, or that the config names."""
+        made = self.get(channel_id)
+        return made.incarnation if made else int(self._incarnations.get(channel_id, {}).get("configured") or 1)
+
+    # -- changing --------------------------------------------------------------------------------------------------------
+
+    def note_configured(self, channel_ids: Iterable[str]) -> None:
+        """The config names these channels. If it does not any more, an id of theirs that is given again is another channel all the same."""
+
+        new = [each for each in channel_ids if each not in self._made and not self._incarnations.get(each, {}).get("configured")]
+
+        def change() -> None:
+            for channel_id in new:
+                self._number(channel_id, is_configured=True)
+
+        if new:
+            self._commit(change)
+
+    def create(
+        self, config: Mapping[str, Any], *, made_by: str = "", request: str = "", check: Callable[[list[MadeChannel]], None] = lambda _: None
+    ) -> MadeChannel:
+        """Make a channel of these fields; `check` is shown what there is, and may refuse. Raises ChannelRefused if the id is taken."""
+        channel_id = str(config["id"])
+
+        def change() -> MadeChannel:
+            there = self.get(channel_id)
+            if there is not None:
+                if request and there.request == request:
+                    return there
+                raise ChannelRefused(_taken(there))
+            check(self.all())
+            formerly = self._incarnations.get(channel_id, {}).get("configured")
+            if formerly:
+                gone = MadeChannel({"id": channel_id}, formerly, is_open=False, deleted_at=self._clock())
+                self._deleted[_archive_key(gone)] = asdict(gone)
+            made = MadeChannel(dict(config), self._number(channel_id), made_at=self._clock(), made_by=made_by, request=request)
+            return self._keep(made)
+
+        return self._commit(change)
+
+    def update(self, channel_id: str, fields: Mapping[str, Any]) -> MadeChannel:
+        """Give a channel other values of some fields; None takes a value away. Raises ChannelRefused if there is no such channel."""
+
+        def change() -> MadeChannel:
+            made = self._existing(channel_id)
+            config = {name: value for name, value in {**made.config, **fields}.items() if value is not None}
+            return self._keep(replace(made, config=config))
+
+        return self._commit(change)
+
+    def archive(self, channel_id: str) -> MadeChannel:
+        """Close a channel, which stays as it is. Raises ChannelRefused if there is none, or it is archived already."""
+
+        def change() -> MadeChannel:
+            made = self._existing(channel_id)
+            if not made.is_open:
+                raise ChannelRefused(f"The channel {channel_id} is archived already.")
+            return self._keep(replace(made, is_open=False, changes=made.changes + 1))
+
+        return self._commit(change)
+
+    def open(self, channel_id: str) -> MadeChannel:
+        """Open a channel that was archived, or the newest that was deleted and not pruned. Raises ChannelRefused if there is none."""
+
+        def change() -> MadeChannel:
+            made = self.get(channel_id)
+            if made is None:
+                made = next((each for each in reversed(self.deleted()) if each.id == channel_id), None)
+                if made is None:
+                    raise self._unknown(channel_id)
+                del self._deleted[_archive_key(made)]
+            elif made.is_open:
+                raise ChannelRefused(f"The channel {channel_id} is open already.")
+            return self._keep(replace(made, is_open=True, changes=made.changes + 1, deleted_at=None))
+
+        return self._commit(change)
+
+    def delete(self, channel_id: str) -> MadeChannel:
+        """Take a channel away, and keep its data until it is pruned. Raises ChannelRefused if there is no such channel."""
+
+        def change() -> MadeChannel:
+            made = self._existing(channel_id)
+            gone = replace(made, is_open=False, changes=made.changes + 1, deleted_at=self._clock())
+            del self._made[channel_id]
+            self._deleted[_archive_key(gone)] = asdict(gone)
+            return gone
+
+        return self._commit(change)
+
+    def forget(self, made: MadeChannel) -> None:
+        """Forget a deleted channel whose data is gone."""
+        self._commit(lambda: self._deleted.pop(_archive_key(made), None))
+
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def _existing(self, channel_id: str) -> MadeChannel:
+        made = self.get(channel_id)
+        if made is None:
+            raise self._unknown(channel_id)
+        return made
+
+    def _unknown(self, channel_id: str) -> ChannelRefused:
+        return ChannelRefused(f"No channel {channel_id!r} was made at run time.{suggestion(channel_id, self._made)}")
+
+    def _number(self, channel_id: str, *, is_configured: bool = False) -> int:
+        """The number of a new channel with this id, which no other one had or will have."""
+        number = int(self._incarnations.get(channel_id, {"highest": 0})["highest"]) + 1
+        self._incarnations[channel_id] = {"highest": number, "configured": number if is_configured else None}
+        return number
+
+    def _keep(self, made: MadeChannel) -> MadeChannel:
+        self._made[made.id] = asdict(made)
+        return made
+
+    def _commit(self, change: Callable[[], T]) -> T:
+        for remaining in reversed(range(_ATTEMPTS)):
+            try:
+                with self._storage.transaction(event="channels"):
+                    return change()
+            except VersionConflict:
+                if not remaining:
+                    raise
+        raise AssertionError("unreachable")
+
+
+def _taken(there: MadeChannel) -> str:
+    if there.is_open:
+        return f"There is a channel {there.id} already."
+    return f"There is a channel {there.id} already; it is archived, and can be opened."
+
+
+def _archive_key(made: MadeChannel) -> str:
+    return f"{made.incarnation}/{made.id}"
+
+
+def _read(kept: Mapping[str, Any]) -> MadeChannel:
+    return MadeChannel(**kept)
