@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from typing_extensions import TypeVar
 
 from mooring.events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
+from mooring.made_channels import MadeChannel
 from mooring.posts import Abilities, Answer, Later, Post
 from mooring.rooms import Room, WhenUnsure
 from storage import MoobiusStorage
@@ -103,6 +104,17 @@ class Gateway(Protocol):
 
 
 @runtime_checkable
+class WatchesChannels(Protocol):
+    """What a gateway has besides that shows which channels there are, or keeps something for each."""
+
+    def channels_changed(self) -> None:
+        """A channel came or went, or is called otherwise, or other plugins serve it: `channel_ids()` and the rest say how it is now.
+
+        Called on the event loop; must neither block nor raise.
+        """
+
+
+@runtime_checkable
 class NetworkGateway(Protocol):
     """A way into rooms of a network, which are no live sessions: what the channel says is kept until the network has it.
 
@@ -182,6 +194,30 @@ class Service(Protocol[ContextT_co]):
 
     async def unbind(self, channel_id: str, room: Room) -> None:
         """End that. What was sent before is still delivered. Raises ValueError for a room that the config names."""
+
+    async def create_channel(
+        self, channel_name: str, channel_desc: str = "", bind: bool = True, *, channel_id: str | None = None, made_by: str = "", **fields: Any
+    ) -> str:
+        """Make a channel, and return its id; without `channel_id` it gets one that nobody has. With `bind=False` it is archived at first.
+
+        `fields` are those of a channel in the config, `made_by` is the member who asked for it. It stays, whatever becomes of the event in
+        hand. Raises CommandError for an id that is taken and for fields that cannot be, and StorageError.
+        """
+
+    async def update_channel(self, channel_id: str, channel_name: str | None = None, channel_desc: str | None = None, **fields: Any) -> None:
+        """Give a channel that was made at run time another name, description, welcome, ... Raises CommandError, StorageError."""
+
+    async def archive_channel(self, channel_id: str) -> None:
+        """Close such a channel, which stays as it is and can be opened again. Raises CommandError, StorageError."""
+
+    async def open_channel(self, channel_id: str) -> None:
+        """Open such a channel that was archived, or the newest deleted one of this id. Raises CommandError, StorageError."""
+
+    async def delete_channel(self, channel_id: str) -> None:
+        """Take such a channel away; what it kept stays until it is pruned. Raises CommandError, StorageError."""
+
+    async def made_channels(self) -> Sequence[MadeChannel]:
+        """The channels that were made at run time, open and archived. Raises StorageError."""
 
     async def submit(self, event: UpEvent) -> Acknowledgement:
         """Queue the event in its channel and wait until it is handled, committed and delivered.

@@ -17,7 +17,7 @@ from mooring.bots.plugins import Plugins
 from mooring.bots.schedule import Patience, Schedule, ScheduledCall, Timer
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.errors import CommandError
-from mooring.protocols import ServiceError
+from mooring.protocols import ServiceError, UnknownChannel
 from storage.errors import CommitFailed, StorageError
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,13 @@ class Timers:
             for channel_id in self._service.channel_ids():
                 self._service.spawn(self._begin(channel_id, timers, clock_was_set), name=f"timers: beginning in {channel_id}")
 
+    def begin_channel(self, channel_id: str) -> None:
+        """The same in one channel that was opened meanwhile."""
+        timers = [timer for plugin in self._plugins().loaded.values() for timer in plugin.timers]
+        if timers:
+            self._service.spawn(self._begin(channel_id, timers, False), name=f"timers: beginning in {channel_id}")
+        self.wake(channel_id)
+
     def next_due(self) -> float | None:
         """When something comes due next in any channel."""
         for _ in self._read_changed():
@@ -130,6 +137,8 @@ class Timers:
             try:
                 await self._service.in_channel(channel_id, note, name="timers")
                 break
+            except UnknownChannel:
+                return  # it was closed meanwhile
             except (StorageError, ServiceError) as error:
                 logger.warning("the timers of channel %s are begun later: %s", channel_id, error)
                 await asyncio.sleep(_RETRY)
@@ -140,6 +149,7 @@ class Timers:
         while self._changed:
             channel_id, keys = self._changed.popitem()
             if channel_id not in self._service.channels:
+                self._agenda.drop_channel(channel_id)
                 continue
             schedule = Schedule(SCHEDULES.of(self._service.channels[channel_id]))
             if keys is None:
@@ -173,6 +183,8 @@ class Timers:
                 entry = work.waiting.popleft()
                 await self._run_one(channel_id, entry.call)
                 self.wake(channel_id, [entry.call.key])
+        except UnknownChannel:
+            self._agenda.drop_channel(channel_id)  # what is due there is due when it is opened again
         except (CommitFailed, ServiceError) as error:
             logger.warning("what is due in channel %s is run later: %s", channel_id, error)
             failure = error

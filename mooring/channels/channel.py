@@ -17,6 +17,7 @@ from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import OF_CHANNELS
 from mooring.channels.workers import ChannelWorkers
 from mooring.events import ChannelInfo, Down
+from mooring.made_channels import MadeChannel
 from mooring.threads import Threads
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class HostedChannel:
     workers: ChannelWorkers
     findings: Sequence[Finding]
     """What was set aside as unreadable when the storage was opened."""
+    made: MadeChannel | None = None
+    """How it was made at run time, None for a channel of the config."""
 
     @property
     def info(self) -> ChannelInfo:

@@ -27,7 +27,7 @@ from mooring.channels.workers import ChannelWorkers
 from mooring.clock import Clock, in_hand
 from mooring.errors import CommandError, new_reference
 from mooring.events import Acknowledgement, Down, UpEvent
-from mooring.protocols import OutcomeNotKnown, Service
+from mooring.protocols import OutcomeNotKnown, Service, UnknownChannel
 from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, VersionConflict
 
 if TYPE_CHECKING:
@@ -87,13 +87,17 @@ class TurnRunner:
         self._shown_at = 0.0
 
     async def event(self, event: UpEvent) -> Attempt:
-        """Handle an event once; the result is its Acknowledgement. Raises nothing but the cancellation of the channel.
+        """Handle an event once; the result is its Acknowledgement, or the error UnknownChannel if the channel was closed.
+
+        Raises nothing but the cancellation of the channel.
 
         What a handler refuses, or fails at, is kept and told in a turn of its own, after the one that is undone.
         """
         answer = Acknowledgement(event.request_id)
         attempt = await self._run(self._wiring.route, event.member_id, event, answer)
         error = attempt.error
+        if attempt.failure is None and isinstance(error, UnknownChannel) and self._state.settings.is_closed:
+            return attempt  # there is no channel any more that could keep a refusal
         if attempt.failure is None and isinstance(error, Answered):
             attempt, answer = Attempt(), error.answer
         elif attempt.failure is None and error is not None:
@@ -197,7 +201,10 @@ class TurnRunner:
                 self._wiring.deliver(self.channel_id, self._member_updates.changes())
 
     async def _take_news(self) -> bool:
-        """Take over, inside a transaction, what other processes committed before it; true if there was something."""
+        """Take over, inside a transaction, what other processes committed before it; true if there was something.
+
+        Raises UnknownChannel if one of them has closed the channel.
+        """
         news = self._storage.news() if self._state.is_shared else {}
         if news:
             await self.until_settled()  # what was committed here came before
@@ -214,6 +221,8 @@ class TurnRunner:
                 self._wiring.wake_outbox(self.channel_id, False)
             if SCHEDULES.changed_as in news:
                 self._wiring.service.wake_timers(self.channel_id, news[SCHEDULES.changed_as])
+        if self._state.settings.is_closed:
+            raise UnknownChannel(self.channel_id)
         return bool(news)
 
     def _forget(self, member_id: str) -> None:

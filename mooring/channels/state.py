@@ -16,6 +16,7 @@ from mooring.channels.outbox_entries import Queued
 from mooring.channels.presence import Presence
 from mooring.channels.screen import Screen
 from mooring.channels.sent_files import SentFiles
+from mooring.channels.settings import ChannelSettings
 from mooring.events import Down
 from mooring.kinds import DOWN_KINDS
 
@@ -41,6 +42,7 @@ class ChannelState:
             per_member=limits.handled_per_member,
         )
         self.bindings = Bindings(config.rooms, system_dicts.ROOMS.of(storage))
+        self.settings = ChannelSettings(system_dicts.SETTINGS.of(storage))
         self.outbox = Outbox(system_dicts.OUTBOX.of(storage), length=limits.outbox_length, size=limits.outbox_bytes)
         self.sent_files = SentFiles(storage.channel_id, system_dicts.SENT_FILES.of(storage))
         self.is_shared = storage.is_shared
@@ -81,6 +83,8 @@ class ChannelState:
     def catch_up(self, channel_id: str, news: Mapping[str, set[str] | None]) -> list[Down]:
         """Take over what other processes committed, inside a transaction; returns what the members here have to be shown of it."""
         downs: list[Down] = []
+        if system_dicts.SETTINGS.changed_as in news:
+            self.settings.refresh()
         if (name := system_dicts.MEMBERS.changed_as) in news:
             self.members.catch_up(news[name])
         if (name := system_dicts.HANDLED.changed_as) in news:

@@ -71,7 +71,10 @@ OUTBOX = SystemDict("outbox")
 INBOX = SystemDict("inbox")
 """Up to which number the entries of other channels' outboxes were taken."""
 
-OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE, ROOMS, OUTBOX, INBOX)
+SETTINGS = SystemDict("settings")
+"""What was decided about the channel itself while the service ran."""
+
+OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE, ROOMS, OUTBOX, INBOX, SETTINGS)
 """Those that every channel has."""
 
 MARKS = SystemDict("marks")

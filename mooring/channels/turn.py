@@ -55,6 +55,8 @@ class Turn:
     """A handler of it was given up whose threads go on."""
     task: asyncio.Task[None] | None = None
     """In which its handlers run."""
+    channels_made: int = 0
+    """How many channels its handlers have made so far."""
     is_given_up: bool = False
     """Nobody waits for its handlers any more."""
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mooring.bots.loading import kept_by_plugins
-from mooring.channels.registry import ChannelRegistry, variant_of
+from mooring.channels.registry import ChannelRegistry
 from mooring.channels.system_dicts import (
     DELIVERIES,
     OF_DELIVERIES,
@@ -25,6 +25,7 @@ from mooring.channels.system_dicts import (
 from mooring.cli.options import CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, fault
 from mooring.config import parse_service
 from mooring.errors import PluginError
+from mooring.made_channels import variant_of
 from storage import MoobiusStorage
 from storage.db_config import read_config
 from storage.errors import ConfigError, StorageError

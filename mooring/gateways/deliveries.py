@@ -26,17 +26,28 @@ class Deliveries:
         self._environment = environment
         self._process = f"{environment.random.getrandbits(64):016x}"
         self._channels: dict[str, ChannelDeliveries] = {}
+        self._is_begun = False
 
     async def open(self, channel: HostedChannel) -> None:
         """Look after the outbox of a channel, too."""
         channel_id = channel.config.id
-        self._channels[channel_id] = ChannelDeliveries(channel, self._networks, self._hooks, self._process, self._environment)
-        await self._channels[channel_id].open()
+        deliveries = self._channels[channel_id] = ChannelDeliveries(channel, self._networks, self._hooks, self._process, self._environment)
+        await deliveries.open()
+        if self._is_begun:
+            deliveries.begin()
 
     def begin(self) -> None:
         """From here on things are sent."""
+        self._is_begun = True
         for channel in self._channels.values():
             channel.begin()
+
+    async def close(self, channel_id: str, patience: float) -> None:
+        """Look after the outbox of a channel no more: what is being sent is finished, for up to so many seconds, and the rest stays in it."""
+        deliveries = self._channels.pop(channel_id, None)
+        if deliveries is not None:
+            await deliveries.stop(patience)
+            await self._environment.threads.run(deliveries.close, name="close")
 
     def wake(self, channel_id: str, is_own: bool) -> None:
         """There is something new in the outbox of a channel; `is_own` if this process committed it."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Container, Iterable, Sequence
 
 from mooring.events import Down
-from mooring.protocols import Gateway, NetworkGateway
+from mooring.protocols import Gateway, NetworkGateway, WatchesChannels
 from mooring.rooms import checked_network
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,15 @@ class Gateways:
                 gateway.stop_accepting()
             except BaseException:
                 log.exception("%r did not stop accepting", gateway)
+
+    def channels_changed(self) -> None:
+        """Tell those who have to know that channels came, went or have another name."""
+        for gateway in tuple(self._attached):
+            if isinstance(gateway, WatchesChannels):
+                try:
+                    gateway.channels_changed()
+                except BaseException:
+                    log.exception("%r did not take that the channels changed", gateway)
 
     def want(self, kinds: Iterable[str]) -> bool:
         """Whether some gateway passes on one of these kinds of downs."""

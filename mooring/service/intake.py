@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from mooring.bots.context import Context
+from mooring.bots.context import Context, Service
 from mooring.bots.lifespan import Lifespans
 from mooring.bots.reloading import reload
 from mooring.bots.timers import Timers
-from mooring.channel_config import ChannelLimits
+from mooring.channel_config import ChannelConfig, ChannelLimits
+from mooring.channels.channel import HostedChannel
 from mooring.channels.other_channels import parcel_for_channel, record_of_downs
 from mooring.channels.sends import Sends
 from mooring.channels.turn import Turn, current_turn
@@ -20,6 +21,7 @@ from mooring.secrets import Secrets
 from mooring.service.guarding import guarded
 from mooring.service.last_known import LastKnown
 from mooring.service.rooms import Rooms
+from mooring.service.run_time_channels import RunTimeChannels
 from mooring.settings import Settings
 
 T = TypeVar("T")
@@ -29,12 +31,20 @@ class Intake(Rooms):
     """The part of the Service protocol that takes events and work."""
 
     _settings: Settings
+    _configured: Mapping[str, ChannelConfig]
+    """The channels that the config names, by id."""
+    _run_time_channels: RunTimeChannels
     _lifespans: Lifespans
     _secrets: Secrets
     timers: Timers
     _limits: ChannelLimits
     _last_known: LastKnown
     _early: dict[str, list[Callable[[Sends], object]]]
+
+    @property
+    def _whole(self) -> Service:
+        """This, with the parts that come after it."""
+        return cast("Service", self)
 
     async def submit(self, event: UpEvent) -> Acknowledgement:
         """Queue an event and wait until it is handled, committed and delivered.
@@ -48,6 +58,10 @@ class Intake(Rooms):
         """Queue an event; the future has its answer when it is committed and delivered. Raises ServiceError if it is not taken."""
         if not self._up.is_set():
             raise ServiceStopping
+        if event.channel_id in self._closing:
+            raise UnknownChannel(event.channel_id)
+        if event.channel_id not in self._hosted and self.has_channel(event.channel_id):
+            raise ServiceStopping  # it is on its way up
         return self._channel(event.channel_id).queue.enqueue(event)
 
     async def in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]], *, name: str = "work") -> T:
@@ -67,7 +81,7 @@ class Intake(Rooms):
 
     def _is_in_turn(self, channel_id: str) -> bool:
         turn = current_turn()
-        is_here = turn is not None and turn.open and turn.service is self and turn.channel_id == channel_id
+        is_here = turn is not None and turn.open and turn.service is self._whole and turn.channel_id == channel_id
         return is_here and turn is not None and turn.task is asyncio.current_task()
 
     def _refuse_to_hang(self, what: str, channel_id: str) -> None:
@@ -84,11 +98,21 @@ class Intake(Rooms):
         return await self._last_known.members(channel_id, self.config["db_config"])
 
     def _all_channels(self) -> Sequence[str]:
-        return list(dict.fromkeys([*self._hosted, *(channel.id for channel in self._settings.service.channels)]))
+        return list(dict.fromkeys([*self._hosted, *self._configured]))
 
     def has_channel(self, channel_id: str) -> bool:
         """Whether there is such a channel, or will be when all are set up."""
-        return channel_id in self._hosted or any(channel.id == channel_id for channel in self._settings.service.channels)
+        if channel_id in self._closing:
+            return False
+        return channel_id in self._hosted or channel_id in self._configured or self._run_time_channels.has(channel_id)
+
+    def _hosted_if_open(self, channel_id: str) -> HostedChannel | None:
+        """The channel, None if there is none. Raises ServiceStopping for one that is on its way up."""
+        if channel_id in self._closing:
+            return None
+        if channel_id not in self._hosted and self.has_channel(channel_id):
+            raise ServiceStopping
+        return self._hosted.get(channel_id)
 
     async def _post(self, channel_id: str, act: Callable[[Sends], object]) -> None:
         """Let `act` add to the sends of the event in hand, or of one made for it."""
@@ -134,7 +158,7 @@ class Intake(Rooms):
     async def reload_plugin(self, name: str) -> None:
         """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
         folders, seconds = self._settings.service.plugin_folders, self._limits.handler_seconds
-        self.plugins = await reload(self, self._lifespans, self._threads, self.plugins, name, folders=folders, seconds=seconds)
+        self.plugins = await reload(self._whole, self._lifespans, self._threads, self.plugins, name, folders=folders, seconds=seconds)
         self.timers.begin()
 
     def wake_timers(self, channel_id: str | None = None, keys: Iterable[str] | None = None) -> None:

@@ -28,6 +28,8 @@ class Queries(Hooks):
     """The part of the Service protocol that only looks, and the gateways' coming and going."""
 
     _hosted: dict[str, HostedChannel]
+    _closing: set[str]
+    """Channels that take nothing new, as they are about to be closed."""
     _gateways: Gateways
     _deliveries: Deliveries
     _metrics: Metrics
@@ -61,8 +63,8 @@ class Queries(Hooks):
         return self._gateways.addresses()
 
     def channel_ids(self) -> Sequence[str]:
-        """The channels of this service, in the order of the config."""
-        return tuple(self._hosted)
+        """The channels that are open here: those of the config in its order, then those that were made at run time."""
+        return tuple(channel_id for channel_id in self._hosted if channel_id not in self._closing)
 
     def channel_info(self, channel_id: str) -> ChannelInfo:
         """What a channel is called and what it is for."""

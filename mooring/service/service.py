@@ -25,18 +25,20 @@ from mooring.gateways.delivery import Gateways
 from mooring.gateways.returns import ChannelHooks
 from mooring.logging import secrets_in, set_up_logging
 from mooring.secrets import Secrets
+from mooring.service.channels import Channels
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.guarding import guarded
-from mooring.service.hosting import Hosting
 from mooring.service.incidents import Incidents
 from mooring.service.last_known import LastKnown
 from mooring.service.old_data import json_roots, not_taken_over, told
 from mooring.service.presence_announcer import PresenceAnnouncer
+from mooring.service.run_time_channels import RunTimeChannels
 from mooring.service.signals import stopping_on_signals
 from mooring.service.tasks import Tasks
 from mooring.service.watchdog import Seconds, Watchdog
 from mooring.settings import Source, load_settings
 from mooring.threads import PluginThreads
+from storage.domains import variants
 
 log = logging.getLogger("service")
 T = TypeVar("T")
@@ -45,7 +47,7 @@ _CLOSED_AT_ONCE = 16
 """Storages, each in a thread of its own."""
 
 
-class ChannelService(Hosting):
+class ChannelService(Channels):
     """Hosts channels, and takes what members do through commands, plugins and the hooks of a subclass.
 
     Each config is a dict or the name of a JSON file; `config` may hold the other four. `plugin_config` goes over the
@@ -85,7 +87,10 @@ class ChannelService(Hosting):
         self._secrets = Secrets(secrets_in(self.config, os.environ))
         self._gateways = Gateways()
         self._hosted: dict[str, HostedChannel] = {}
-        hooks = ChannelHooks(self._hosted.get, self.on_channel_message, self.on_channel_message_returned)
+        self._closing: set[str] = set()
+        self._configured = {channel.id: channel for channel in self._settings.service.channels}
+        self._run_time_channels = RunTimeChannels(self._threads, self._reconcile)
+        hooks = ChannelHooks(self._hosted_if_open, self.on_channel_message, self.on_channel_message_returned)
         self._deliveries = Deliveries(self._gateways.network, hooks, self._environment, 60 * self._limits.outbox_minutes)
         self._early: dict[str, list[Callable[[Sends], object]]] = {}
         self._incidents = Incidents(time.monotonic)
@@ -119,9 +124,12 @@ class ChannelService(Hosting):
             self.spawn(self._watchdog.keep, name="watchdog", endless=True)
         try:
             await self._agents.open(self.service_id, self.config["db_config"])
+            await self._run_time_channels.begin(self.service_id, self.config["db_config"], self._configured, self._clock)
+            variants.set(self._run_time_channels.variants())
             await self._at_start(self.before_channel_init())
             for channel in self._settings.service.channels:
                 await self._open(channel)
+            await self._run_time_channels.settle()
             for plugin in self.plugins.loaded.values():
                 with self._left_out_if_it_fails(plugin):
                     await self._lifespans.begin(self, plugin)
@@ -135,6 +143,7 @@ class ChannelService(Hosting):
         self.spawn(self._presence_announcer.run, name="presence", endless=True)
         if self.checkin_interval > 0:
             self.spawn(self._check_in, name="check-in", endless=True)
+        self.spawn(self._run_time_channels.follow, name="channels", endless=True)
         self.spawn(self._notice_old_data(), name="looking for data of the SDK")
         self._up.set()
         self._deliveries.begin()
@@ -218,7 +227,8 @@ class ChannelService(Hosting):
                 await guarded(f"closing the storage of {what}", self._threads.run(work, name="close"), deadline.left(STORAGES))
 
         closing = [close(channel_id, storage.close) for channel_id, storage in self.channels.items()]
-        await asyncio.gather(*closing, *(close(what, work) for what, work in self._deliveries.closing()), close("the agents", self._agents.close))
+        closing += [close(what, work) for what, work in self._deliveries.closing()]
+        await asyncio.gather(*closing, close("the agents", self._agents.close), close("the channels", self._run_time_channels.close))
         self.channels.clear()
 
     async def _check_in(self) -> None:

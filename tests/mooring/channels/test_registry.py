@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mooring.channels.registry import ChannelRefused, ChannelRegistry
+from mooring.channels.registry import ChannelRegistry
+from mooring.made_channels import ChannelRefused
 from storage import MoobiusStorage
 from storage.domains import domain_of
 from tests.service_for_tests import json_dicts

@@ -1,0 +1,35 @@
+"""What was decided about one channel while the service ran, in its own storage, so that it is decided with a commit of the channel."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+_CLOSED = "closed"
+
+
+class ChannelSettings:
+    """The dict `stored` of the channel's storage. What is changed is changed inside a transaction."""
+
+    def __init__(self, stored: MutableMapping[str, Any]) -> None:
+        self._stored = stored
+        self.is_closed = False
+        """Whether a process has closed the channel for all that serve it. No turn comes after that one."""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take over what was committed, by this process or another."""
+        self.is_closed = _CLOSED in self._stored
+
+    def close(self, changes: int) -> None:
+        """Let no other turn come, in any process; `changes` is the number of the decision to close the channel."""
+        self._stored[_CLOSED] = changes
+
+    def open(self, changes: int) -> bool:
+        """Let turns come again, if the decision to do so is a newer one; false if it is not, and the channel stays closed."""
+        closed = self._stored.get(_CLOSED)
+        if closed is not None and closed >= changes:
+            return False
+        self._stored.pop(_CLOSED, None)
+        self.is_closed = False
+        return True
