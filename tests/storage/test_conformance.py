@@ -15,6 +15,7 @@ from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.encoding import codec
 from storage.errors import CommitFailed
 from storage.null.database import NullDatabase
+from tests.shared.documented_user import PLACES, Place
 from tests.storage.engines_for_tests import FourMethods
 from tests.storage.values_for_tests import EXAMPLES, any_text, assert_same, values
 
@@ -108,7 +109,14 @@ class World:
             self._opened.pop().close()
 
 
-@pytest.fixture(params=["json", pytest.param("redis", marks=pytest.mark.redis), "four methods"])
+@pytest.fixture(
+    params=[
+        "json",
+        pytest.param("redis", marks=pytest.mark.redis),
+        *(pytest.param(place, marks=pytest.mark.redis) for place in PLACES),
+        "four methods",
+    ]
+)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Engines that keep what they are given."""
     opened = World(_opener(request, tmp_path))
@@ -128,6 +136,12 @@ def _opener(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], D
         port, db = request.getfixturevalue("redis_port"), 1
         _flush(port, db)
         return lambda domain: RedisDatabase(domain, port=port, db=db)
+    if request.param in PLACES:
+        from storage.redis.database import RedisDatabase
+
+        place: Place = request.getfixturevalue("documented_places")(request.param)
+        place.flush()
+        return lambda domain: RedisDatabase(domain, **place.settings)
     shelf: dict[str, dict[str, Any]] = {}
     return lambda domain: FourMethods(domain, shelf=shelf)
 

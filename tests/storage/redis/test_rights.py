@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +13,12 @@ from storage import MoobiusStorage, StorageError
 from storage.database_interface import DomainChanges, Origin
 from storage.errors import CommitFailed
 from storage.redis.database import RedisDatabase
+from storage.sizes import size_of
+from tests.shared.documented_user import PLACES, Place, rights, user
 from tests.shared.servers_for_tests import Server
+from tests.waiting_for_tests import wait_for
 
 pytestmark = pytest.mark.redis
-PAGE = (Path(__file__).parents[3] / "docs" / "scaling.md").read_text("utf-8")
-COMMAND = re.findall(r"^    (ACL SETUSER .*)$", PAGE, re.MULTILINE)
-RIGHTS = re.findall(r"\+\S+", COMMAND[0])
 
 
 @pytest.fixture
@@ -30,9 +28,7 @@ def channel() -> str:
 
 def let_in(raw: Any, *more: str, without: str = "") -> None:
     """Make the user as the page says, with what it says besides, and without one of the rights."""
-    (line,) = COMMAND
-    words = [word for word in line.replace("PASSWORD", "pw").split() if word != without]
-    raw.execute_command("ACL SETUSER", *words[2:], *more)
+    raw.execute_command("ACL SETUSER", *user(without=without), *more)
 
 
 @pytest.fixture
@@ -48,7 +44,7 @@ def opened(server: Server, channel: str, number: int = 0) -> closing[MoobiusStor
     return closing(MoobiusStorage("1", channel, [{"implementation": "redis", "name": name, "settings": settings} for name in ("health", "mana")]))
 
 
-@pytest.mark.parametrize("right", RIGHTS)
+@pytest.mark.parametrize("right", rights())
 def test_a_right_that_is_missing_is_named_at_the_start(server: Server, channel: str, right: str) -> None:
     with server.raw() as raw:
         let_in(raw, without=right)
@@ -104,3 +100,35 @@ def test_a_user_of_some_channels_needs_no_others(server: Server, limited: Any) -
         assert storage.health["ann"] == 1
     with pytest.raises(StorageError):
         opened(server, "yours")
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_two_processes_share_a_channel_with_the_documented_rights(where: str, documented_places: Callable[[str], Place], channel: str) -> None:
+    settings = documented_places(where).settings
+    pair = [
+        MoobiusStorage(
+            "1", channel, [{"implementation": "redis", "name": name, "settings": {**settings, "timeout": 5.0 + number}} for name in ("health", "mana")]
+        )
+        for number in range(2)
+    ]
+    with closing(pair[0]) as one, closing(pair[1]) as other:
+        heard: list[int] = []
+        one.follow(lambda: None)
+        other.follow(lambda: heard.append(1))
+        with one.transaction(member="ann", event="1"):
+            one.health["ann"] = 1
+            one.mana["ann"] = {"x": [1]}
+        wait_for(lambda: heard and other.health.get("ann") == 1, 10)
+        with other.transaction():
+            other.mana["ann"]["x"].append(other.health["ann"])
+            del other.health["ann"]
+        wait_for(lambda: one.mana["ann"] == {"x": [1, 1]} and "ann" not in one.health, 10)
+        for number in range(50):  # both at once, so that they conflict
+            one.health[f"one {number}"] = number
+            other.health[f"other {number}"] = number
+        assert one.health.pop("one 3") == 3
+        wait_for(lambda: len(other.health) == 99, 10)
+        assert (size_of(one) or 0) > 0
+    with closing(MoobiusStorage("1", channel, [{"implementation": "redis", "name": "health", "settings": dict(settings)}])) as later:
+        assert len(later.health) == 99
+        later.health.clear()
