@@ -16,7 +16,9 @@ _DEBUGGERS = frozenset({"bdb", "pdb"})
 
 
 class Interrupter:
-    """Raises HandlerBlocked in the thread in which it is made, if it is code of a plugin that runs there.
+    """Raises HandlerBlocked in the thread in which it is made, if it is code of a plugin that runs there, and ran there already the last time.
+
+    A loop that stood still for another reason, as on a log that nobody reads, goes on with code that has only just begun.
 
     In the main thread it comes by a signal, which also ends a system call (`time.sleep`, a read). SIGURG is ignored by
     whoever does not handle it, and nothing else sends it; Go preempts its goroutines by it for the same reason. In other threads, and
@@ -26,7 +28,10 @@ class Interrupter:
     def __init__(self, plugin_modules: Callable[[], Iterable[str]]) -> None:
         self._plugin_modules = plugin_modules
         self._thread = threading.get_ident()
-        self._is_wanted = False
+        self._seen: FrameType | None = None
+        """The plugin's code that ran there at the last look."""
+        self._wanted: FrameType | None = None
+        """That which is to be ended."""
         self._by_signal = hasattr(signal, "SIGURG") and threading.current_thread() is threading.main_thread()
         self._before = signal.signal(signal.SIGURG, self._raise) if self._by_signal else None
 
@@ -37,36 +42,39 @@ class Interrupter:
 
     def interrupt(self) -> None:
         """Try it once. From any other thread."""
-        self._is_wanted = True
+        # The other thread does not run while this one looks and decides: there is no wait in between.
+        seen, self._seen = self._seen, self._of_plugin(sys._current_frames().get(self._thread))
+        if self._seen is None or self._seen is not seen:
+            return
+        self._wanted = seen
         if self._by_signal:
             signal.pthread_kill(self._thread, signal.SIGURG)
             return
-        # The other thread does not run while this one looks and decides: there is no wait in between.
-        if self._is_of_plugin(sys._current_frames().get(self._thread)):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(HandlerBlocked))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(HandlerBlocked))
 
     def withdraw(self) -> None:
         """It has gone on by itself; a signal that is still on its way does nothing."""
-        self._is_wanted = False
+        self._seen = self._wanted = None
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
-        if self._is_wanted and self._is_of_plugin(frame):
-            self._is_wanted = False
+        if self._wanted is not None and self._of_plugin(frame) is self._wanted:
+            self._wanted = None
             raise HandlerBlocked
 
-    def _is_of_plugin(self, frame: FrameType | None) -> bool:
-        """Whether a plugin's code runs, or what that has called; not the framework, which an exception could leave half done."""
+    def _of_plugin(self, frame: FrameType | None) -> FrameType | None:
+        """Where a plugin's code begins that runs, or has called what runs; None for the framework, which an exception could leave half done."""
         modules = tuple(self._plugin_modules())
+        found = None
         while frame is not None:
             name = str(frame.f_globals.get("__name__", ""))
             if name in _DEBUGGERS:
-                return False  # somebody looks at it
+                return None  # somebody looks at it
             if _is_in(name, modules):
-                return True
-            if _is_in(name, _FRAMEWORK):
-                return False
+                found = frame
+            elif _is_in(name, _FRAMEWORK):
+                return found
             frame = frame.f_back
-        return False
+        return found
 
 
 def _is_in(name: str, packages: tuple[str, ...]) -> bool:
