@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ class Fleet:
         self._folder = folder
         self._options = options
         self._processes: list[Process] = []
+        self._logs: list[asyncio.Task[bytes]] = []
+        """What each has logged; read all the time, as a process waits for whoever reads its log."""
         self.killed = 0
 
     async def start(self, count: int) -> None:
@@ -48,18 +51,23 @@ class Fleet:
     async def kill_one(self) -> None:
         victim = self._processes.pop(random.randrange(len(self._processes)))
         victim.kill()
-        await victim.wait()
+        await victim.process.wait()
         self.killed += 1
         await self.start(1)
 
     async def end(self) -> list[str]:
-        """Stop all; what they logged."""
-        return [log for _, log in await asyncio.gather(*(process.end() for process in self._processes))]
+        """Stop all; what they logged, those that were killed included."""
+        for process in self._processes:
+            process.process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*(process.process.wait() for process in self._processes))
+        return [log.decode() for log in await asyncio.gather(*self._logs)]
 
     async def _one(self) -> Process:
         for _ in range(20):
             process = await start(self._folder, *self._options)
             if process.line:
+                assert process.process.stderr is not None
+                self._logs.append(asyncio.create_task(process.process.stderr.read()))
                 return process
             await process.wait()  # Redis was away at that moment
         raise AssertionError("a process did not start")

@@ -41,7 +41,7 @@ class Sentinels:
         self.primary, self.replica = (self._server(folder) for _ in range(2))
         with self.replica.raw() as raw:
             raw.replicaof("127.0.0.1", self.primary.port)
-        sentinel = Server(folder, sentinel=True)
+        sentinel = self._sentinel = Server(folder, sentinel=True)
         own = ("down-after-milliseconds tavern 700", "failover-timeout tavern 2000")
         lines = [f"sentinel monitor tavern 127.0.0.1 {self.primary.port} 1", *(f"sentinel {line}" for line in own)]
         sentinel.config.write_text("\n".join(lines))
@@ -67,8 +67,9 @@ class Sentinels:
         await asyncio.sleep(CUT_SECONDS)
         self.primary.kill()
         ended = time.monotonic()
-        with self.replica.raw() as raw:
-            await eventually(lambda: raw.info("replication")["role"] == "master", 30)
+        with self._sentinel.raw() as raw:
+            # Not before: a primary that comes back empty while it still has its name would be taken at its word, by the sentinel, too.
+            await eventually(lambda: raw.sentinel_get_master_addr_by_name("tavern")[1] == self.replica.port, 30)
         self.primary, self.replica = self.replica, self.primary
         await asyncio.to_thread(self.replica.start)
         await asyncio.to_thread(self.replica.wait)
@@ -128,10 +129,15 @@ async def test_what_a_failover_loses_is_named_and_nothing_is_built_on_it(tmp_pat
         missing = lost(sent, replies[channel])
         gone += missing
         assert faults([one for one in sent if one not in missing], replies[channel]) == []
-    print(f"{sum(len(member.sent) for member in members)} commands, {len(windows)} failovers, {len(gone)} acknowledged commands lost, all of them named")
+    commands = sum(len(member.sent) for member in members)
+    print(f"{commands} commands, {len(windows)} failovers, {len(gone)} acknowledged commands lost, {len(named)} named")
     assert gone, "a failover that loses nothing shows nothing"
     assert [one for one in gone if not any(is_in(one, window) for window in windows)] == []
     assert {one.operation for one in gone} <= named
+    # Sent again to a process that had not answered, a lost command may have happened after all; one that was acknowledged before may not be named.
+    begins = min(window.began for window in windows)
+    early = {one.operation for member in members for one in member.sent if one.acknowledged is not None and one.acknowledged < begins}
+    assert named & early == set()
     assert not [line for log in logs for line in log.splitlines() if "Traceback" in line], logs
 
 

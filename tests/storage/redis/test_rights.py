@@ -105,13 +105,12 @@ def test_a_user_of_some_channels_needs_no_others(server: Server, limited: Any) -
 @pytest.mark.parametrize("where", PLACES)
 def test_two_processes_share_a_channel_with_the_documented_rights(where: str, documented_places: Callable[[str], Place], channel: str) -> None:
     settings = documented_places(where).settings
-    pair = [
-        MoobiusStorage(
-            "1", channel, [{"implementation": "redis", "name": name, "settings": {**settings, "timeout": 5.0 + number}} for name in ("health", "mana")]
-        )
-        for number in range(2)
-    ]
-    with closing(pair[0]) as one, closing(pair[1]) as other:
+
+    def opened(number: int) -> closing[MoobiusStorage]:
+        own = {**settings, "timeout": 5.0 + number}
+        return closing(MoobiusStorage("1", channel, [{"implementation": "redis", "name": name, "settings": own} for name in ("health", "mana")]))
+
+    with opened(0) as one, opened(1) as other:
         heard: list[int] = []
         one.follow(lambda: None)
         other.follow(lambda: heard.append(1))
