@@ -18,7 +18,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test lint bench bench-bots crash simulate outbox chaos clean
+.PHONY: run test lint bench bench-bots crash simulate outbox shared chaos clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -41,6 +41,9 @@ simulate: $(VENV)/.test
 
 outbox: $(VENV)/.test
 	MOORING_OUTBOX_MESSAGES=500 MOORING_OUTBOX_KILLS=50 MOORING_OUTBOX_SHARED_MESSAGES=1000 MOORING_OUTBOX_SHARED_KILLS=20 MOORING_OUTBOX_MOVES=1000 $(BIN)/python -m pytest --timeout 0 tests/outbox
+
+shared: $(VENV)/.test
+	MOORING_SHARED_COMMANDS=20000 MOORING_SHARED_MEMBERS=100 MOORING_SHARED_CHANNELS=10 MOORING_SHARED_PROCESSES=4 MOORING_SHARED_TROUBLES=24 $(BIN)/python -m pytest --timeout 0 -s tests/shared/test_many_processes.py tests/shared/test_lost_commits.py tests/shared/test_lost_nodes.py
 
 chaos: $(VENV)/.test
 	MOORING_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest --timeout 0 -s tests/chaos

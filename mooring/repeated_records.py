@@ -42,7 +42,7 @@ class RepeatedRecords(logging.Handler):
             self._seen[said] = _Seen(record, now + _SECONDS)
             self._hand_on(record)
         else:
-            seen.record = record
+            seen.record.created, seen.record.msecs = record.created, record.msecs
             seen.again += 1
 
     def flush(self) -> None:
@@ -65,10 +65,8 @@ class RepeatedRecords(logging.Handler):
     def _tell(self, seen: _Seen) -> None:
         if not seen.again:
             return
-        told = copy.copy(seen.record)
-        told.msg, told.args = f"{seen.again} more times in {_SECONDS:.0f} s: {told.getMessage()}", ()
-        told.exc_info = told.exc_text = told.stack_info = None
-        self._hand_on(told)
+        seen.record.msg = f"{seen.again} more times in {_SECONDS:.0f} s: {seen.record.msg}"
+        self._hand_on(seen.record)
 
     def _hand_on(self, record: logging.LogRecord) -> None:
         for target in self._targets:
@@ -78,6 +76,9 @@ class RepeatedRecords(logging.Handler):
 
 class _Seen:
     def __init__(self, record: logging.LogRecord, until: float) -> None:
-        self.record = record
+        # A copy, without what it is about: that would keep all frames of each error, for as long as errors are counted.
+        self.record = copy.copy(record)
+        self.record.msg, self.record.args = record.getMessage(), ()
+        self.record.exc_info = self.record.exc_text = self.record.stack_info = None
         self.until = until
         self.again = 0

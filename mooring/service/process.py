@@ -55,7 +55,7 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
         gc.freeze()
         # An event makes some hundred objects, and most are gone when it is over. Looked through after every 700, as it is by default, what
         # is on its way is taken for old, and the walks through all that is old come too often: the slowest answers took twice as long.
-        gc.set_threshold(_COLLECTED_AFTER, 20, 50)
+        gc.set_threshold(_COLLECTED_AFTER, 10, 10)
         say(f"Mooring {place}")
         when_up()
 

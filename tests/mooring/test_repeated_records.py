@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 
 import pytest
 
@@ -83,3 +85,21 @@ def test_a_record_that_cannot_be_formatted_is_told_like_ever(log: Log, capsys: p
     log.log.info("going on")
     assert log.lines.lines == ["going on"]
     assert "TypeError: %d format" in capsys.readouterr().err
+
+
+def test_what_is_counted_keeps_no_error_alive() -> None:
+    class Failed(Exception):
+        pass
+
+    handler = RepeatedRecords([logging.NullHandler()])
+    logger = logging.Logger("test")
+    logger.addHandler(handler)
+    try:
+        raise Failed
+    except Failed as error:
+        kept = weakref.ref(error)
+        logger.exception("it failed")
+        logger.exception("it failed")
+    gc.collect()
+    assert kept() is None
+    handler.close()
