@@ -113,14 +113,12 @@ async def test_what_is_sent_to_a_deleted_channel_comes_back(tmp_path: Path) -> N
     async with running(tmp_path, Counting) as bot:
         await bot.service.create_channel("The Club", channel_id="club")
         await bot.join("ann")
-        async def send_and_delete() -> None:
-            async def work(ctx: Any) -> None:
-                ctx.send_to("club", "are you there?")
-                await bot.service.delete_channel("club")
 
-            await bot.service.in_channel("tavern", work)
+        async def work(ctx: Any) -> None:
+            ctx.send_to("club", "are you there?")
+            await bot.service.delete_channel("club")
 
-        await send_and_delete()
+        await bot.service.in_channel("tavern", work)
         await eventually(lambda: bool(bot.service.returned))
         await bot.service.settle()
         assert [message.to for message in bot.service.returned] == ["club"]
@@ -169,4 +167,4 @@ async def test_a_bot_that_opens_the_data_of_a_deleted_channel_is_told(tmp_path: 
         await bot.service.delete_channel("club")
         await bot.service.create_channel("New", channel_id="club")
         assert "club" not in bot.service.channels
-        assert any("variant='made2'" in note for note in bot.service.health()["notes"])
+        assert any("variant='made2'" in note for note in bot.service.health()["problems"])
