@@ -313,6 +313,9 @@ class Service(Protocol[ContextT_co]):
     def channel_ids(self) -> Sequence[str]:
         """The channels of this service, in the order of the config."""
 
+    def plugin_names(self, channel_id: str) -> Collection[str]:
+        """The plugins that serve the channel, in their order."""
+
     def has_channel(self, channel_id: str) -> bool:
         """Whether there is such a channel, or will be when all are set up."""
 

@@ -34,8 +34,10 @@ class Applicant:
 class Admission:
     """Knows the names that are taken, by members of any channel and by those who are connected and have joined none yet."""
 
-    def __init__(self, service: Service[Any], members_per_channel: int) -> None:
+    def __init__(self, service: Service[Any], members_per_channel: int, *, lets_strangers_in: bool = True) -> None:
+        """With `lets_strangers_in` false, channels that are open to all take only people with a token, too."""
         self._service = service
+        self._lets_strangers_in = lets_strangers_in
         self._most = members_per_channel
         self._members: dict[str, NameIndex] = {}
         self._seen: dict[str, int] = {}
@@ -68,7 +70,7 @@ class Admission:
 
     def may_join(self, channel_id: str, *, is_vouched_for: bool) -> bool:
         """Whether the channel's access lets such people in."""
-        return is_vouched_for or self._service.access(channel_id) == "open"
+        return is_vouched_for or (self._lets_strangers_in and self._service.access(channel_id) == "open")
 
     def admit(self, channel_id: str, applicant: Applicant, after: int = 0) -> dict[str, Any] | None:
         """The context for the `join` that the service has to be told; None if it knows all of it. Raises AdmissionRefused and UnknownChannel.
@@ -91,6 +93,11 @@ class Admission:
         if self._index(channel_id).owner(name, besides=applicant.member_id) is not None:
             raise AdmissionRefused("name_taken", f"Somebody in this channel has the name {name}, or one that looks like it.")
         return {"name": name, "role": role} if role else {"name": name}
+
+    def forget(self, channel_id: str) -> None:
+        """The channel is no more, or will have other members when it is there again."""
+        self._members.pop(channel_id, None)
+        self._seen.pop(channel_id, None)
 
     def name_of(self, channel_id: str, character_id: str) -> str:
         """The name of a member or agent, empty for a stranger."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,6 +69,10 @@ class Queries(Hooks):
     def channel_info(self, channel_id: str) -> ChannelInfo:
         """What a channel is called and what it is for."""
         return self._channel(channel_id).info
+
+    def plugin_names(self, channel_id: str) -> Collection[str]:
+        """The plugins that serve the channel, in their order."""
+        return self.plugins.loaded
 
     def access(self, channel_id: str) -> Literal["open", "token"]:
         """Whether whoever picks a name comes into the channel, or only who was given a token."""

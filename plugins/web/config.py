@@ -68,10 +68,15 @@ class Config(BaseModel):
             raise ValueError("a keyfile needs a certfile")
         return self
 
+    @property
+    def lets_strangers_in(self) -> bool:
+        """Whether anybody who can reach the page may come into open channels."""
+        return self.allow_open or is_loopback(self.host)
+
     def check_exposure(self, open_channels: Iterable[str]) -> None:
         """Raises OpenToAll if the network could walk into one of these channels."""
         exposed = list(open_channels)
-        if exposed and not self.allow_open and not is_loopback(self.host):
+        if exposed and not self.lets_strangers_in:
             raise OpenToAll(
                 f"host {self.host} can be reached from the network, and anybody could come into {', '.join(exposed)}. "
                 'Give these channels "access": "token" and hand out tokens, or say --allow-open ("allow_open": true) if that is what you '

@@ -15,13 +15,14 @@ from mooring import DOWN_KINDS, MESSAGE_DOWN, Character, DownKind, MessageConten
 
 
 class ChannelEntry(Struct):
-    """A channel that the service has."""
+    """A channel that the service has. Of all commands it knows those of its `plugins`."""
 
     channel_id: str
     channel_name: str
     channel_description: str
     joined: bool
     open: bool
+    plugins: list[str]
 
 
 class Welcome(Struct):
@@ -32,6 +33,12 @@ class Welcome(Struct):
     token: str
     channels: list[ChannelEntry]
     commands: list[dict[str, Any]]
+
+
+class ChannelList(Struct):
+    """The channels that there are now: some came or went, or are called otherwise. What is not in the list is gone."""
+
+    channels: list[ChannelEntry]
 
 
 class Ack(Struct):
@@ -120,6 +127,7 @@ class CharacterPageDown(Struct):
 
 REPLIES: Mapping[str, type[Any]] = {
     "welcome": Welcome,
+    "channels": ChannelList,
     "ack": Ack,
     "error": Problem,
     "pong": Pong,

@@ -24,10 +24,17 @@ def introduce(hello: Hello, admission: Admission, identities: Identities, reques
 
 def welcome(identity: Identity, service: Service, admission: Admission, identities: Identities) -> Welcome:
     """The answer to hello."""
-    channels = []
+    channels = channel_entries(identity, service, admission)
+    return Welcome(identity.member_id, identity.name, identities.token(identity), channels, service.commands.describe())
+
+
+def channel_entries(identity: Identity, service: Service, admission: Admission) -> list[ChannelEntry]:
+    """The channels that there are, as they are for one member."""
+    entries = []
     for channel_id in service.channel_ids():
         info = service.channel_info(channel_id)
         joined = identity.member_id in service.members(channel_id)
         allowed = admission.may_join(channel_id, is_vouched_for=identity.given)
-        channels.append(ChannelEntry(channel_id, info.channel_name, info.channel_description, joined, allowed))
-    return Welcome(identity.member_id, identity.name, identities.token(identity), channels, service.commands.describe())
+        plugins = list(service.plugin_names(channel_id))
+        entries.append(ChannelEntry(channel_id, info.channel_name, info.channel_description, joined, allowed, plugins))
+    return entries

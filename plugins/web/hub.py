@@ -22,8 +22,9 @@ from mooring import (
 from mooring.plugins.web import frames
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection import Connection, Transport
-from mooring.plugins.web.down_schema import CharacterPageDown, HistoryDown
+from mooring.plugins.web.down_schema import ChannelList, CharacterPageDown, HistoryDown
 from mooring.plugins.web.frames import FrameError, UpFrame
+from mooring.plugins.web.hello import channel_entries
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.metrics import GatewayMetrics
 from mooring.plugins.web.up_schema import CharacterPageUp, HistoryUp, MessageUp
@@ -47,8 +48,8 @@ class Hub:
         self._send_to_all = send_to_all
         self._connections: set[Connection] = set()
         self._watching: dict[str, dict[str, set[Connection]]] = {channel_id: {} for channel_id in service.channel_ids()}
-        self.admission = Admission(service, config.limits.members_per_channel)
-        self._throttle = Throttle(service, self._send, lambda channel_id: len(self._watching[channel_id]))
+        self.admission = Admission(service, config.limits.members_per_channel, lets_strangers_in=config.lets_strangers_in)
+        self._throttle = Throttle(service, self._send, lambda channel_id: len(self._watching.get(channel_id, ())))
         self._seen: dict[str, int] = {}
         """Up to which number of a channel's changes those who left were looked for."""
         self.expected: set[asyncio.Future[Acknowledgement]] = set()
@@ -111,7 +112,7 @@ class Hub:
         Nothing can come between the history and the first delivery, for nothing is awaited here.
         """
         identity = connection.identity
-        if identity is None:
+        if identity is None or channel_id not in self._watching:  # the channel went after the event
             return
         member_id = identity.member_id
         watching = self._watching[channel_id].setdefault(member_id, set())
@@ -127,11 +128,29 @@ class Hub:
 
     def left(self, channel_id: str, member_id: str) -> None:
         """A member has left: none of its connections watches the channel any more."""
-        for connection in self._watching[channel_id].pop(member_id, set()):
+        for connection in self._watching.get(channel_id, {}).pop(member_id, set()):
             connection.channels.discard(channel_id)
             self.service.presence(channel_id, member_id, False, _session(connection))
 
+    def channels_changed(self) -> None:
+        """Let everybody know which channels there are; nobody watches one that is gone."""
+        there = dict.fromkeys(self.service.channel_ids())
+        for channel_id in [each for each in self._watching if each not in there]:
+            for connections in self._watching.pop(channel_id).values():
+                for connection in connections:
+                    connection.channels.discard(channel_id)
+            self._seen.pop(channel_id, None)
+            self.admission.forget(channel_id)
+        for channel_id in there:
+            self._watching.setdefault(channel_id, {})
+        for connection in self._connections:
+            if connection.identity is not None:
+                entries = channel_entries(connection.identity, self.service, self.admission)
+                connection.transport.send(frames.encode("channels", ChannelList(entries)))
+
     def _unwatch(self, connection: Connection, channel_id: str, member_id: str) -> None:
+        if channel_id not in self._watching:
+            return
         watching = self._watching[channel_id].get(member_id, set())
         watching.discard(connection)
         if not watching:
@@ -185,7 +204,7 @@ class Hub:
             log.exception("a %s of channel %s cannot be shown in the page", down.type, channel_id)
             return
         self.metrics.downs.count(down.type)
-        self._send_to_all((connection.transport for connection in _recipients(self._watching[channel_id], down)), frame)
+        self._send_to_all((connection.transport for connection in _recipients(self._watching.get(channel_id, {}), down)), frame)
 
     def _sender_name(self, channel_id: str, down: Down) -> str:
         body = down.body
@@ -203,13 +222,14 @@ class Hub:
             self.metrics.commands.count(self.service.commands.name_of(text) or "unknown", result)
 
     def _readings(self) -> Iterable[Reading]:
-        channel_ids = list(self._watching)
+        # Not `_watching`: the page of metrics is made in a thread, and the service knows what is gone by now.
+        channel_ids = [each for each in self.service.channel_ids() if each in self._watching]
         yield "mooring_connections", "Open connections.", [({}, len(self._connections))]
         waiting = [connection.transport.waiting() for connection in self._connections]
         yield "mooring_send_buffer_bytes", "Bytes that wait for slow readers, all together.", [({}, sum(waiting))]
         yield "mooring_send_buffer_largest_bytes", "Bytes that wait for the slowest reader.", [({}, max(waiting, default=0))]
         yield "mooring_members", "Members of a channel.", [({"channel": each}, len(self.service.members(each))) for each in channel_ids]
-        yield "mooring_members_online", "Members who are connected.", [({"channel": each}, len(self._watching[each])) for each in channel_ids]
+        yield "mooring_members_online", "Members who are connected.", [({"channel": each}, len(self._watching.get(each, ()))) for each in channel_ids]
         yield (
             "mooring_queue_depth",
             "Events that wait in a channel's queue.",

@@ -48,6 +48,10 @@ class WebGateway:
         self._sweeper: asyncio.Task[None] | None = None
         self._port = config.port
 
+    def channels_changed(self) -> None:
+        """Show everybody which channels there are."""
+        self._hub.channels_changed()
+
     @property
     def address(self) -> str:
         """The page's URL."""

@@ -12,6 +12,7 @@ const channels = new Map();
 const joins = new Map(); // request id of a join -> channel id
 const asked = new Map(); // request id of a question for characters -> how their names begin, undefined for any
 let active = null;
+let commands = []; // of all plugins
 let entering = null; // what the form gave, until the service has welcomed it
 
 const newChannel = (id) => ({
@@ -49,21 +50,28 @@ const takers = {
 		keep("token", body.token);
 		keep("name", body.name);
 		entering = null;
-		for (const entry of body.channels) {
-			if (!channels.has(entry.channel_id)) channels.set(entry.channel_id, newChannel(entry.channel_id));
-			Object.assign(channels.get(entry.channel_id), entry, { live: false, asking: false });
-		}
+		commands = body.commands;
+		know(body.channels);
+		for (const channel of channels.values()) Object.assign(channel, { live: false, asking: false });
 		asked.clear();
-		composer.commands = body.commands;
 		$("enter").hidden = true;
 		$("room").hidden = false;
 		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name));
 		const all = [...channels.values()];
+		if (!channels.has(active?.id)) active = null;
 		const wanted = channels.get(decodeURIComponent(location.hash.slice(1)));
 		const first = active || (wanted?.open && wanted) || all.find((each) => each.joined) || all.find((each) => each.open);
 		for (const channel of all) if (channel.joined && channel !== first) join(channel);
-		if (first === active) join(first);
+		if (first && first === active) { composer.commands = commandsOf(first); join(first); }
 		else if (first) select(first);
+		drawChannels();
+	},
+
+	channels(body) {
+		know(body.channels);
+		const all = [...channels.values()];
+		if (channels.has(active?.id)) composer.commands = commandsOf(active);
+		else { active = null; select(all.find((each) => each.joined) || all.find((each) => each.open)); }
 		drawChannels();
 	},
 
@@ -148,6 +156,18 @@ const takers = {
 		} else if (sent && !retry) settle(sent, message);
 	},
 };
+
+/** These channels there are, and no others. */
+function know(entries) {
+	const ids = new Set(entries.map((entry) => entry.channel_id));
+	for (const id of [...channels.keys()]) if (!ids.has(id)) { channels.delete(id); link.forget(id); }
+	for (const entry of entries) {
+		if (!channels.has(entry.channel_id)) channels.set(entry.channel_id, newChannel(entry.channel_id));
+		Object.assign(channels.get(entry.channel_id), entry);
+	}
+}
+
+const commandsOf = (channel) => commands.filter(({ plugin }) => channel.plugins.includes(plugin));
 
 function take({ type, body, request_id }, sent) {
 	const joining = type !== "history" && channels.get(joins.get(request_id));
@@ -252,7 +272,9 @@ const composer = new Composer({
 // Drawing
 
 function select(channel) {
+	if (!channel) return;
 	active = channel;
+	composer.commands = commandsOf(channel);
 	history.replaceState(null, "", `#${encodeURIComponent(channel.id)}`);
 	clearPeople();
 	redraw();

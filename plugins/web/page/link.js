@@ -85,6 +85,13 @@ export class Link {
 		for (const frame of this.pending.values()) if (frame.body.channel_id === channel_id) this.write(frame);
 	}
 
+	/** The channel is no more, and what waits for it goes nowhere. */
+	forget(channel_id) {
+		this.ready.delete(channel_id);
+		for (const frame of this.pending.values()) if (frame.body.channel_id === channel_id) this.pending.delete(frame.request_id);
+		this.keep();
+	}
+
 	keep() {
 		sessionStorage.setItem("mooring.pending", JSON.stringify([...this.pending.values()]));
 	}

@@ -50,6 +50,12 @@ class Client:
             if frame.get("request_id") == request and frame["type"] in {"ack", "welcome", "pong", "error", "character_page"}:
                 return frame
 
+    async def wait_for(self, kind: str) -> dict[str, Any]:
+        """The next frame of this type that has no request."""
+        while (frame := await self.next())["type"] != kind:
+            """What comes in between is in `frames`."""
+        return frame
+
     async def ask(self, kind: str, body: dict[str, Any] | None = None, request: str | None = None) -> dict[str, Any]:
         return await self.answer(await self.send(kind, body, request))
 
