@@ -151,6 +151,7 @@ class Invariants:
                     check(texts[f"due {request}"] <= 1, f"what {request} planned is kept {texts[f'due {request}']} times")
             for member_id, note in notes.items():
                 check(messages.get(note["id"]) == note["text"], f"the note of {member_id} is not what was written")
+        self._sent(machine)
         for client in self._world.clients:
             seen = {message_id: text for message_id, (_, text) in client.messages.items()}
             kept = {down.body.message_id: down.body.content.text for down in service.history(client.channel_id, client.member_id, limit=1_000_000)}
@@ -158,6 +159,19 @@ class Invariants:
             for request, answer in client.answers.items():
                 if answer.ok:
                     check(request in self._ok, f"{client.member_id} heard that {request} was done, which nobody said")
+
+    def _sent(self, machine: Machine) -> None:
+        """What channels sent to each other has arrived once, or come back once, and nothing waits any more."""
+        check, storages = self._world.check, machine.service.channels
+        for storage in storages.values():
+            for request, sent in machine.site.kept(storage, "sent").items():
+                other = storages.get(sent["to"])
+                arrived = [] if other is None else machine.site.kept(other, "arrived").get(request, [])
+                is_wanted = other is not None and sent["amount"] % 4 != 0
+                check(arrived == ([sent["amount"]] if is_wanted else []), f"{request} sent {sent}, and {arrived} arrived")
+                check(sent.get("returned", 0) == (0 if is_wanted else 1), f"{request} sent {sent}, which came back {sent.get('returned', 0)} times")
+        waiting = {name: list(values) for name, _, values in machine.service._deliveries.readings()}["mooring_outbox_entries"]
+        check(all(count == 0 for _, count in waiting), f"still to be sent are {waiting}")
 
     def _history(self, site: Site, storage: MoobiusStorage) -> None:
         """Nothing was told that is not kept, and everything that was told is kept as it was told."""

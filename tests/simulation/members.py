@@ -313,7 +313,7 @@ def plan_of(seed: random.Random, channel_id: str, member_id: str, others: Sequen
         some, seconds = seed.randint(1, 60), seed.randint(1, 9)
         line = seed.choice((
             f"/give {other} {some}", f"/carry {other} {some}", f"/later {other} {seconds}", f"/fail {other}", "/hit", "/hit",
-            "/whisper hush", "/write note", "/write more", "hello", "press", "praise", "/nonsense",
+            "/whisper hush", "/write note", "/write more", "hello", "press", "praise", "/nonsense", f"/abroad {seconds}",
         ))  # fmt: skip
         if line == "press":
             plan.append(("button_click", ButtonClick("press", channel_id, member_id)))

@@ -78,7 +78,7 @@ async def _fail_now_and_then(world: World, server: SharedServer) -> None:
 
 async def _end_well(world: World, machines: list[Machine], site: Callable[[Process], Site]) -> None:
     """Nothing fails any more: all that was asked for comes to its end, and is there when somebody looks again."""
-    world.network.cut_rate = 0.0
+    world.network.cut_rate = world.network.loss_rate = 0.0
     for machine in machines:
         world.check(await machine.start(), "the service does not start where nothing fails")
     while not all(client.is_done for client in world.clients):

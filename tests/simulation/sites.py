@@ -146,6 +146,12 @@ def make_storage(site: Site, channel_id: str, made: list[MoobiusStorage]) -> Moo
             super().__init__(*arguments)
             made.append(self)
 
+        def beside(self, variant: str) -> MoobiusStorage:
+            other = super().beside(variant)
+            other.__class__ = LocalStorage  # it is a plain one, whose engines would be real
+            made.append(other)
+            return other
+
         def _engine(self, entry: DictConfig, name: str) -> DatabaseInterface:
             return site.engine(domain_of(self.service_id, self.channel_id, name, self.variant), entry.settings)
 

@@ -103,7 +103,8 @@ class World:
 
     async def _live(self) -> None:
         rng = self.random
-        self.network = Network(rng.choice((0.002, 0.01, 0.1)), rng.choice((0.0, 0.0, 0.01, 0.05)), rng.choice((0.0, 0.05, 0.3)))
+        loss_rate = rng.choice((0.0, 0.0, 0.01, 0.05)) if self.is_shared else 0.0
+        self.network = Network(rng.choice((0.002, 0.01, 0.1)), rng.choice((0.0, 0.0, 0.01, 0.05)), rng.choice((0.0, 0.05, 0.3)), loss_rate)
         names = _NAMES[: rng.randint(2, len(_NAMES))]
         for channel_id in self.channels:
             for name in names:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mooring import BarSpec, Button, ButtonClick, CommandError, Context, MenuItem, MenuItemClick, Rest, SimpleAction, command
+from mooring import BarSpec, Button, ButtonClick, ChannelMessage, CommandError, Context, MenuItem, MenuItemClick, Rest, SimpleAction, command
 
 BARS = [BarSpec("energy", "energy_bars", maximum=1000)]
-DICTS = ("gold", "done", "journal", "planned", "notes", "energy_bars", "totals")
+DICTS = ("gold", "done", "journal", "planned", "notes", "energy_bars", "totals", "sent", "arrived")
 PURSE = 100
 
 
@@ -71,6 +71,29 @@ async def later(ctx: Context, to: str, amount: int) -> str:
     ctx.schedule(f"{amount}s", come_due, _request(ctx), to, amount)
     ctx.storage.planned[_request(ctx)] = {"left": 1, "ran": 0}
     return _note(ctx, "later")
+
+
+@command(example="/abroad 2")
+async def abroad(ctx: Context, amount: int) -> str:
+    """Send something to the other channel, or to one that is not there."""
+    others = [each for each in ("tavern", "cellar") if each != ctx.channel.id]
+    ctx.send_to(others[0], {"request": _request(ctx), "amount": amount})
+    ctx.storage.sent[_request(ctx)] = {"to": others[0], "amount": amount}
+    return _note(ctx, "abroad")
+
+
+async def on_channel_message(ctx: Context, message: ChannelMessage) -> None:
+    """Take what the other channel sent, or refuse it."""
+    request, amount = message.body["request"], message.body["amount"]
+    ctx.storage.arrived[request] = [*ctx.storage.arrived.get(request, ()), amount]
+    if amount % 4 == 0:
+        raise CommandError("That is not wanted here.")
+
+
+async def on_channel_message_returned(ctx: Context, message: ChannelMessage) -> None:
+    """Note that it came back."""
+    sent = ctx.storage.sent[message.body["request"]]
+    ctx.storage.sent[message.body["request"]] = {**sent, "returned": sent.get("returned", 0) + 1}
 
 
 async def come_due(ctx: Context, request: str, to: str, amount: int) -> str:
