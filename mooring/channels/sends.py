@@ -97,6 +97,8 @@ class Sends:
         is_plain = body.context is None
         if context:
             body.context = {**(body.context or {}), **context}
+        if isinstance(body.content.text, str) and len(body.content.text) > self._limits.size:
+            raise self._too_large(MESSAGE_DOWN, len(body.content.text))  # at once: to encode 40 MB holds up all channels
         encoded = self._encoded(MESSAGE_DOWN, body)
         if not is_plain:
             # What a plugin has put there may change at any time, by that plugin.
@@ -144,8 +146,11 @@ class Sends:
             raise Unsendable(f"one event may send {limits.count} messages and updates, and this is one more; see `replies` in the limits")
         encoded = _encoded(what, body)
         if len(encoded) > limits.size:
-            raise Unsendable(f"a {what} of {len(encoded)} bytes is more than {limits.size}; see `reply_bytes` in the limits")
+            raise self._too_large(what, len(encoded))
         return encoded
+
+    def _too_large(self, what: str, size: int) -> Unsendable:
+        return Unsendable(f"a {what} of {size} bytes is more than {self._limits.size}; see `reply_bytes` in the limits")
 
 
 def checked(what: str, body: Any, kind: Any) -> Any:
