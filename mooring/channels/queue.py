@@ -266,7 +266,9 @@ class ChannelQueue:
         self._ended()
 
     def _fail(self, job: _Job, failure: CommitFailed) -> None:
-        if isinstance(failure, VersionConflict | PredecessorFailed) and job.attempts < ATTEMPTS:
+        # What is given up is answered at once, which must not be before others that came earlier and are run again.
+        comes_after = bool(self._again) and self._again[0].number < job.number
+        if (comes_after or isinstance(failure, VersionConflict | PredecessorFailed)) and job.attempts < ATTEMPTS:
             self._runner.note_retry(failure, job.attempts)
             # Not at the end: there may be others that failed together with it before, and came later.
             insort(self._again, job, key=attrgetter("number"))

@@ -11,7 +11,7 @@ import pytest
 from mooring.channels.attempt import Attempt
 from mooring.channels.queue import ChannelQueue, _Job
 from mooring.channels.runner import TurnRunner
-from storage.errors import PredecessorFailed, StorageError, VersionConflict
+from storage.errors import PredecessorFailed, StorageError, StorageUnavailable, VersionConflict
 from storage.outcome import Outcome, WakeUps
 
 
@@ -84,6 +84,22 @@ async def test_turns_that_fail_twice_stay_in_order(queue: ChannelQueue) -> None:
     for name in "abcd":
         turns.settle(name)
     assert await asyncio.gather(*done) == list("abcd")
+
+
+async def test_nobody_is_given_up_before_those_who_came_earlier_are_answered(queue: ChannelQueue) -> None:
+    turns, answered = Turns(), []
+    jobs = [_Job(turns.run(name), lambda failure: f"given up: {failure}") for name in "ab"]
+    for job in jobs:
+        queue._put(job).add_done_callback(lambda done: answered.append(done.result()))
+    await until_quiet()
+    turns.settle("a", PredecessorFailed("one before it failed"))
+    turns.settle("b", StorageUnavailable("it is away"))
+    await until_quiet()
+    assert answered == []
+    turns.settle("a")
+    turns.settle("b", StorageUnavailable("it is still away"))
+    await until_quiet()
+    assert answered == ["a", "given up: it is still away"]
 
 
 async def test_a_turn_can_tell_that_one_before_it_failed_before_the_queue_has_heard_of_it(queue: ChannelQueue) -> None:
