@@ -54,6 +54,8 @@ class ServiceConfig(StrictModel):
     limits: ChannelLimits = ChannelLimits()
     stop_timeout: float = Field(default=10, gt=0)
     checkin_interval: float = Field(default=3600, ge=0)
+    data_dir: str = Field(default="data", min_length=1)
+    """Where a running service has the socket on which `mooring` finds it."""
     upload_dir: str = Field(default="data/uploads", min_length=1)
     upload_bytes: int = Field(default=1_000_000_000, ge=1)
 

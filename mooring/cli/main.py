@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mooring.cli.channels import add_channel
 from mooring.cli.import_moobius import add_import
 from mooring.cli.init import init
 from mooring.cli.migrate import add_migrate
@@ -45,6 +46,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_migrate(app)
     add_import(app)
     add_port(app)
+    add_channel(app)
     return app
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from mooring.bots.messages import Recipients
 from mooring.channels.sends import Sends
 from mooring.config import PluginEntry
 from mooring.events import ButtonClick, Character, Down, MenuItemClick, SimpleAction, UpEvent, copy_with
+from mooring.made_channels import ChannelRefused
 from mooring.protocols import UnknownChannel
 from mooring.sdk.files import Files
 from mooring.sdk.groups import ServiceGroupLib
@@ -21,7 +23,6 @@ from mooring.sdk.idle import IdleCalls
 from mooring.sdk.loguru_bridge import take_over_loguru
 from mooring.sdk.network import HttpApi, WsClient
 from mooring.sdk.payloads import action_fields, action_of, up_event
-from mooring.sdk.surface import NotSupported
 from mooring.sdk.tasks import BotTasks
 from mooring.types import HEARTBEAT, JOIN, MESSAGE_DOWN, REFRESH, SERVICE, UPDATE, Group
 from storage.errors import ConfigError, Fault
@@ -138,7 +139,7 @@ class Moobius(IdleCalls, Files):
         except UnknownChannel:
             # The platform would answer so, and nothing else would come of it.
             log.error(  # noqa: TRY400 - where it came from is the bot's code, which goes on
-                "what was sent to the channel %r is lost, as there is none of this id; the config names the channels", channel_id
+                "what was sent to the channel %r is lost, as there is none of this id", channel_id
             )
 
     # -- senders ---------------------------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class Moobius(IdleCalls, Files):
 
     async def fetch_channel_list(self) -> list[str]:
         """The ids of all channels."""
-        return list(dict.fromkeys([*(channel.id for channel in self._settings.service.channels), *self.channel_ids()]))
+        return list(dict.fromkeys([*self._configured, *self.channel_ids()]))
 
     async def _messages_of(self, channel_id: str) -> Sequence[Down]:
         if channel_id in self._hosted or not self.has_channel(channel_id):
@@ -231,10 +232,18 @@ class Moobius(IdleCalls, Files):
         return dict.fromkeys(await self.fetch_channel_list(), self.client_id)
 
     async def bind_service_to_channel(self, channel_id: str) -> bool:
-        """True for a channel of this service. Raises NotSupported for any other."""
-        if channel_id in await self.fetch_channel_list():
+        """Let members into a channel of this service, if nobody comes in; False if it has none of this id."""
+        if self.has_channel(channel_id):
             return True
-        raise NotSupported(f"the channel {channel_id!r} cannot be bound: the channels of a service stand in its config")
+        if all(made.id != channel_id for made in await self.made_channels()):
+            return False
+        with suppress(ChannelRefused):  # it was opened meanwhile
+            await self.open_channel(channel_id)
+        return True
+
+    async def unbind_service_from_channel(self, channel_id: str) -> None:
+        """Archive a channel that was made at run time. Raises ChannelRefused for any other."""
+        await self.archive_channel(channel_id)
 
     async def fetch_message_history(self, channel_id: str, limit: int | str = 1024, before: str = "null") -> list[dict[str, Any]]:
         """The last `limit` messages that are kept, oldest first, as dicts; `before` is a message id or a time in milliseconds."""

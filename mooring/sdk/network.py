@@ -10,6 +10,8 @@ from mooring.sdk.surface import HTTP_API, WS_CLIENT, HasSurface, Surface
 
 _SERVICE_ID_AT: Mapping[str, int | None] = {
     "bind_service_to_channel": 0,
+    "unbind_service_from_channel": 0,
+    "update_channel": None,
     "character_ids_of_channel_group": None,
     "character_ids_of_service_group": None,
     "create_agent": 0,
@@ -43,6 +45,10 @@ class HttpApi(HasSurface):
         if name not in _SERVICE_ID_AT:
             return super().__getattr__(name)  # type: ignore[misc]  # there at run time
         return _without_id(getattr(self._service, name), _SERVICE_ID_AT[name])
+
+    async def create_channel(self, channel_name: str, channel_desc: str) -> str:
+        """Make a channel, which nobody comes into before it is bound; its id."""
+        return str(await self._service.create_channel(channel_name, channel_desc, bind=False))
 
     async def this_user_channels(self) -> list[str]:
         """The ids of all channels."""

@@ -44,7 +44,6 @@ def _each(names: str, why: str = "") -> dict[str, str]:
 
 _ACCOUNT = "there is no platform to log in to"
 _USER_MODE = "a service is no member; members come in by the page and other gateways"
-_CHANNELS = "the channels of a service stand in its config"
 _SOCKET = "there is no socket to a platform; use the senders of the service"
 
 SERVICE = Surface(
@@ -77,7 +76,10 @@ SERVICE = Surface(
         "fetch_message_history": "what the channel's history keeps, oldest first; `before` is a message id or a time in milliseconds",
         "download": "raises `DownloadFailed` if the address does not give the file",
         "upload": "copies the file into `upload_dir`; the address begins with `/files/` and is served by the page's port",
-        "bind_service_to_channel": "True for a channel of the service; another cannot be bound",
+        "create_channel": "the channel is there at once, and after a restart",
+        "update_channel": "for channels that were made so; those of the config are changed there",
+        "bind_service_to_channel": "opens a channel that was unbound; True for a channel of the service, False for another",
+        "unbind_service_from_channel": "archives a channel that was made so",
         "handle_received_payload": "hands in a payload as the platform sends it",
     },
     nothing={
@@ -91,7 +93,6 @@ SERVICE = Surface(
         **_each("on_update_buttons on_update_style on_update_menu", _USER_MODE),
     },
     missing={
-        **_each("create_channel update_channel unbind_service_from_channel", _CHANNELS),
         **_each("send_refresh send_join_channel send_leave_channel send_button_click send_menu_item_click", _USER_MODE),
         **_each("user_join_service_channels update_current_user", _USER_MODE),
         **_each("fetch_user_from_group fetch_target_group", "the SDK names it and has not written it"),
@@ -140,7 +141,8 @@ HTTP_API = Surface(
         **_each("fetch_character_profile fetch_member_ids fetch_agents fetch_service_id_list create_agent update_agent fetch_popular_channels"),
         **_each("fetch_channel_list this_user_channels fetch_message_history upload convert_to_url download download_size fetch_channel_group_dict"),
         **_each("fetch_channel_group_list create_channel_group create_service_group character_ids_of_service_group character_ids_of_channel_group"),
-        **_each("fetch_channel_temp_group bind_service_to_channel"),
+        **_each("fetch_channel_temp_group update_channel bind_service_to_channel unbind_service_from_channel"),
+        "create_channel": "nobody comes in before `bind_service_to_channel`",
     },
     missing={
         **_each("checked_get checked_post headers authenticate refresh sign_out", _ACCOUNT),
@@ -149,7 +151,6 @@ HTTP_API = Surface(
         **_each("access_token refresh_token username password http_server_uri aio_strategy filehash2URL", _ACCOUNT),
         "update_current_user": _USER_MODE,
         "create_service": "a service is its config",
-        **_each("create_channel update_channel unbind_service_from_channel", _CHANNELS),
         **_each("update_channel_group update_temp_channel_group", "the SDK names it and has not written it"),
         **_each("fetch_user_from_group fetch_target_group", "the SDK names it and has not written it"),
     },

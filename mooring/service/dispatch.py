@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mooring.channels.channel import HostedChannel
 from mooring.channels.members import NameTaken
 from mooring.channels.sent_files import is_address
 from mooring.channels.turn import Turn
@@ -16,12 +17,9 @@ from mooring.roles import IN_CHARGE
 from mooring.service.hooks import Hooks
 from mooring.types.words import ALL
 
-if TYPE_CHECKING:
-    from storage import Finding
 
-
-async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -> None:
-    """Call the hook for the turn's event. `findings` are told to those members who look after the channel when they come in."""
+async def dispatch(hooks: Hooks, turn: Turn, channel: HostedChannel) -> None:
+    """Call the hook for the turn's event, which is one of this channel."""
     event = turn.event
     if event is None:
         raise ValueError("only turns of events are dispatched")
@@ -34,7 +32,7 @@ async def dispatch(hooks: Hooks, turn: Turn, findings: Sequence[Finding] = ()) -
         case MenuItemClick():
             await hooks._act(_as_offered(body, turn))
         case SimpleAction() if event.type == "join":
-            await _join(hooks, turn, copy_with(body, subtype="join"), findings)
+            await _join(hooks, turn, copy_with(body, subtype="join"), channel)
         case SimpleAction() if event.type == "leave":
             await hooks._act(copy_with(body, subtype="leave"))
             turn.members.leave(event.member_id)
@@ -94,7 +92,7 @@ def _find(kind: str, item_id: str, refusal: str, turn: Turn) -> tuple[str, Any]:
     return found
 
 
-async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequence[Finding]) -> None:
+async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, channel: HostedChannel) -> None:
     facts = action.context or {}
     name = str(facts.get("name") or turn.member_id)
     try:
@@ -102,12 +100,21 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, findings: Sequen
     except UnicodeEncodeError as error:
         raise CommandError("This name holds what is no character; choose another.") from error
     try:
-        is_new = turn.members.join(turn.member_id, name, facts.get("role"), turn.clock())
+        is_new = turn.members.join(turn.member_id, name, facts.get("role") or _role_of_maker(turn, channel), turn.clock())
     except NameTaken as error:
         raise CommandError(str(error)) from error
     after = turn.members[turn.member_id]
     # Coming back is no news for the others, but the member has to see everything again.
     await hooks._act(action if is_new else copy_with(action, subtype="refresh"))
+    if is_new and channel.config.welcome:
+        turn.sends.message(channel.config.welcome, [turn.member_id])
+    findings = channel.findings
     if findings and (after.character_context or {}).get("role") in IN_CHARGE:
         lost = "; ".join(f"{finding.domain.rsplit('.', 1)[-1]} {finding.key or ''}: {finding.reason}" for finding in findings[:5])
         turn.sends.message(f"Unreadable data was set aside in this channel ({len(findings)}): {lost}", [turn.member_id])
+
+
+def _role_of_maker(turn: Turn, channel: HostedChannel) -> str | None:
+    """Who made a channel looks after it from the first join on; None for others."""
+    is_maker = channel.made is not None and channel.made.made_by == turn.member_id != ""
+    return "owner" if is_maker and turn.member_id not in turn.members else None

@@ -136,7 +136,7 @@ class Hosting(Intake):
             self.plugins = self.plugins.without(plugin.name, why)
 
     async def _route(self, turn: Turn) -> None:
-        await dispatch(self, turn, self._hosted[turn.channel_id].findings)
+        await dispatch(self, turn, self._hosted[turn.channel_id])
 
     def _wants_characters(self) -> bool:
         return self._gateways.want(CHARACTER_KINDS)

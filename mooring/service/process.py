@@ -10,6 +10,9 @@ import signal
 import threading
 from collections.abc import Callable
 
+from mooring.control.commands import CommandTable
+from mooring.control.server import listening
+from mooring.service.channel_commands import CHANNEL_COMMANDS
 from mooring.service.service import ChannelService
 
 log = logging.getLogger(__name__)
@@ -59,7 +62,9 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
         say(f"Mooring {place}")
         when_up()
 
-    await service.run(announce)
+    commands = CommandTable(service, CHANNEL_COMMANDS)
+    async with listening(service.data_dir, service.service_id, commands):
+        await service.run(announce)
     # Whatever plugins have left is ended with the process, and not waited for as asyncio and Python would.
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:

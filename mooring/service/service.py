@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mooring.bots.lifespan import Lifespans
@@ -73,6 +74,8 @@ class ChannelService(Channels):
         """How a command names the configs of this service, as far as they are files."""
         self.config: dict[str, Any] = self._settings.raw
         self.service_id: str = self._settings.service.service_id
+        self.data_dir = Path(self._settings.service.data_dir)
+        """Where the running service has its socket for the command line."""
         self.plugins = self._settings.plugins
         self.channels = {}
         environment = environment or Environment()

@@ -145,3 +145,20 @@ def test_the_package() -> None:
 def test_a_table_knows_its_names() -> None:
     table = Surface("x", "y", here={"a": ""}, missing={"b": "why"})
     assert ("a" in table, "b" in table, "c" in table) == (True, True, False)
+
+
+async def test_a_bot_makes_a_channel_and_binds_and_unbinds_it(bot: Driver[Moobius]) -> None:
+    service = bot.service
+    made = await service.create_channel("A room", "For all")
+    assert service.channel_info(made).channel_description == "For all"
+    await service.update_channel(made, "Another room", "For some")
+    assert service.channel_info(made).channel_name == "Another room"
+    await service.unbind_service_from_channel(made)
+    assert made not in await service.fetch_channel_list()
+    assert await service.bind_service_to_channel(made)
+    assert made in await service.fetch_channel_list()
+    assert not await service.bind_service_to_channel("nowhere")
+    later = await service.http_api.create_channel("Later", "Not yet")
+    assert later not in service.channel_ids()
+    assert await service.http_api.bind_service_to_channel(service.client_id, later)
+    assert later in service.channel_ids()

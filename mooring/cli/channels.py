@@ -1,0 +1,145 @@
+"""`mooring channel ...`: channels that are made, renamed and deleted at run time, in the running service or, if none runs, in its store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
+from mooring.config import ServiceConfig, parse_service
+from mooring.control.client import NoAnswer, ask
+from mooring.control.commands import CommandTable
+from mooring.control.messages import Request, Response
+from mooring.service.channel_commands import CHANNEL_COMMANDS
+from mooring.service.stored_channels import StoredChannels
+from storage.db_config import read_config
+from storage.errors import ConfigError, Fault, StorageError
+from storage.json_config import read_json
+from storage.moobius_storage import TAKEN_NAMES
+
+ChannelId = Annotated[str, typer.Argument(metavar="ID", help="The channel's id.")]
+
+
+def add_channel(app: typer.Typer) -> None:
+    """Let the command line make channels and take them away."""
+    channel = typer.Typer(no_args_is_help=True, help="Make, rename, archive, open, delete and list channels, while the service runs or not.")
+    app.add_typer(channel, name="channel")
+
+    @channel.command()
+    def create(  # noqa: PLR0917 - typer reads the options from the arguments
+        channel_id: ChannelId,
+        name: Annotated[str, typer.Option(help="What members read.")] = "",
+        description: Annotated[str, typer.Option(help="What it is for.")] = "",
+        welcome: Annotated[str, typer.Option(help="What members are told when they come in first.")] = "",
+        access: Annotated[str, typer.Option(help="open or token.")] = "",
+        config: ConfigFile = CONFIG,
+        db_config: DbConfigFile = DB_CONFIG,
+    ) -> None:
+        """Make a channel."""
+        fields = {key: value for key, value in {"welcome": welcome, "access": access}.items() if value}
+        arguments = {"channel_id": channel_id, "name": name, "description": description, "fields": fields}
+        _run("channel create", arguments, config, db_config)
+        typer.echo(f"The channel {channel_id} was made.")
+
+    @channel.command()
+    def rename(
+        channel_id: ChannelId,
+        name: Annotated[str, typer.Argument(help="What members read from now on.")],
+        description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+        config: ConfigFile = CONFIG,
+        db_config: DbConfigFile = DB_CONFIG,
+    ) -> None:
+        """Give a channel another name."""
+        _run("channel update", {"channel_id": channel_id, "name": name, "description": description}, config, db_config)
+        typer.echo(f"The channel {channel_id} is called {name} now.")
+
+    @channel.command()
+    def archive(channel_id: ChannelId, config: ConfigFile = CONFIG, db_config: DbConfigFile = DB_CONFIG) -> None:
+        """Close a channel; it stays as it is, and `open` brings it back."""
+        _run("channel archive", {"channel_id": channel_id}, config, db_config)
+        typer.echo(f"The channel {channel_id} is archived.")
+
+    @channel.command("open")
+    def open_(channel_id: ChannelId, config: ConfigFile = CONFIG, db_config: DbConfigFile = DB_CONFIG) -> None:
+        """Open a channel that was archived, or the newest deleted one of this id."""
+        _run("channel open", {"channel_id": channel_id}, config, db_config)
+        typer.echo(f"The channel {channel_id} is open.")
+
+    @channel.command()
+    def delete(
+        channel_id: ChannelId,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+        config: ConfigFile = CONFIG,
+        db_config: DbConfigFile = DB_CONFIG,
+    ) -> None:
+        """Take a channel away. What it kept stays until `prune`."""
+        if not (yes or typer.confirm(f"Delete the channel {channel_id}? Its members are sent out; what it kept stays until it is pruned.")):
+            raise typer.Exit(FAILED)
+        _run("channel delete", {"channel_id": channel_id}, config, db_config)
+        typer.echo(
+            f"The channel {channel_id} is deleted. What it kept stays: `mooring channel open` brings it back, `prune` removes it."
+        )
+
+    @channel.command()
+    def prune(
+        channel_id: ChannelId,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+        config: ConfigFile = CONFIG,
+        db_config: DbConfigFile = DB_CONFIG,
+    ) -> None:
+        """Remove what deleted channels of this id kept."""
+        if not (
+            yes or typer.confirm(f"Remove all that the deleted channel {channel_id} kept? Nothing brings it back then.")
+        ):
+            raise typer.Exit(FAILED)
+        keys = _run("channel prune", {"channel_id": channel_id}, config, db_config)
+        typer.echo(f"{keys} keys of the deleted channel {channel_id} were removed.")
+
+    @channel.command("list")
+    def list_(
+        as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+        config: ConfigFile = CONFIG,
+        db_config: DbConfigFile = DB_CONFIG,
+    ) -> None:
+        """All channels, those of the config and deleted ones included."""
+        lines = _run("channel list", {}, config, db_config)
+        if as_json:
+            typer.echo(json.dumps(lines, indent=2))
+        else:
+            for line in lines:
+                typer.echo(f"{line['id']}  {line['state']}  {line['name']}")
+
+
+def _run(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path) -> Any:
+    """The result of a command. Exits with a message if there is none."""
+    try:
+        service = _read_service(config)
+        response = ask(Path(service.data_dir), service.service_id, command, arguments) or _in_the_store(service, command, arguments, db_config)
+    except ConfigError as error:
+        raise fault(str(error), FAULTY_CONFIG) from error
+    except (NoAnswer, StorageError, OSError) as error:
+        raise fault(str(error), FAILED) from error
+    if not response.ok:
+        raise fault(response.message, FAILED)
+    return response.result
+
+
+def _read_service(config: Path) -> ServiceConfig:
+    raw = read_json(config, "mooring init does")
+    if not isinstance(raw, dict):
+        raise ConfigError([Fault(str(config), "", "", f"is a {type(raw).__name__}", "expected a JSON object")])
+    return parse_service(raw, str(config))
+
+
+def _in_the_store(service: ServiceConfig, command: str, arguments: Mapping[str, Any], db_config: Path) -> Response:
+    entries = [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)]
+    with closing(StoredChannels(service.service_id, entries, service.channels)) as channels:
+        table = CommandTable(channels, CHANNEL_COMMANDS)
+        return asyncio.run(table.answer(Request(command, msgspec.Raw(msgspec.json.encode(arguments)))))
