@@ -21,7 +21,7 @@ from mooring.channels.runner import Body, TurnRunner
 from mooring.channels.turn import current_turn
 from mooring.events import Acknowledgement, UpEvent
 from mooring.protocols import ChannelBusy, ServiceError, ServiceStopping
-from storage.errors import CommitFailed, PredecessorFailed, VersionConflict
+from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, VersionConflict
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -43,7 +43,7 @@ _RESTART = 0.1
 class _Job:
     """Something to do in the channel's order, and who waits for it."""
 
-    __slots__ = ("attempts", "done", "give_up", "number", "run", "since")
+    __slots__ = ("attempts", "done", "doubt", "give_up", "number", "run", "since")
 
     def __init__(self, run: Callable[[], Awaitable[Attempt]], give_up: Callable[[CommitFailed], Any] | None = None) -> None:
         self.run = run
@@ -52,6 +52,8 @@ class _Job:
         self.done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.since = time.perf_counter()
         self.attempts = 0
+        self.doubt: OutcomeUnknown | None = None
+        """Why an earlier attempt may have been committed."""
         self.number = 0
         """Its place in the channel's order."""
 
@@ -267,12 +269,15 @@ class ChannelQueue:
 
     def _fail(self, job: _Job, failure: CommitFailed) -> None:
         # What is given up is answered at once, which must not be before others that came earlier and are run again.
+        if isinstance(failure, OutcomeUnknown):
+            job.doubt = failure
         comes_after = bool(self._again) and self._again[0].number < job.number
         if (comes_after or isinstance(failure, VersionConflict | PredecessorFailed)) and job.attempts < ATTEMPTS:
             self._runner.note_retry(failure, job.attempts)
             # Not at the end: there may be others that failed together with it before, and came later.
             insort(self._again, job, key=attrgetter("number"))
             return
+        failure = job.doubt or failure
         try:
             if job.give_up is None:
                 raise failure

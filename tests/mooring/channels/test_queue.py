@@ -11,7 +11,7 @@ import pytest
 from mooring.channels.attempt import Attempt
 from mooring.channels.queue import ChannelQueue, _Job
 from mooring.channels.runner import TurnRunner
-from storage.errors import PredecessorFailed, StorageError, StorageUnavailable, VersionConflict
+from storage.errors import OutcomeUnknown, PredecessorFailed, StorageError, StorageUnavailable, VersionConflict
 from storage.outcome import Outcome, WakeUps
 
 
@@ -100,6 +100,19 @@ async def test_nobody_is_given_up_before_those_who_came_earlier_are_answered(que
     turns.settle("b", StorageUnavailable("it is still away"))
     await until_quiet()
     assert answered == ["a", "given up: it is still away"]
+
+
+async def test_what_may_have_been_committed_is_not_called_unchanged_after_another_attempt(queue: ChannelQueue) -> None:
+    turns = Turns()
+    queue._put(_Job(turns.run("a")))
+    done = queue._put(_Job(turns.run("b"), lambda failure: failure))
+    await until_quiet()
+    turns.settle("a", PredecessorFailed("one before it failed"))
+    turns.settle("b", OutcomeUnknown("no answer came"))
+    await until_quiet()
+    turns.settle("a")
+    turns.settle("b", StorageUnavailable("it is away; nothing was changed"))
+    assert isinstance(await done, OutcomeUnknown)
 
 
 async def test_a_turn_can_tell_that_one_before_it_failed_before_the_queue_has_heard_of_it(queue: ChannelQueue) -> None:
