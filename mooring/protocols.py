@@ -288,6 +288,9 @@ class Service(Protocol[ContextT_co]):
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted and unnumbered: progress, and nothing else. From any thread."""
 
+    def process_id(self, channel_id: str) -> str:
+        """What this process is called in what it keeps of a channel; another one after each start."""
+
     def unknown_payload(self, payload: dict[str, Any]) -> None:
         """Hand what a member sent, and the gateway does not know, to the service's `on_unknown_payload`; it was refused already.
 

@@ -33,7 +33,9 @@ class Progress:
         total: int | None,
         context: dict[str, Any],
         message_id: str = "",
+        begun: Callable[[], object] = lambda: None,
     ) -> None:
+        """`begun` is called when it is shown for the first time."""
         self.label = label
         self.total = total
         self.done = 0
@@ -43,6 +45,7 @@ class Progress:
         self._context = context
         self._message_id = message_id or secrets.token_hex(8)
         self._begun = False
+        self._tell_begun = begun
         self._is_over = False
         self._is_finished = False
 
@@ -54,7 +57,9 @@ class Progress:
         self._check()
         self.done = done
         self.label = self.label if label is None else label
-        self._begun = True
+        is_first, self._begun = not self._begun, True
+        if is_first:
+            self._tell_begun()
         self._service.show(Down("message_down", self._channel_id, self.message()))
         return Shown()
 
@@ -63,6 +68,11 @@ class Progress:
         self._check()
         self.label = label
         self._begun = self._is_finished = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the work is over to which it belongs."""
+        return self._is_over
 
     def message(self) -> MessageBody:
         """The message as it stands."""

@@ -12,7 +12,7 @@ from mooring.channels.members import Members
 REFRESH_SECONDS = 20.0
 """How often a process repeats that its members are still there."""
 
-_GONE_SECONDS = 3 * REFRESH_SECONDS
+GONE_SECONDS = 3 * REFRESH_SECONDS
 """Silence after which a process counts as dead, and its members as away."""
 
 
@@ -55,6 +55,16 @@ class Presence:
         self._read_up_to = members.comings.number
         self._others: dict[str, _Process] = {}
 
+    @property
+    def key(self) -> str:
+        """What this process is called."""
+        return self._key
+
+    def is_alive(self, key: str, now: float) -> bool:
+        """Whether this process, or another that has members here and was heard of lately, is called so."""
+        process = self._others.get(key)
+        return key == self._key or (process is not None and process.at is not None and now - process.at <= GONE_SECONDS)
+
     # -- what the others are told ----------------------------------------------------------------------------------------
 
     def is_due(self, now: float) -> bool:
@@ -71,7 +81,7 @@ class Presence:
             changed = self._members.here() | said
         came = [member_id for member_id in changed if self._members.is_here(member_id) and member_id not in said]
         went = [member_id for member_id in changed if not self._members.is_here(member_id) and member_id in said]
-        dead = [key for key, process in self._others.items() if process.at is not None and now - process.at > _GONE_SECONDS]
+        dead = [key for key, process in self._others.items() if process.at is not None and now - process.at > GONE_SECONDS]
         for member_id in came:
             self._stored[_entry(self._key, member_id)] = True
         gone = [_entry(self._key, member_id) for member_id in went]
@@ -112,7 +122,7 @@ class Presence:
                 (process.members.add if entry in self._stored else process.members.discard)(member_id)
                 self._note([member_id])
         for process in self._others.values():
-            is_alive = process.at is not None and now - process.at <= _GONE_SECONDS
+            is_alive = process.at is not None and now - process.at <= GONE_SECONDS
             if is_alive != process.is_alive:
                 process.is_alive = is_alive
                 self._note(process.members)

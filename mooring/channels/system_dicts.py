@@ -71,10 +71,12 @@ OUTBOX = SystemDict("outbox")
 INBOX = SystemDict("inbox")
 """Up to which number the entries of other channels' outboxes were taken."""
 
+UNFINISHED = SystemDict("unfinished", is_moved=False)
+"""What is shown and not over: progress of work beside the channel, and texts that are streamed."""
 SETTINGS = SystemDict("settings")
 """What was decided about the channel itself while the service ran."""
 
-OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE, ROOMS, OUTBOX, INBOX, SETTINGS)
+OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE, ROOMS, OUTBOX, INBOX, UNFINISHED, SETTINGS)
 """Those that every channel has."""
 
 MARKS = SystemDict("marks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,8 @@ from mooring.bots.calling import run_hook
 from mooring.bots.plugin import Plugin
 from mooring.channel_config import ChannelConfig
 from mooring.channels.channel import HostedChannel, host
+from mooring.channels.interrupted import tell_interrupted, unfinished
+from mooring.channels.presence import GONE_SECONDS, REFRESH_SECONDS
 from mooring.channels.runner import Wiring
 from mooring.channels.sends import SendLimits
 from mooring.channels.settings import ChannelSettings
@@ -67,12 +70,37 @@ class Hosting(Intake):
         self._last_known.forget(channel_id)
         await self._deliveries.open(channel)
         channel.queue.start()
+        await self._tell_interrupted(channel)
         for act in self._early.pop(channel_id, []):
             await self._post(channel_id, act)
         for plugin in self.plugins.loaded.values():
             if "on_channel_init" in plugin.hooks:
                 with self._left_out_if_it_fails(plugin):
                     await self.in_channel(channel_id, partial(run_hook, plugin, "on_channel_init"), name="on_channel_init")
+
+    async def _tell_interrupted(self, channel: HostedChannel) -> None:
+        """Say on messages that a process was writing when it ended that nothing more will come."""
+        storage, presence = channel.storage, channel.state.presence
+
+        def is_alive(writer: str) -> bool:
+            return writer == self._process_id if presence is None else presence.is_alive(writer, self._clock())
+
+        async def tell(turn: Turn) -> None:
+            tell_interrupted(turn, left)
+
+        left = unfinished(storage, is_alive)
+        if left:
+            with suppress(StorageError, ServiceError):  # the next start tells it
+                await channel.queue.run(tell)
+        others = presence is not None and unfinished(storage, lambda writer: presence is not None and writer == presence.key)
+        if others:
+            self.spawn(self._tell_interrupted_later(channel), name=f"unfinished messages of {channel.config.id}")
+
+    async def _tell_interrupted_later(self, channel: HostedChannel) -> None:
+        """The same when a process of which nothing is heard any more counts as dead."""
+        await asyncio.sleep(GONE_SECONDS + REFRESH_SECONDS)
+        if self._hosted.get(channel.config.id) is channel:
+            await self._tell_interrupted(channel)
 
     async def _open_storages(self, channel_id: str) -> None:
         token = variants.set(self._run_time_channels.variants())

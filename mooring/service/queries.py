@@ -28,6 +28,7 @@ class Queries(Hooks):
     """The part of the Service protocol that only looks, and the gateways' coming and going."""
 
     _hosted: dict[str, HostedChannel]
+    _process_id: str
     _closing: set[str]
     """Channels that take nothing new, as they are about to be closed."""
     _gateways: Gateways
@@ -138,6 +139,11 @@ class Queries(Hooks):
         cls = type(self)
         is_overridden = cls.on_refresh is not Hooks.on_refresh or cls.do_member_sync is not Hooks.do_member_sync
         return is_overridden or bool(self.plugins.hooks("on_refresh"))
+
+    def process_id(self, channel_id: str) -> str:
+        """What this process is called in what it keeps of a channel; another one after each start."""
+        presence = self._channel(channel_id).state.presence
+        return self._process_id if presence is None else presence.key
 
     def show(self, down: Down) -> None:
         """Deliver one down at once, uncommitted. From any thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -90,6 +91,7 @@ class ChannelService(Channels):
         self._secrets = Secrets(secrets_in(self.config, os.environ))
         self._gateways = Gateways()
         self._hosted: dict[str, HostedChannel] = {}
+        self._process_id = secrets.token_hex(8)
         self._closing: set[str] = set()
         self._configured = {channel.id: channel for channel in self._settings.service.channels}
         self._run_time_channels = RunTimeChannels(self._threads, self._reconcile)

@@ -60,10 +60,12 @@ class Sentinels:
         """Let the primary die after a while in which its replica got nothing from it, and wait until that has its place."""
         await self.is_whole()
         with self.primary.raw() as raw:
+            began = time.monotonic()
+            raw.set("here", "all that came before this is on the replica")
+            assert raw.wait(1, 10_000) == 1
             # Cut off by its login: one that is told to follow somebody else, or stopped, is no candidate for the sentinel.
             raw.acl_setuser("replica", enabled=False)
             raw.execute_command("CLIENT KILL USER replica")
-            began = time.monotonic()
         await asyncio.sleep(CUT_SECONDS)
         self.primary.kill()
         ended = time.monotonic()
