@@ -102,7 +102,7 @@ async def come_due(ctx: Context, request: str, to: str, amount: int) -> str:
     ctx.storage.planned[request]["left"] -= 1
     if to in ctx.storage.gold and ctx.storage.gold[ctx.member.id] >= amount:
         _move(ctx, ctx.member.id, to, amount)
-    if amount % 2 and int(ctx.clock() * 1000) % 3 == 0:
+    if amount % 2 and int(ctx.clock() * 1000) % 6 == 0:  # seldom: ten times in a row, and the next try is later than anybody looks
         raise OSError("something outside does not answer just now")
     return f"due {request}"
 
