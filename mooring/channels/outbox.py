@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from mooring.channels.outbox_entries import NOTHING, Entry, Parcel, Queued
 from mooring.channels.outbox_line import Line
 from mooring.errors import CommandError
 from mooring.rooms import OTHER_CHANNELS, Room
-from storage.encoding import codec
 
 log = logging.getLogger(__name__)
+
+_encode = msgspec.json.Encoder().encode
 
 NUMBERS = "numbers"
 """The key of the newest number of each room. All other keys are those of entries."""
@@ -47,6 +50,8 @@ class Outbox:
         self.aside: dict[str, tuple[str, str]] = {}
         """Entries that another channel did not take and this one could not take back yet: which channel, and why not."""
         self._handed: list[Queued] = []
+        self._numbers: Mapping[str, Any] | None = None
+        """What the newest of these made of the numbers; None if they have to be read."""
         for key in list(stored):
             self._load(key)
         self._sort(self._lines)
@@ -61,8 +66,7 @@ class Outbox:
         """
         if not parcels:
             return Queued(removed=list(self._clean(clean))) if clean else NOTHING
-        # Numbers are read from the dict: what was handed in before this turn is in it.
-        kept = self._stored.get(NUMBERS) or {"id": f"{random.getrandbits(64):016x}", "last": {}}
+        kept = self._numbers or self._stored.get(NUMBERS) or {"id": f"{random.getrandbits(64):016x}", "last": {}}
         last: dict[str, int] = dict(kept["last"])
         added = []
         for parcel in parcels:
@@ -72,14 +76,15 @@ class Outbox:
             record = {"at": now, "from": kept["id"], "rooms": {str(room): number for room, number in numbers.items()}, **parcel.content}
             self._stored[parcel.key] = record
             added.append(Entry(parcel.key, now, _size(record), parcel.message_id, numbers))
-        self._stored[NUMBERS] = {"id": kept["id"], "last": last}
+        numbers_now = self._stored[NUMBERS] = {"id": kept["id"], "last": last}
         given_up, removed = self._make_room(added)
-        return Queued(added, given_up, [*removed, *self._clean(clean + _CLEANED_FOR_ONE * len(added))])
+        return Queued(added, given_up, [*removed, *self._clean(clean + _CLEANED_FOR_ONE * len(added))], numbers_now)
 
     def hand(self, queued: Queued) -> None:
         """Go on from these entries, whose commit is on its way."""
         if queued is not NOTHING:
             self._handed.append(queued)
+            self._numbers = queued.numbers or self._numbers
             self._count_ahead(queued, 1)
 
     def accept(self, queued: Queued) -> None:
@@ -100,6 +105,7 @@ class Outbox:
     def reset(self) -> None:
         """Nothing of what was handed in and not accepted is kept."""
         self._handed.clear()
+        self._numbers = None
         for line in self._lines.values():
             line.reset()
 
@@ -180,9 +186,14 @@ class Outbox:
 
     def _make_room(self, added: Sequence[Entry]) -> tuple[list[tuple[Room, Entry]], list[str]]:
         """What has to give way to what is added, and the keys of entries of which nothing is left then."""
-        rooms = dict.fromkeys(room for entry in added for room in entry.numbers)
+        rooms = [room for room in dict.fromkeys(room for entry in added for room in entry.numbers) if not self._has_room(room, added)]
         given_up = [(room, entry) for room in rooms for entry in self._surplus(room, added)]
         return given_up, [entry.key for room, entry in given_up if self._shorten(entry, room)]
+
+    def _has_room(self, room: Room, added: Sequence[Entry]) -> bool:
+        """Whether all of it fits, even if all of it is for this room."""
+        line = self._line(room)
+        return line.count + len(added) <= self._length and line.size + sum(entry.size for entry in added) <= self._size
 
     def _surplus(self, room: Room, added: Sequence[Entry]) -> Iterator[Entry]:
         line = self._line(room)
@@ -276,4 +287,4 @@ class Outbox:
 
 
 def _size(record: dict[str, Any]) -> int:
-    return len(codec.encode(record))
+    return len(_encode(record))

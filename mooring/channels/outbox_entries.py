@@ -43,6 +43,8 @@ class Queued:
     """What had to give way in a room."""
     removed: Sequence[str] = ()
     """Entries that are kept no more."""
+    numbers: Mapping[str, Any] | None = None
+    """The newest number of each room."""
 
     @property
     def rooms(self) -> frozenset[Room]:
