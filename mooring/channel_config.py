@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from mooring.roles import Role
 from mooring.rooms import Room, WhenUnsure, checked_network
+
+_FROM_TEMPLATE = ("description", "welcome", "access", "plugins", "dicts")
+"""The fields that a template gives."""
 
 
 class StrictModel(BaseModel):
@@ -33,6 +38,56 @@ class RoomConfig(StrictModel):
         return Room(self.network, self.id)
 
 
+class PluginUse(StrictModel):
+    """A plugin that serves a channel. A bare string in the list of plugins is short for its name."""
+
+    name: str = Field(min_length=1)
+    config: dict[str, Any] = Field(default_factory=dict)
+    """Goes over the plugin's own settings, in this channel."""
+
+
+def _short_plugins(plugins: Any) -> Any:
+    return [{"name": entry} if isinstance(entry, str) else entry for entry in plugins] if isinstance(plugins, list) else plugins
+
+
+PluginUses = Annotated[list[PluginUse] | None, BeforeValidator(_short_plugins)]
+"""The plugins that serve a channel; None for all that are loaded."""
+
+
+class OwnLimits(StrictModel):
+    """The limits that a channel can have for itself; what is left out is as the service has it."""
+
+    queue_length: int | None = Field(default=None, ge=1)
+    history_length: int | None = Field(default=None, ge=1)
+    handled_hours: float | None = Field(default=None, gt=0)
+    handled_length: int | None = Field(default=None, ge=1)
+    handled_per_member: int | None = Field(default=None, ge=1)
+    replies: int | None = Field(default=None, ge=1)
+    reply_bytes: int | None = Field(default=None, ge=1_000)
+    outbox_length: int | None = Field(default=None, ge=2)
+    outbox_bytes: int | None = Field(default=None, ge=1)
+
+    def over(self, base: ChannelLimits) -> ChannelLimits:
+        """These, and the base's where there are none."""
+        return base.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class TemplateConfig(StrictModel):
+    """What a channel gets that is made by this name, and who may make how many of them."""
+
+    description: str = ""
+    welcome: str = ""
+    access: Literal["open", "token"] = "open"
+    plugins: PluginUses = None
+    limits: OwnLimits = OwnLimits()
+    dicts: list[dict[str, Any]] = Field(default_factory=list)
+    made_by: Role = "owner"
+    """The least role with which a member may make one."""
+    most: int | None = Field(default=None, ge=1)
+    """So many channels there may be by this template, archived ones included."""
+    most_per_member: int | None = Field(default=None, ge=1)
+
+
 class ChannelConfig(StrictModel):
     """One channel. A bare string in the list of channels is short for its id."""
 
@@ -43,6 +98,12 @@ class ChannelConfig(StrictModel):
     """What a member is told who comes in for the first time."""
     access: Literal["open", "token"] = "open"
     rooms: list[RoomConfig] = Field(default_factory=list)
+    template: str | None = None
+    """Gives what is not said here."""
+    plugins: PluginUses = None
+    limits: OwnLimits = OwnLimits()
+    dicts: list[dict[str, Any]] = Field(default_factory=list)
+    """Entries as in the db config, for dicts that this channel has besides."""
 
     @field_validator("rooms", mode="before")
     @classmethod
@@ -94,6 +155,16 @@ class ChannelLimits(StrictModel):
     """The most bytes of what waits for one room or one other channel."""
     outbox_minutes: float = Field(default=10, gt=0)
     """How long something may wait there before it counts as a problem."""
+
+
+def with_template(channel: ChannelConfig, templates: Mapping[str, TemplateConfig]) -> ChannelConfig:
+    """The channel with what its template gives it; as it is without one that is known."""
+    template = templates.get(channel.template or "")
+    if template is None:
+        return channel
+    given = {name: getattr(template, name) for name in _FROM_TEMPLATE if name not in channel.model_fields_set}
+    limits = OwnLimits.model_validate({**template.limits.model_dump(exclude_none=True), **channel.limits.model_dump(exclude_none=True)})
+    return channel.model_copy(update={**given, "limits": limits})
 
 
 def _room_fields(text: str) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from mooring.channel_config import ChannelConfig, ChannelLimits, StrictModel
+from mooring.channel_config import ChannelConfig, ChannelLimits, StrictModel, TemplateConfig
 from storage.errors import ConfigError, Fault
 from storage.nearest_word import nearest_word
 
@@ -49,6 +49,7 @@ class ServiceConfig(StrictModel):
 
     service_id: str = Field(default="1", min_length=1)
     channels: list[ChannelConfig] = Field(default_factory=list)
+    templates: dict[str, TemplateConfig] = Field(default_factory=dict)
     plugins: list[PluginEntry] = Field(default_factory=list)
     plugin_folders: list[str] = Field(default_factory=list)
     limits: ChannelLimits = ChannelLimits()
@@ -126,9 +127,34 @@ def _clip(value: Any) -> str:
 def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
     """The model that the fields at `location` belong to."""
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or part not in model.model_fields:  # a place in a list, or a name in a dict
             continue
-        annotation = model.model_fields[part].annotation
-        inner = [kind for kind in (annotation, *getattr(annotation, "__args__", ())) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        model = inner[0] if inner else model
+        model = next(_models_in(model.model_fields[part].annotation), model)
     return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in getattr(annotation, "__args__", ()):
+        yield from _models_in(inner)
+
+
+def channel_faults(channel: ChannelConfig | TemplateConfig, names: Iterable[str], templates: Iterable[str], file: str, place: str) -> list[Fault]:
+    """What of a channel or template does not fit the rest of the config: `names` are its plugins, `templates` its templates."""
+    faults = []
+    known = list(names)
+    used = [use.name for use in channel.plugins or ()]
+    for name in dict.fromkeys(used):
+        if name not in known:
+            match = nearest_word(name, known)
+            remedy = f"did you mean {match}?" if match else f"loaded are {', '.join(known) or 'none'}"
+            faults.append(Fault(file, place, "plugins", f"names {name!r}, which is no plugin of the config", remedy))
+        if used.count(name) > 1:
+            faults.append(Fault(file, place, "plugins", f"names {name!r} more than once", "name each plugin once"))
+    template = channel.template if isinstance(channel, ChannelConfig) else None
+    if template is not None and template not in templates:
+        match = nearest_word(template, list(templates))
+        remedy = f"did you mean {match}?" if match else f"known are {', '.join(templates) or 'none'}"
+        faults.append(Fault(file, place, "template", f"there is no template {template!r}", remedy))
+    return faults

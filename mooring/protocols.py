@@ -196,12 +196,20 @@ class Service(Protocol[ContextT_co]):
         """End that. What was sent before is still delivered. Raises ValueError for a room that the config names."""
 
     async def create_channel(
-        self, channel_name: str, channel_desc: str = "", bind: bool = True, *, channel_id: str | None = None, made_by: str = "", **fields: Any
+        self,
+        channel_name: str,
+        channel_desc: str = "",
+        bind: bool = True,
+        *,
+        channel_id: str | None = None,
+        made_by: str = "",
+        role: str | None = None,
+        **fields: Any,
     ) -> str:
         """Make a channel, and return its id; without `channel_id` it gets one that nobody has. With `bind=False` it is archived at first.
 
-        `fields` are those of a channel in the config, `made_by` is the member who asked for it. It stays, whatever becomes of the event in
-        hand. Raises CommandError for an id that is taken and for fields that cannot be, and StorageError.
+        `fields` are those of a channel in the config; `made_by` is the member who asked for it, with this `role`, by which the template allows it
+        or not. It stays, whatever becomes of the event in hand. Raises CommandError for what cannot be, or is not allowed, and StorageError.
         """
 
     async def update_channel(self, channel_id: str, channel_name: str | None = None, channel_desc: str | None = None, **fields: Any) -> None:
@@ -318,6 +326,9 @@ class Service(Protocol[ContextT_co]):
 
     def plugin_names(self, channel_id: str) -> Collection[str]:
         """The plugins that serve the channel, in their order."""
+
+    def plugins_switched(self, channel_id: str) -> None:
+        """Take over which plugins serve the channel, which was committed. On the event loop."""
 
     def has_channel(self, channel_id: str) -> bool:
         """Whether there is such a channel, or will be when all are set up."""

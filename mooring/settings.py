@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from mooring.bots.loading import load_plugins
 from mooring.bots.plugins import Plugins
+from mooring.bots.serving import settings_faults
+from mooring.channel_config import ChannelConfig, TemplateConfig
 from mooring.commands.quota import Quota
-from mooring.config import LogConfig, PluginEntry, ServiceConfig, parse_log, parse_service
-from storage.db_config import read_config
+from mooring.config import LogConfig, PluginEntry, ServiceConfig, channel_faults, parse_log, parse_service
+from storage.db_config import DictConfig, read_config
 from storage.errors import ConfigError, Fault
 from storage.json_config import read_json
 from storage.moobius_storage import TAKEN_NAMES
@@ -57,12 +59,30 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     entries = _with(lists.plugins, plugin_config)
     plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"])) or Plugins()
     dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
+    if service is not None:
+        faults += _faults_of_channels(service, [entry.name for entry in entries], plugins, dicts, names["service_config"])
     if faults:
         raise ConfigError(faults)
     plugins.runtime.quota = Quota(lists.limits.keys, lists.limits.bytes)
     # From here on nobody reads the files again, so that all channels have the same config.
     raw["db_config"] = [entry.model_dump() for entry in dicts]
     return Settings(lists, log, plugins, raw)
+
+
+def _faults_of_channels(service: ServiceConfig, names: Sequence[str], plugins: Plugins, dicts: Sequence[DictConfig], file: str) -> list[Fault]:
+    """What of channels and templates does not fit the plugins and dicts that there are."""
+    places: list[tuple[str, ChannelConfig | TemplateConfig]] = [(f"channel {channel.id}", channel) for channel in service.channels]
+    places += [(f"template {name}", template) for name, template in service.templates.items()]
+    taken = TAKEN_NAMES | {entry.name for entry in dicts}
+    faults: list[Fault] = []
+    for place, each in places:
+        faults += channel_faults(each, names, service.templates, file, place)
+        faults += settings_faults(each.plugins, plugins, file, place)
+        try:
+            read_config(each.dicts, taken)
+        except ConfigError as error:
+            faults += [replace(fault, file=file, entry=f"{place}, dicts {fault.entry}") for fault in error.faults]
+    return faults
 
 
 def _collect(faults: list[Fault], check: Callable[[], T]) -> T | None:

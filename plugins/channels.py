@@ -13,10 +13,16 @@ async def list_channels(ctx: Context) -> None:
 
 
 @command("channel create", example="/channel create club The Club")
-@requires("owner")
 async def create(ctx: Context, channel: str, name: Rest = "") -> str:
-    """Make a channel."""
-    await ctx.service.create_channel(name, channel_id=channel, made_by=ctx.member.id)
+    """Make a channel that is like no template."""
+    await ctx.service.create_channel(name, channel_id=channel, made_by=ctx.member.id, role=ctx.member.role)
+    return f"The channel {clip(channel)} was made."
+
+
+@command("channel create from", example="/channel create from club our-club Our Club")
+async def create_from(ctx: Context, template: str, channel: str, name: Rest = "") -> str:
+    """Make a channel by a template of the config, which says who may."""
+    await ctx.service.create_channel(name, channel_id=channel, made_by=ctx.member.id, role=ctx.member.role, template=template)
     return f"The channel {clip(channel)} was made."
 
 

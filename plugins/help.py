@@ -65,16 +65,34 @@ def describe(entry: Command) -> str:
 async def plugins(ctx: Context) -> None:
     """List the plugins and what each is for."""
     lines = [f"{plugin.name}: {plugin.summary}" for plugin in ctx.plugins.loaded.values()]
+    if ctx.member.role == "owner":
+        lines += [f"{plugin.name} (off here): {plugin.summary}" for name, plugin in ctx.plugins.everywhere.items() if name not in ctx.plugins.loaded]
     lines += [f"{name} was left out: {why}" for name, why in ctx.plugins.failed.items()]
     ctx.tell(ctx.member, "\n".join(lines))
+
+
+@command("plugins on", example="/plugins on bars")
+@requires("owner")
+async def on(ctx: Context, name: str) -> str:
+    """Let a loaded plugin serve this channel, whatever the config says."""
+    ctx.switch_plugin(name, True)
+    return f"Plugin {name} serves this channel from now on."
+
+
+@command("plugins off", example="/plugins off bars")
+@requires("owner")
+async def off(ctx: Context, name: str) -> str:
+    """Let a plugin serve this channel no more; what it keeps stays."""
+    ctx.switch_plugin(name, False)
+    return f"Plugin {name} serves this channel no more. What it keeps here stays."
 
 
 @command("plugins reload", example="/plugins reload bars")
 @requires("moderator")
 async def reload(ctx: Context, name: str) -> None:
     """Load the code of a plugin anew; if that fails, the old one stays."""
-    if name not in ctx.plugins.loaded:
-        raise CommandError(f"No plugin called {clip(name)} is loaded.{suggestion(name, ctx.plugins.loaded)}")
+    if name not in ctx.plugins.everywhere:
+        raise CommandError(f"No plugin called {clip(name)} is loaded.{suggestion(name, ctx.plugins.everywhere)}")
 
     async def work(beside: Background) -> None:
         try:

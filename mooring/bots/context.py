@@ -22,7 +22,8 @@ from mooring.bots.recurrence import Recurrence
 from mooring.bots.schedule import Schedule, ScheduledCall, moment, new_key
 from mooring.bots.sent_messages import MessageHandle, SentMessages
 from mooring.channels.other_channels import parcel_for_channel, record_of
-from mooring.channels.system_dicts import SCHEDULES
+from mooring.channels.settings import ChannelSettings
+from mooring.channels.system_dicts import SCHEDULES, SETTINGS
 from mooring.channels.turn import Turn
 from mooring.clock import use_clock
 from mooring.commands.pending import Question
@@ -30,6 +31,7 @@ from mooring.commands.people import Channel, Member
 from mooring.errors import CommandError, PluginError, TurnEnded
 from mooring.events import Button, CanvasItem, MenuItem, MessageBody, StyleItem, UpEvent
 from mooring.kinds import update_kind
+from mooring.text import clip, suggestion
 from storage import MoobiusStorage
 
 StateT = TypeVar("StateT", default=Any)
@@ -215,6 +217,24 @@ class Context(Generic[StateT]):
         """The same again and again: `every="10m"`, or `cron="30 9 * * 1-5"` in a time zone like `Europe/Berlin`, until it is cancelled."""
         recurrence = Recurrence.of(every, cron, zone)
         return self._schedule(recurrence.next_after(self.clock()), function, arguments, recurrence)
+
+    def switch_plugin(self, name: str, on: bool) -> None:
+        """Let a loaded plugin serve this channel from the next event on, or no more, whatever the config says. Raises CommandError."""
+        plugins = self.plugins
+        if name not in plugins.everywhere:
+            raise CommandError(f"No plugin called {clip(name)} is loaded.{suggestion(name, plugins.everywhere)}")
+        if (name in plugins.loaded) == on:
+            raise CommandError(f"The plugin {name} is {'on' if on else 'off'} here already.")
+        if not on and self.plugin is not None and name == self.plugin.name:
+            raise CommandError(f"The plugin {name} is what you are talking to, and could not be switched on again.")
+        if on:
+            try:
+                plugins.only([plugins.everywhere[name]]).check_ready(self.storage)
+            except PluginError as error:
+                raise CommandError(f"The plugin {name} cannot serve this channel: {error}") from error
+        ChannelSettings(SETTINGS.of(self.storage)).switch(name, on)
+        service, channel_id = self._turn.service, self._turn.channel_id
+        self.after_commit(lambda: service.plugins_switched(channel_id))
 
     def schedules(self) -> list[ScheduledCall]:
         """What is to happen in this channel for all plugins, and what was given up, by the time at which it is due."""

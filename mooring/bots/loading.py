@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -58,8 +58,18 @@ def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "se
         raise PluginError(f"its code failed while it was loaded: {type(error).__name__}: {error}") from error
 
 
+def with_settings(plugin: Plugin, config: Mapping[str, Any], file: str = "service.json") -> Plugin:
+    """The plugin with other settings laid over its own. Raises ConfigError and PluginError."""
+    if not config:
+        return plugin
+    return _made(plugin.module, plugin.entry.model_copy(update={"config": {**plugin.entry.config, **config}}), file)
+
+
 def _load(entry: PluginEntry, folders: Sequence[str], file: str) -> Plugin:
-    module = _import(entry.name, folders)
+    return _made(_import(entry.name, folders), entry, file)
+
+
+def _made(module: ModuleType, entry: PluginEntry, file: str) -> Plugin:
     config = config_of(module, entry, file)
     plugin = Plugin(
         name=entry.name,

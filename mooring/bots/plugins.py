@@ -9,7 +9,7 @@ from typing import Any
 from mooring.bars.spec import BarSpec
 from mooring.bots.plugin import Plugin
 from mooring.bots.runtime import PluginRuntime
-from mooring.bots.schemas import migrate
+from mooring.bots.schemas import check_versions, migrate
 from mooring.commands.command import CommandTable
 from mooring.errors import PluginError
 from mooring.text import nearest
@@ -17,12 +17,20 @@ from storage import MoobiusStorage
 
 
 class Plugins:
-    """All loaded plugins, in the order of the config."""
+    """All loaded plugins, or those of them that serve one channel, in the order of the config."""
 
-    def __init__(self, loaded: Iterable[Plugin] = (), failed: Mapping[str, str] | None = None, runtime: PluginRuntime | None = None) -> None:
+    def __init__(
+        self,
+        loaded: Iterable[Plugin] = (),
+        failed: Mapping[str, str] | None = None,
+        runtime: PluginRuntime | None = None,
+        everywhere: Mapping[str, Plugin] | None = None,
+    ) -> None:
         self.loaded: Mapping[str, Plugin] = MappingProxyType({plugin.name: plugin for plugin in loaded})
         self.failed: Mapping[str, str] = MappingProxyType(dict(failed or {}))
         """What kept plugins out that are not required, by their names."""
+        self.everywhere: Mapping[str, Plugin] = self.loaded if everywhere is None else everywhere
+        """All that are loaded, of which these may be the ones that serve one channel."""
         self.runtime = runtime or PluginRuntime()
         self.table = CommandTable(entry for plugin in self.loaded.values() for entry in plugin.commands)
         self.bars = tuple(spec for plugin in self.loaded.values() for spec in plugin.bars)
@@ -51,6 +59,16 @@ class Plugins:
             spec.kept_in(storage)
         if self.values:
             migrate(self.values, storage)
+
+    def check_ready(self, storage: MoobiusStorage) -> None:
+        """Raise PluginError if the channel lacks a dict that they declare, or has values of another version. Nothing is changed."""
+        for spec in self.bars:
+            spec.kept_in(storage)
+        check_versions(self.values, storage)
+
+    def only(self, plugins: Iterable[Plugin]) -> Plugins:
+        """These of them, some perhaps with other settings."""
+        return Plugins(plugins, self.failed, self.runtime, self.loaded)
 
     def without(self, name: str, why: str) -> Plugins:
         """The same but for one that did not start."""

@@ -61,6 +61,15 @@ def check_changed(declared: Iterable[Values], storage: MoobiusStorage) -> None:
                 raise PluginError(f"{_where(storage, values)}[{key!r}]{path} is not what is declared: {detail['msg']}") from error
 
 
+def check_versions(declared: Iterable[Values], storage: MoobiusStorage) -> None:
+    """Raise PluginError if a dict has values of another version than the declared one; it is migrated when the channel is opened."""
+    versions = VERSIONS.of(storage)
+    for values in declared:
+        before = versions.get(values.dict, 1 if len(_kept(storage, values)) else values.version)
+        if before != values.version:
+            raise PluginError(f"{_where(storage, values)} is of version {before} and has to be migrated, which happens when the channel is opened")
+
+
 def migrate(declared: Iterable[Values], storage: MoobiusStorage) -> None:
     """Bring the dicts of one channel to their declared versions, all or none. Blocks; not inside a transaction.
 

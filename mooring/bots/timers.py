@@ -49,7 +49,7 @@ class Timers:
     def __init__(
         self,
         service: Service,
-        plugins: Callable[[], Plugins],
+        plugins: Callable[[str], Plugins],
         clock: Callable[[], float],
         patience: Patience,
         on_given_up: Callable[[], None] = lambda: None,
@@ -90,17 +90,20 @@ class Timers:
 
     def begin(self, *, clock_was_set: bool = False) -> None:
         """Note in every channel when the functions of `every` come due."""
-        timers = [timer for plugin in self._plugins().loaded.values() for timer in plugin.timers]
-        if timers or clock_was_set:
-            for channel_id in self._service.channel_ids():
+        for channel_id in self._service.channel_ids():
+            timers = self._timers_of(channel_id)
+            if timers or clock_was_set:
                 self._service.spawn(self._begin(channel_id, timers, clock_was_set), name=f"timers: beginning in {channel_id}")
 
     def begin_channel(self, channel_id: str) -> None:
         """The same in one channel that was opened meanwhile."""
-        timers = [timer for plugin in self._plugins().loaded.values() for timer in plugin.timers]
+        timers = self._timers_of(channel_id)
         if timers:
             self._service.spawn(self._begin(channel_id, timers, False), name=f"timers: beginning in {channel_id}")
         self.wake(channel_id)
+
+    def _timers_of(self, channel_id: str) -> list[Timer]:
+        return [timer for plugin in self._plugins(channel_id).loaded.values() for timer in plugin.timers]
 
     def next_due(self) -> float | None:
         """When something comes due next in any channel."""
@@ -209,7 +212,11 @@ class Timers:
         # Looked up again inside the transaction: it may have been cancelled, or run by another process.
         if Schedule(SCHEDULES.of(ctx.storage)).take(call.key, self._clock(), call.due) is None:
             return
-        plugin = self._plugins().loaded.get(call.plugin)
+        plugin = ctx.plugins.loaded.get(call.plugin)
+        if plugin is None and call.plugin in ctx.plugins.everywhere:
+            if call.recurrence is not None:
+                return  # it does not serve this channel, and is asked again next time
+            raise _Gone(f"the plugin {call.plugin} does not serve this channel")
         function = getattr(plugin.module, call.function, None) if plugin else None
         if plugin is None or not callable(function):
             raise _Gone(f"there is no function {call.plugin}.{call.function} any more")

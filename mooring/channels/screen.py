@@ -133,6 +133,11 @@ class Screen:
                 left += self._drawn(kind, down)
         return left
 
+    def redrawn(self) -> list[Down]:
+        """Everything that was shown, as it looks with the slots that there are now: some came, or went."""
+        kinds = [kind for kind in DOWN_KINDS.values() if kind.source == "sender" and kind.is_list]
+        return [down for kind in kinds for down in self._drawn(kind, Down(kind.name, self._channel_id, [], None))]
+
     def find(self, kind: DownKind, member_id: str, item_id: str) -> tuple[str, Any] | None:
         """The slot and the item as it was set, by the id under which this member sees it; None if it is not shown to this member."""
         parts = list(self._parts(kind, member_id))

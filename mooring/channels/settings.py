@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-_CLOSED = "closed"
+_CLOSED, _PLUGINS = "closed", "plugins"
 
 
 class ChannelSettings:
@@ -15,11 +15,23 @@ class ChannelSettings:
         self._stored = stored
         self.is_closed = False
         """Whether a process has closed the channel for all that serve it. No turn comes after that one."""
+        self.switched: Mapping[str, bool] = {}
+        """The plugins that were switched on or off here, whatever the config says. Another object when it changes."""
+        self.on_switched: Callable[[], None] = _nobody
+        """Called on the event loop when that has changed."""
         self.refresh()
 
     def refresh(self) -> None:
         """Take over what was committed, by this process or another."""
         self.is_closed = _CLOSED in self._stored
+        switched = dict(self._stored.get(_PLUGINS, {}))
+        if switched != self.switched:
+            self.switched = switched
+            self.on_switched()
+
+    def switch(self, plugin: str, on: bool) -> None:
+        """Let a plugin serve the channel, or not, after the next `refresh`."""
+        self._stored[_PLUGINS] = {**self._stored.get(_PLUGINS, {}), plugin: on}
 
     def close(self, changes: int) -> None:
         """Let no other turn come, in any process; `changes` is the number of the decision to close the channel."""
@@ -33,3 +45,7 @@ class ChannelSettings:
         self._stored.pop(_CLOSED, None)
         self.is_closed = False
         return True
+
+
+def _nobody() -> None:
+    """There is nobody to tell."""

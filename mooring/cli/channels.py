@@ -39,11 +39,14 @@ def add_channel(app: typer.Typer) -> None:
         description: Annotated[str, typer.Option(help="What it is for.")] = "",
         welcome: Annotated[str, typer.Option(help="What members are told when they come in first.")] = "",
         access: Annotated[str, typer.Option(help="open or token.")] = "",
+        template: Annotated[str, typer.Option(help="A template of the config, which gives what is not said here.")] = "",
+        plugin: Annotated[list[str] | None, typer.Option(help="A plugin that serves it; may be given several times. All, if none is given.")] = None,
         config: ConfigFile = CONFIG,
         db_config: DbConfigFile = DB_CONFIG,
     ) -> None:
         """Make a channel."""
-        fields = {key: value for key, value in {"welcome": welcome, "access": access}.items() if value}
+        given = {"welcome": welcome, "access": access, "template": template, "plugins": plugin}
+        fields = {key: value for key, value in given.items() if value}
         arguments = {"channel_id": channel_id, "name": name, "description": description, "fields": fields}
         _run("channel create", arguments, config, db_config)
         typer.echo(f"The channel {channel_id} was made.")
@@ -140,6 +143,6 @@ def _read_service(config: Path) -> ServiceConfig:
 
 def _in_the_store(service: ServiceConfig, command: str, arguments: Mapping[str, Any], db_config: Path) -> Response:
     entries = [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)]
-    with closing(StoredChannels(service.service_id, entries, service.channels)) as channels:
+    with closing(StoredChannels(service, entries)) as channels:
         table = CommandTable(channels, CHANNEL_COMMANDS)
         return asyncio.run(table.answer(Request(command, msgspec.Raw(msgspec.json.encode(arguments)))))

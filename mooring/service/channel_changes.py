@@ -6,15 +6,20 @@ import hashlib
 import logging
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from mooring.channel_config import ChannelConfig
+from mooring.channel_config import ChannelConfig, TemplateConfig, with_template
 from mooring.channels.registry import ChannelRegistry
-from mooring.config import faults_of
+from mooring.config import channel_faults, faults_of
 from mooring.made_channels import ChannelRefused, MadeChannel
+from mooring.roles import rank
+from storage.db_config import read_config
+from storage.errors import ConfigError, Fault
+from storage.moobius_storage import TAKEN_NAMES
 
 log = logging.getLogger("service")
 T = TypeVar("T")
@@ -24,6 +29,7 @@ class ChannelChanges(ABC):
     """Each change is one commit in the registry."""
 
     _configured: Mapping[str, ChannelConfig]
+    _templates: Mapping[str, TemplateConfig]
 
     @abstractmethod
     async def _read(self, look: Callable[[ChannelRegistry], T]) -> T:
@@ -37,26 +43,45 @@ class ChannelChanges(ABC):
     async def _wipe(self, made: MadeChannel) -> int:
         """Remove all data of a deleted channel; how many keys it had. Raises StorageError."""
 
+    @property
+    @abstractmethod
+    def _plugin_names(self) -> Collection[str]:
+        """The plugins that a channel can have."""
+
+    @abstractmethod
+    def _settings_faults(self, config: ChannelConfig) -> list[Fault]:
+        """What of the settings for plugins does not fit, as far as that can be known here."""
+
     def _request(self) -> str:
         """What names the event in hand, and how many channels it has made so far; empty outside of events."""
         return ""
 
     async def create_channel(
-        self, channel_name: str, channel_desc: str = "", bind: bool = True, *, channel_id: str | None = None, made_by: str = "", **fields: Any
+        self,
+        channel_name: str,
+        channel_desc: str = "",
+        bind: bool = True,
+        *,
+        channel_id: str | None = None,
+        made_by: str = "",
+        role: str | None = None,
+        **fields: Any,
     ) -> str:
         """Make a channel, and return its id. Without `channel_id` it gets one that nobody has; with `bind=False` it is archived at first.
 
-        `fields` are those of a channel in the config (`welcome`, `access`, ...), and `made_by` is the member who asked for it. Raises ChannelRefused
-        for an id that is taken, and for fields that cannot be; StorageError if it could not be kept.
+        `fields` are those of a channel in the config (`welcome`, `access`, `template`, `plugins`, ...). `made_by` is the member who asked for it, and
+        `role` that member's; without a role nobody is asked whether it is allowed. Raises ChannelRefused for an id that is taken, for fields that
+        cannot be, and for what this member may not make; StorageError if it could not be kept.
         """
         request = self._request()
         given = {"name": channel_name, "description": channel_desc, **fields}
-        config = _checked({"id": channel_id if channel_id is not None else _new_id(request), **{name: each for name, each in given.items() if each}})
+        said = {name: value for name, value in given.items() if value is not None and value != ""}
+        config = self._checked({"id": channel_id if channel_id is not None else _new_id(request), **said})
         if config["id"] in self._configured:
             raise ChannelRefused(f"The config has a channel {config['id']} already.")
 
         def create(registry: ChannelRegistry) -> MadeChannel:
-            made = registry.create(config, made_by=made_by, request=request)
+            made = registry.create(config, made_by=made_by, request=request, check=partial(self._check_quota, config.get("template"), made_by, role))
             return made if bind or not made.is_open else registry.archive(made.id)
 
         made = await self._change(create)
@@ -72,7 +97,7 @@ class ChannelChanges(ABC):
         def update(registry: ChannelRegistry) -> MadeChannel:
             there = registry.get(channel_id)
             if there is not None:
-                _checked({**there.config, **changed})
+                self._checked({**there.config, **changed})
             return registry.update(channel_id, changed)
 
         await self._change(update)
@@ -121,19 +146,40 @@ class ChannelChanges(ABC):
             log.warning("the data of the deleted channel %s was removed: %d keys by now", made.id, keys)
         return keys
 
+    def _checked(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a channel's config. Raises ChannelRefused for what cannot be."""
+        faults: list[Fault] = []
+        try:
+            config = with_template(ChannelConfig.model_validate(fields), self._templates)
+            faults += channel_faults(config, self._plugin_names, self._templates, "", "") or self._settings_faults(config)
+            read_config(config.dicts, TAKEN_NAMES)
+        except ValidationError as error:
+            faults += faults_of(error, "", ChannelConfig)
+        except ConfigError as error:
+            faults += error.faults
+        if faults:
+            said = "; ".join(f"{fault.field}: {fault.problem} ({fault.remedy})" for fault in faults)
+            raise ChannelRefused(f"There cannot be such a channel: {said}.")
+        return dict(fields)
+
+    def _dicts_of(self, made: MadeChannel) -> Sequence[Mapping[str, Any]]:
+        return with_template(ChannelConfig.model_validate(made.config), self._templates).dicts
+
+    def _check_quota(self, name: str | None, made_by: str, role: str | None, there: Sequence[MadeChannel]) -> None:
+        """Raise ChannelRefused if a member of this role, None for the operator, may make no channel by this template, or no more."""
+        template = self._templates.get(name or "", TemplateConfig())
+        if role is not None and rank(role) < rank(template.made_by):
+            raise ChannelRefused(f"Only {template.made_by}s can make such a channel.")
+        same = [made for made in there if made.config.get("template") == name]
+        if template.most is not None and len(same) >= template.most:
+            raise ChannelRefused(f"There are {len(same)} channels by the template {name} already, and more there cannot be.")
+        own = sum(1 for made in same if made.made_by == made_by)
+        if role is not None and template.most_per_member is not None and own >= template.most_per_member:
+            raise ChannelRefused(f"You have made {own} channels by the template {name} already, and more you cannot make.")
+
     def _refuse_configured(self, channel_id: str) -> None:
         if channel_id in self._configured:
             raise ChannelRefused(f"The channel {channel_id} stands in the config; change it there.")
-
-
-def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a channel's config. Raises ChannelRefused for what cannot be."""
-    try:
-        ChannelConfig.model_validate(fields)
-    except ValidationError as error:
-        faults = [f"{fault.field}: {fault.problem} ({fault.remedy})" for fault in faults_of(error, "", ChannelConfig)]
-        raise ChannelRefused(f"There cannot be such a channel: {'; '.join(faults)}.") from error
-    return dict(fields)
 
 
 def _line(made: MadeChannel, state: str) -> dict[str, Any]:

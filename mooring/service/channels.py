@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from mooring.channel_config import ChannelConfig
+from mooring.bots.serving import settings_faults
+from mooring.channel_config import ChannelConfig, with_template
 from mooring.channels.registry import ChannelRegistry
 from mooring.channels.turn import current_turn
 from mooring.errors import PluginError
@@ -18,6 +19,7 @@ from mooring.service.channel_changes import ChannelChanges
 from mooring.service.hosting import Hosting
 from mooring.service.wiping import wipe
 from storage import StorageError
+from storage.errors import Fault
 
 log = logging.getLogger("service")
 T = TypeVar("T")
@@ -51,8 +53,15 @@ class Channels(Hosting, ChannelChanges):
         turn.channels_made += 1
         return f"{turn.channel_id}/{turn.member_id}/{turn.event.request_id}/{turn.channels_made}"
 
+    @property
+    def _plugin_names(self) -> Collection[str]:
+        return self.plugins.loaded
+
+    def _settings_faults(self, config: ChannelConfig) -> list[Fault]:
+        return settings_faults(config.plugins, self.plugins, "", "")
+
     async def _wipe(self, made: MadeChannel) -> int:
-        return await self._threads.run(wipe, self.service_id, made, self.config["db_config"])
+        return await self._threads.run(wipe, self.service_id, made, [*self.config["db_config"], *self._dicts_of(made)])
 
     async def _reconcile(self, wanted: Mapping[str, MadeChannel]) -> None:
         """Open, close and rename here until it is as the registry says."""
@@ -63,12 +72,13 @@ class Channels(Hosting, ChannelChanges):
         for channel_id, made in wanted.items():
             if channel_id in self._configured:
                 continue
-            config = ChannelConfig.model_validate(made.config)
+            config = with_template(ChannelConfig.model_validate(made.config), self._templates)
             there = self._hosted.get(channel_id)
             if there is None:
                 await self._open_made(config, made)
             elif there.config != config:
                 self._hosted[channel_id] = replace(there, config=config, made=made)
+                self._serving[channel_id].uses = config.plugins
                 self._gateways.deliver(channel_id, [Down("channel_info", channel_id, self._hosted[channel_id].info)])
         if before != {channel_id: channel.info for channel_id, channel in self._hosted.items()}:
             self._gateways.channels_changed()

@@ -8,6 +8,7 @@ from typing import Any
 from mooring.bots.calling import run_channel_hooks, run_command, run_hooks
 from mooring.bots.context import Context
 from mooring.bots.plugins import Plugins
+from mooring.bots.serving import ServingPlugins
 from mooring.channel_messages import ChannelMessage
 from mooring.channels.turn import Turn, current_turn
 from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction
@@ -30,6 +31,7 @@ class Hooks(Senders):
     channels: dict[str, MoobiusStorage]
     plugins: Plugins
     _threads: Threads
+    _serving: dict[str, ServingPlugins]
 
     async def before_channel_init(self) -> None:
         """Called once, before the channels are set up."""
@@ -142,7 +144,13 @@ class Hooks(Senders):
 
     def context(self) -> Context:
         """The Context of the event in hand, as commands get it. Raises RuntimeError where there is none."""
-        return Context(self._turn(), self.plugins)
+        turn = self._turn()
+        return Context(turn, self._channel_plugins(turn.channel_id))
+
+    def _channel_plugins(self, channel_id: str) -> Plugins:
+        """The plugins that serve the channel."""
+        serving = self._serving.get(channel_id)
+        return self.plugins if serving is None else serving()
 
     def _turn(self) -> Turn:
         turn = current_turn()

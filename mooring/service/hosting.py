@@ -11,6 +11,7 @@ from typing import Any
 
 from mooring.bots.calling import run_hook
 from mooring.bots.plugin import Plugin
+from mooring.bots.serving import PluginSets, ServingPlugins
 from mooring.channel_config import ChannelConfig
 from mooring.channels.channel import HostedChannel, host
 from mooring.channels.interrupted import tell_interrupted, unfinished
@@ -39,6 +40,8 @@ _CLOSING_SECONDS = 5.0
 class Hosting(Intake):
     """The part of a service that puts its channels together."""
 
+    _plugin_sets: PluginSets
+
     async def _at_start(self, hook: Coroutine[Any, Any, None]) -> None:
         """Await one of the hooks of the start."""
         await hook
@@ -51,8 +54,9 @@ class Hosting(Intake):
         if changes and not await self._threads.run(_let_turns_come, storage, changes):
             await self._close_storage(channel_id)
             raise UnknownChannel(channel_id)
-        await self._threads.run(self.plugins.prepare, storage)
-        stuck, limits = self.plugins.runtime.stuck, self._limits
+        serving = self._serving[channel_id] = await self._threads.run(self._served, config, storage)
+        await self._threads.run(serving().prepare, storage)
+        stuck, limits = self.plugins.runtime.stuck, config.limits.over(self._limits)
         workers = ChannelWorkers(channel_id, limits.handler_seconds, self._threads, stuck, self._incidents.add)
         wiring = Wiring(
             service=self._whole,
@@ -64,19 +68,47 @@ class Hosting(Intake):
             clock=self._clock,
             workers=workers,
             limits=SendLimits(limits.replies, limits.reply_bytes),
-            plugin_names=lambda: self.plugins.loaded,
+            plugin_names=lambda: serving().loaded,
         )
-        channel = self._hosted[channel_id] = await host(config, storage, limits, lambda: self.plugins.bars, wiring)
+        channel = self._hosted[channel_id] = await host(config, storage, limits, lambda: serving().bars, wiring)
+        serving.settings = channel.state.settings
+        channel.state.settings.on_switched = partial(self._after_switching, channel_id)
         self._last_known.forget(channel_id)
         await self._deliveries.open(channel)
         channel.queue.start()
         await self._tell_interrupted(channel)
         for act in self._early.pop(channel_id, []):
             await self._post(channel_id, act)
-        for plugin in self.plugins.loaded.values():
-            if "on_channel_init" in plugin.hooks:
-                with self._left_out_if_it_fails(plugin):
-                    await self.in_channel(channel_id, partial(run_hook, plugin, "on_channel_init"), name="on_channel_init")
+        for plugin in serving().loaded.values():
+            await self._begin_plugin(channel_id, plugin)
+
+    def _served(self, config: ChannelConfig, storage: MoobiusStorage) -> ServingPlugins:
+        for entry in config.dicts:
+            if entry["name"] not in storage.names():
+                storage.add_container(**entry)
+        return ServingPlugins(lambda: self.plugins, self._plugin_sets, config.plugins, ChannelSettings(SETTINGS.of(storage)))
+
+    async def _begin_plugin(self, channel_id: str, plugin: Plugin) -> None:
+        if "on_channel_init" in plugin.hooks:
+            with self._left_out_if_it_fails(plugin):
+                await self.in_channel(channel_id, partial(run_hook, plugin, "on_channel_init"), name="on_channel_init")
+
+    def plugins_switched(self, channel_id: str) -> None:
+        """Take over which plugins serve the channel, which was committed. On the event loop."""
+        before = self._channel_plugins(channel_id).loaded
+        self._channel(channel_id).state.settings.refresh()
+        for name, plugin in self._channel_plugins(channel_id).loaded.items():
+            if name not in before:
+                self.spawn(self._begin_plugin(channel_id, plugin), name=f"{name}: on_channel_init")
+
+    def _after_switching(self, channel_id: str) -> None:
+        """Show the channel anew with the plugins that it has now, here or because another process said so."""
+        channel = self._hosted.get(channel_id)
+        if channel is not None:
+            self._gateways.deliver(channel_id, channel.state.screen.redrawn())
+            self._gateways.deliver(channel_id, channel.member_updates.changes())
+            self._gateways.channels_changed()
+            self.timers.begin_channel(channel_id)
 
     async def _tell_interrupted(self, channel: HostedChannel) -> None:
         """Say on messages that a process was writing when it ended that nothing more will come."""
@@ -140,6 +172,7 @@ class Hosting(Intake):
 
     async def _let_go(self, channel_id: str) -> None:
         """Close what there is of a channel, which may not have come up whole."""
+        self._serving.pop(channel_id, None)
         await self._deliveries.close(channel_id, _CLOSING_SECONDS)
         channel = self._hosted.pop(channel_id, None)
         if channel is not None:

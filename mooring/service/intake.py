@@ -75,7 +75,7 @@ class Intake(Rooms):
 
         async def body(turn: Turn) -> T:
             turn.work = name
-            return await work(Context(turn, self.plugins))
+            return await work(Context(turn, self._channel_plugins(channel_id)))
 
         return await self._channel(channel_id).queue.run(body)
 

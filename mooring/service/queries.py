@@ -73,7 +73,7 @@ class Queries(Hooks):
 
     def plugin_names(self, channel_id: str) -> Collection[str]:
         """The plugins that serve the channel, in their order."""
-        return self.plugins.loaded
+        return self._channel_plugins(channel_id).loaded
 
     def access(self, channel_id: str) -> Literal["open", "token"]:
         """Whether whoever picks a name comes into the channel, or only who was given a token."""
@@ -138,7 +138,7 @@ class Queries(Hooks):
         """Whether somebody handles it when a member comes back: a plugin's `on_refresh`, or a service that overrides the hook."""
         cls = type(self)
         is_overridden = cls.on_refresh is not Hooks.on_refresh or cls.do_member_sync is not Hooks.do_member_sync
-        return is_overridden or bool(self.plugins.hooks("on_refresh"))
+        return is_overridden or bool(self._channel_plugins(channel_id).hooks("on_refresh"))
 
     def process_id(self, channel_id: str) -> str:
         """What this process is called in what it keeps of a channel; another one after each start."""

@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 
 from mooring.bots.lifespan import Lifespans
 from mooring.bots.schedule import Patience
+from mooring.bots.serving import PluginSets, ServingPlugins
 from mooring.bots.timers import Timers
+from mooring.channel_config import with_template
 from mooring.channels.agents import Agents
 from mooring.channels.channel import HostedChannel
 from mooring.channels.metrics import Metrics
@@ -93,7 +95,10 @@ class ChannelService(Channels):
         self._hosted: dict[str, HostedChannel] = {}
         self._process_id = secrets.token_hex(8)
         self._closing: set[str] = set()
-        self._configured = {channel.id: channel for channel in self._settings.service.channels}
+        self._templates = self._settings.service.templates
+        self._configured = {channel.id: with_template(channel, self._templates) for channel in self._settings.service.channels}
+        self._plugin_sets = PluginSets()
+        self._serving: dict[str, ServingPlugins] = {}
         self._run_time_channels = RunTimeChannels(self._threads, self._reconcile)
         hooks = ChannelHooks(self._hosted_if_open, self.on_channel_message, self.on_channel_message_returned)
         self._deliveries = Deliveries(self._gateways.network, hooks, self._environment, 60 * self._limits.outbox_minutes)
@@ -105,7 +110,7 @@ class ChannelService(Channels):
         seconds = Seconds(self._limits.blocking_seconds, self._limits.handler_seconds, self._settings.service.stop_timeout)
         self._watchdog = Watchdog(seconds, self._plugin_modules, self._metrics.blocked, self._incidents.add)
         patience = Patience(self._limits.schedule_tries, self._limits.schedule_retry_seconds)
-        self.timers = Timers(self, lambda: self.plugins, self._clock, patience, self._metrics.given_up)
+        self.timers = Timers(self, self._channel_plugins, self._clock, patience, self._metrics.given_up)
         self._up = asyncio.Event()
         self._is_begun = False
         self._stop_asked = asyncio.Event()
@@ -132,7 +137,7 @@ class ChannelService(Channels):
             await self._run_time_channels.begin(self.service_id, self.config["db_config"], self._configured, self._clock)
             variants.set(self._run_time_channels.variants())
             await self._at_start(self.before_channel_init())
-            for channel in self._settings.service.channels:
+            for channel in self._configured.values():
                 await self._open(channel)
             await self._run_time_channels.settle()
             for plugin in self.plugins.loaded.values():

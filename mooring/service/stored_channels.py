@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mooring.channel_config import ChannelConfig
 from mooring.channels.registry import ChannelRegistry
+from mooring.config import ServiceConfig
 from mooring.made_channels import MadeChannel
 from mooring.service.channel_changes import ChannelChanges
 from mooring.service.wiping import wipe
 from storage import StorageError
+from storage.errors import Fault
 
 T = TypeVar("T")
 
@@ -18,8 +20,11 @@ T = TypeVar("T")
 class StoredChannels(ChannelChanges):
     """Blocks, whatever its signatures say. Close it. Raises StoreLocked if a process has the store that takes no commands."""
 
-    def __init__(self, service_id: str, db_config: Sequence[Mapping[str, Any]], configured: Iterable[ChannelConfig]) -> None:
+    def __init__(self, service: ServiceConfig, db_config: Sequence[Mapping[str, Any]]) -> None:
+        service_id, configured = service.service_id, service.channels
         self._service_id = service_id
+        self._templates = service.templates
+        self._loaded = [entry.name for entry in service.plugins]
         self._db_config = db_config
         self._configured = {channel.id: channel for channel in configured}
         self._registry = ChannelRegistry(service_id, db_config)
@@ -32,6 +37,13 @@ class StoredChannels(ChannelChanges):
         """Let go of the store."""
         self._registry.close()
 
+    @property
+    def _plugin_names(self) -> list[str]:
+        return self._loaded
+
+    def _settings_faults(self, config: ChannelConfig) -> list[Fault]:
+        return []  # no plugin is loaded here; the service checks when it opens the channel
+
     async def _read(self, look: Callable[[ChannelRegistry], T]) -> T:
         return look(self._registry)
 
@@ -39,4 +51,4 @@ class StoredChannels(ChannelChanges):
         return work(self._registry)
 
     async def _wipe(self, made: MadeChannel) -> int:
-        return wipe(self._service_id, made, self._db_config)
+        return wipe(self._service_id, made, [*self._db_config, *self._dicts_of(made)])

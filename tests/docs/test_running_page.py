@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mooring import ChannelService
-from mooring.channel_config import ChannelConfig, ChannelLimits, RoomConfig
+from mooring.channel_config import ChannelConfig, ChannelLimits, OwnLimits, PluginUse, RoomConfig, TemplateConfig
 from mooring.config import LogConfig, PluginEntry, ServiceConfig, parse_service
 from tests.service_for_tests import json_dicts, running
 
@@ -26,7 +26,7 @@ def named(text: str) -> set[str]:
 
 
 def test_every_field_of_the_service_config_is_told() -> None:
-    models = (ServiceConfig, ChannelConfig, RoomConfig, PluginEntry, ChannelLimits)
+    models = (ServiceConfig, ChannelConfig, RoomConfig, PluginUse, TemplateConfig, OwnLimits, PluginEntry, ChannelLimits)
     assert named(section("service.json")) == {field for model in models for field in model.model_fields}
 
 

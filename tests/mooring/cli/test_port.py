@@ -72,7 +72,7 @@ def test_imports(before: str, after: str) -> None:
         ("from moobius.types import Button, S3BUCKET", 1, "mooring.types has no S3BUCKET: a store of the platform's"),
         ("from moobius . types import Button", 1, "without spaces"),
         ("from moobius.types import *\n\n@dataclass\nclass A: pass", 3, "dataclass came in by"),
-        ("import moobius\nclass B(moobius.Moobius):\n    def f(self):\n        self.create_channel('a', 'b')", 4, "create_channel is not there"),
+        ("import moobius\nclass B(moobius.Moobius):\n    def f(self):\n        self.send_refresh('a')", 4, "send_refresh is not there"),
         ("import moobius\nasync def f(self):\n    await self.http_api.delete_account()", 3, "delete_account is not there"),
         ("import moobius\nasync def f(self):\n    json.dumps(self.channels[c].stats, indent=2)", 3, "write self.channels[c].stats.copy()"),
         ("import moobius\nasync def f(self):\n    isinstance(self.channels[c].stats, dict)", 3, "ask for collections.abc.Mapping"),
