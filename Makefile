@@ -18,7 +18,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test lint bench bench-bots crash simulate outbox shared chaos clean
+.PHONY: run test lint bench bench-bots crash channels simulate outbox shared chaos clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -35,6 +35,9 @@ lint: $(VENV)/.test
 
 crash: $(VENV)/.test
 	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 tests/crash
+
+channels: $(VENV)/.test
+	MOORING_CHANNEL_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 -s tests/crash/test_made_channels.py
 
 simulate: $(VENV)/.test
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --from $(FROM) $(if $(TRACE),--trace)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, TypeVar
 
-from mooring.channels.system_dicts import DELETED_CHANNELS, INCARNATIONS, MADE_CHANNELS, OF_THE_REGISTRY, kept_beside
+from mooring.channels.settings import ChannelSettings
+from mooring.channels.system_dicts import DELETED_CHANNELS, INCARNATIONS, MADE_CHANNELS, OF_THE_REGISTRY, SETTINGS, kept_beside
 from mooring.made_channels import ChannelRefused, MadeChannel, variant_of
 from mooring.text import suggestion
-from storage import VersionConflict
+from storage import MoobiusStorage, VersionConflict
 from storage.db_config import DbConfig
 
 T = TypeVar("T")
@@ -34,10 +36,10 @@ class ChannelRegistry:
     def __init__(self, service_id: str, db_config: DbConfig, clock: Callable[[], float] = time.time) -> None:
         """Opens the storage. Raises ConfigError and StorageError."""
         self._clock = clock
-        entries = kept_beside(db_config)
-        self.keeps = bool(entries)
+        self._entries = kept_beside(db_config)
+        self.keeps = bool(self._entries)
         """Whether there is an engine that keeps the channels over a restart."""
-        self._storage = OF_THE_REGISTRY.open(service_id, entries)
+        self._storage = OF_THE_REGISTRY.open(service_id, self._entries)
         self._made, self._deleted = MADE_CHANNELS.of(self._storage), DELETED_CHANNELS.of(self._storage)
         self._incarnations = INCARNATIONS.of(self._storage)
         self.service_id = service_id
@@ -165,6 +167,16 @@ class ChannelRegistry:
 
         return self._commit(change)
 
+    def shut(self, closed: MadeChannel) -> None:
+        """End a closed channel for all processes that serve it, by a commit in it: whether it is open here or not, others may have it open.
+
+        Not inside of an event, which may be what holds up the channel.
+        """
+        if self._storage.is_shared:
+            with MoobiusStorage(self.service_id, closed.id, self._entries, variant=closed.variant) as storage:
+                settings = ChannelSettings(SETTINGS.of(storage))
+                _until_ahead(storage, partial(settings.close, closed.changes))
+
     def forget(self, made: MadeChannel) -> None:
         """Forget a deleted channel whose data is gone."""
         self._commit(lambda: self._deleted.pop(_archive_key(made), None))
@@ -191,14 +203,19 @@ class ChannelRegistry:
         return made
 
     def _commit(self, change: Callable[[], T]) -> T:
-        for remaining in reversed(range(_ATTEMPTS)):
-            try:
-                with self._storage.transaction(event="channels"):
-                    return change()
-            except VersionConflict:
-                if not remaining:
-                    raise
-        raise AssertionError("unreachable")
+        return _until_ahead(self._storage, change)
+
+
+def _until_ahead(storage: MoobiusStorage, change: Callable[[], T]) -> T:
+    """Commit a change, again and again while other processes are ahead of it."""
+    for remaining in reversed(range(_ATTEMPTS)):
+        try:
+            with storage.transaction(event="channels"):
+                return change()
+        except VersionConflict:
+            if not remaining:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _taken(there: MadeChannel) -> str:

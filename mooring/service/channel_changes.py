@@ -40,6 +40,10 @@ class ChannelChanges(ABC):
         """Change the registry, and what follows from that. Raises StorageError."""
 
     @abstractmethod
+    async def _shut(self, made: MadeChannel) -> None:
+        """End a closed channel in other processes, too. Raises StorageError."""
+
+    @abstractmethod
     async def _wipe(self, made: MadeChannel) -> int:
         """Remove all data of a deleted channel; how many keys it had. Raises StorageError."""
 
@@ -105,7 +109,7 @@ class ChannelChanges(ABC):
     async def archive_channel(self, channel_id: str) -> None:
         """Close a channel, which stays as it is and can be opened again. Raises ChannelRefused."""
         self._refuse_configured(channel_id)
-        await self._change(lambda registry: registry.archive(channel_id))
+        await self._shut(await self._change(lambda registry: registry.archive(channel_id)))
         log.info("channel %s was archived", channel_id)
 
     async def open_channel(self, channel_id: str) -> None:
@@ -117,7 +121,7 @@ class ChannelChanges(ABC):
     async def delete_channel(self, channel_id: str) -> None:
         """Take a channel away. What it kept stays until `prune_channel`, and comes back by `open_channel` alone. Raises ChannelRefused."""
         self._refuse_configured(channel_id)
-        await self._change(lambda registry: registry.delete(channel_id))
+        await self._shut(await self._change(lambda registry: registry.delete(channel_id)))
         log.info("channel %s was deleted; what it kept stays until it is pruned", channel_id)
 
     async def made_channels(self) -> Sequence[MadeChannel]:

@@ -60,6 +60,16 @@ class Channels(Hosting, ChannelChanges):
     def _settings_faults(self, config: ChannelConfig) -> list[Fault]:
         return settings_faults(config.plugins, self.plugins, "", "")
 
+    async def _shut(self, made: MadeChannel) -> None:
+        async def shut() -> None:
+            await self._run_time_channels.change(lambda registry: registry.shut(made))
+
+        turn = current_turn()
+        if turn is None or not turn.open:
+            await shut()
+        else:
+            self.spawn(shut(), name=f"closing {made.id} elsewhere")  # this event may be what the channel waits for
+
     async def _wipe(self, made: MadeChannel) -> int:
         return await self._threads.run(wipe, self.service_id, made, [*self.config["db_config"], *self._dicts_of(made)])
 

@@ -50,5 +50,8 @@ class StoredChannels(ChannelChanges):
     async def _change(self, work: Callable[[ChannelRegistry], MadeChannel]) -> MadeChannel:
         return work(self._registry)
 
+    async def _shut(self, made: MadeChannel) -> None:
+        self._registry.shut(made)
+
     async def _wipe(self, made: MadeChannel) -> int:
         return wipe(self._service_id, made, [*self._db_config, *self._dicts_of(made)])
