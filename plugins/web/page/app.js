@@ -79,6 +79,8 @@ const takers = {
 		const messages = body.messages.map((message) => prepared(message, channel));
 		if (body.mode === "missed") {
 			for (const message of messages) addMessage(channel, message);
+			// Perhaps nobody is left who goes on with it; whoever is shows its next step in this one's place.
+			for (const message of channel.messages.filter(({ number, context }) => !number && context?.progress)) addMessage(channel, interrupted(message));
 			return;
 		}
 		channel.more = body.more;
@@ -184,6 +186,12 @@ function join(channel) {
 function prepared(message, channel) {
 	if (message.sender_name) channel.names.set(message.sender, message.sender_name);
 	return { ...message, key: message.message_id };
+}
+
+function interrupted(message) {
+	const { progress } = message.context;
+	const label = `${String(progress.label).replace(/ \(interrupted\)$/, "")} (interrupted)`;
+	return { ...message, context: { ...message.context, progress: { ...progress, label } } };
 }
 
 function addMessage(channel, message) {

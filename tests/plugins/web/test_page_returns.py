@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from playwright.async_api import Browser, expect
 from tests.plugins.web.cable import cable
 from tests.plugins.web.harness import gateway
 from tests.plugins.web.visitor import visitor
-from tests.process_for_tests import start, write_configs
+from tests.process_for_tests import member, start, write_configs
 
 pytestmark = pytest.mark.browser
 
@@ -157,4 +158,51 @@ async def test_a_game_goes_on_after_a_kill_in_its_middle(tmp_path: Path, chromiu
             await bob.page.get_by_role("button", name="Move", exact=True).click()
             await ann.sees("bob moves to e4")
             await expect(ann.log.get_by_text("Time is up")).to_have_count(1)
+    await process.end()
+
+
+WORKING = """
+import asyncio
+from mooring import Context, command
+
+@command(example="/work")
+async def work(ctx: Context) -> None:
+    \"\"\"Show progress, and never come to an end.\"\"\"
+    await ctx.progress("Working", 3).update(1)
+    await asyncio.Event().wait()
+
+@command(example="/fetch")
+async def fetch(ctx: Context) -> None:
+    \"\"\"The same beside the channel, with a text that grows.\"\"\"
+    async def work(beside):
+        await beside.progress("Fetching", 3).update(2)
+        await beside.stream().write("Once upon a time")
+        await asyncio.Event().wait()
+    ctx.background(work)
+"""
+
+
+async def test_what_a_crash_has_cut_short_says_so(tmp_path: Path, chromium: Browser) -> None:
+    (tmp_path / "works").mkdir()
+    (tmp_path / "works" / "working.py").write_text(WORKING)
+    options = [*write_configs(tmp_path, plugins=["help", "working", "web"], plugin_folders=["works"]), "--data-dir", "gateway"]
+    process = await start(tmp_path, *options)
+    port = process.address.rstrip("/").rsplit(":", 1)[1]
+    async with visitor(chromium, process.address, "ann") as ann:
+        async with member(process.address, name="bob") as bob:
+            await bob.say("/fetch")
+            working = asyncio.create_task(bob.say("/work"))
+            for text in ("Fetching", "Once upon a time", "Working"):
+                await ann.sees(text)
+            process.kill()
+            working.cancel()
+        await process.wait()
+        process = await start(tmp_path, *options, MOORING_PORT=port)
+        await ann.is_connected()
+        for text in ("Fetching (interrupted)", "Once upon a time (interrupted)", "Working (interrupted)"):
+            await expect(ann.log.get_by_text(text)).to_have_count(1)
+        await expect(ann.log.get_by_text("Once upon a time")).to_have_count(1)
+        async with visitor(chromium, process.address, "eve") as eve:
+            await eve.sees("Once upon a time (interrupted)")
+            await expect(eve.log.get_by_text("Fetching (interrupted)")).to_have_count(1)
     await process.end()
