@@ -15,6 +15,7 @@ from mooring.channels.queue import ChannelQueue
 from mooring.channels.runner import TurnRunner, Wiring
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import OF_CHANNELS
+from mooring.channels.system_records import set_aside
 from mooring.channels.workers import ChannelWorkers
 from mooring.events import ChannelInfo, Down
 from mooring.made_channels import MadeChannel
@@ -55,10 +56,11 @@ async def host(
     """Put a channel together over its open storage; its queue does not run yet."""
     threads = wiring.workers.threads
     await threads.run(_load, storage)
-    state = await threads.run(ChannelState, storage, limits, config, wiring.plugin_names)
     for each in OF_CHANNELS:
         # Made now, since a transaction can use a dict but not add one.
         await threads.run(each.of, storage)
+    wrong = await threads.run(set_aside, storage)
+    state = await threads.run(ChannelState, storage, limits, config, wiring.plugin_names)
 
     member_updates = MemberUpdates(config.id, storage, state, bars, wiring.clock)
     runner = TurnRunner(config.id, storage, state, member_updates, wiring)
@@ -66,7 +68,7 @@ async def host(
     if state.presence is not None:
         state.presence.catch_up(None, wiring.clock())
         await _follow(storage, queue, threads)
-    findings = [finding for finding in storage.report if finding.kind == "quarantined"]
+    findings = [*(finding for finding in storage.report if finding.kind == "quarantined"), *wrong]
     return HostedChannel(config, storage, state, member_updates, queue, wiring.workers, findings)
 
 

@@ -71,12 +71,17 @@ OUTBOX = SystemDict("outbox")
 INBOX = SystemDict("inbox")
 """Up to which number the entries of other channels' outboxes were taken."""
 
+SET_ASIDE = SystemDict("set_aside")
+"""Records of these dicts that were none, by dict and key."""
 UNFINISHED = SystemDict("unfinished", is_moved=False)
 """What is shown and not over: progress of work beside the channel, and texts that are streamed."""
 SETTINGS = SystemDict("settings")
 """What was decided about the channel itself while the service ran."""
 
-OF_CHANNELS = (MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS, PRESENCE, ROOMS, OUTBOX, INBOX, UNFINISHED, SETTINGS)
+OF_CHANNELS = (
+    MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS,
+    PRESENCE, ROOMS, OUTBOX, INBOX, UNFINISHED, SET_ASIDE, SETTINGS,
+)
 """Those that every channel has."""
 
 MARKS = SystemDict("marks")
