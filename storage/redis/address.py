@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,7 +108,10 @@ def _replication(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_url(url: str, values: Mapping[str, Any], tls: Tls | None, common: dict[str, Any]) -> RedisAddress:
     """`redis://`, `rediss://`, `unix://`, `redis+cluster://a,b,c` and `redis+sentinel://a,b,c/name`, with user and password as usual."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # not chained: its text may quote the password
+        raise StorageError(f"{_shown(url)} is no address of a Redis: what stands for the host cannot be read") from None
     login, _, places = parts.netloc.rpartition("@")
     username, _, password = login.partition(":")
     who = (values.get("username") or unquote(username) or None, values.get("password") or unquote(password) or None)
@@ -138,14 +142,19 @@ def _place(place: str, port: int, url: str) -> tuple[str, int]:
 
 def _number(text: str, url: str) -> int:
     if not text.isdecimal():
-        raise StorageError(f"{_shown(url)} has {text!r} where a number belongs")
+        raise StorageError(f"{_shown(url)} has something else where a port or a database number belongs; write a password in it %-encoded")
     return int(text)
 
 
 def _shown(url: str) -> str:
-    """What may be shown of a URL that may hold a password."""
-    login, at, rest = url.rpartition("@")
-    return f"{login.partition('://')[0]}://***@{rest}" if at else url
+    """What may be shown of a URL that may hold a password, wherever a slip of the pen has put it: a known scheme, and what comes after the last @."""
+    scheme, is_given, rest = url.partition("://")
+    known = f"{scheme}://" if is_given and scheme in {*_PORTS, "unix", "http", "https"} else ""
+    _, at, place = url.rpartition("@")
+    if at:
+        return f"{known}***@{place}"
+    host = re.match(r"[A-Za-z0-9.-]+", rest) if known else None
+    return f"{known}{host[0]}" if host else f"{known}..." if known else "the url of a Redis"
 
 
 def _from_environment(setting: str, name: str) -> str:

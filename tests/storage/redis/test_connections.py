@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from storage import StorageError
+from storage import MoobiusStorage, StorageError
 from storage.redis.address import RedisAddress, read_settings
 from storage.redis.database import RedisDatabase
 from tests.shared.ports_for_tests import free_ports
@@ -50,13 +50,37 @@ def test_urls(url: str, expected: RedisAddress) -> None:
         assert read_settings({"url_env": "THE_URL", "host": "not this one"}) == expected
 
 
-@pytest.mark.parametrize(
-    "url", ["http://h", "redis://u:secret@h:port", "redis+sentinel://u:secret@h", "redis+cluster://u:secret@/", "redis://u:secret@h/x"]
-)
+MEANINGLESS = [
+    "http://h",
+    "redis://u:secret@h:port",
+    "redis+sentinel://u:secret@h",
+    "redis+cluster://u:secret@/",
+    "redis://u:secret@h/x",
+    "u:secret@h:6379",
+    "redis//u:secret@h",
+    "redis:/u:secret@h",
+    "redis+cluster//u:secret@h",
+    "://u:secret@h",
+    "redis://u:secret@[::1",
+    "redis://u:se/cret@h",
+    "redis://u:se#cret@h",
+    "redis://u:se?cret@h",
+    "redis://:secret",
+    "secret",
+    "h/secret",
+    "unix:///tmp/x?db=secret",
+]
+
+
+@pytest.mark.parametrize("url", MEANINGLESS)
 def test_urls_that_mean_nothing_are_refused_without_telling_the_password(url: str) -> None:
     with pytest.raises(StorageError) as raised:
         read_settings({"url": url})
-    assert "secret" not in str(raised.value)
+    assert "cret" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(StorageError) as raised:
+        MoobiusStorage("1", "tavern", [{"implementation": "redis", "name": "bars", "settings": {"url": url}}])
+    assert "cret" not in str(raised.value)
 
 
 def test_tls(tmp_path: Path) -> None:
