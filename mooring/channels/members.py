@@ -81,12 +81,12 @@ class Members(Mapping[str, Character]):
     def catch_up(self, keys: Iterable[str] | None) -> None:
         """Take over what others committed under these ids, or, with None, under any."""
         if keys is None:
-            self._known = dict(self.stored.items())
+            self._known = dict(sorted(self.stored.items(), key=_by_join))
             self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
             self._present = {member_id: None for member_id in self._known if self.is_online(member_id)}
             self.log.add_all()
-        for member_id in keys or ():
-            kept = self.stored.get(member_id)
+        changed = [(member_id, self.stored.get(member_id)) for member_id in keys or ()]
+        for member_id, kept in sorted(changed, key=_by_join):
             self._put(member_id, None if kept is None else dict(kept))
         self._seen = _version(self.stored)
 
@@ -260,6 +260,12 @@ class MembersInTurn(Mapping[str, Character]):
 def character_of(member_id: str, kept: Mapping[str, Any], *, online: bool) -> Character:
     """A member as updates show it, without its bars."""
     return Character(member_id, kept["name"], kept.get("avatar"), kept.get("description"), {"role": kept["role"], "online": online})
+
+
+def _by_join(entry: tuple[str, Mapping[str, Any] | None]) -> tuple[float, str]:
+    """Engines and news have an order of their own."""
+    member_id, kept = entry
+    return (float(kept.get("joined", 0)) if kept is not None else 0.0, member_id)
 
 
 def _version(stored: MutableMapping[str, Any]) -> int:
