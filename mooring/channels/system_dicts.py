@@ -5,7 +5,7 @@ A system dict is opened through its entry here and nowhere else, so that migrati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import islice
 from typing import Any
 
@@ -14,8 +14,8 @@ from storage.db_config import DbConfig, read_config
 from storage.engines import engine_class
 from storage.moobius_storage import TAKEN_NAMES
 
-SERVICE_VARIANT = "service"
-"""The variant of the storages that belong to the service, and to no channel."""
+_OF_THE_SERVICE, _OF_PLUGINS = "service", "plugin"
+"""The variants of storages that belong to no channel: what the service keeps for itself, and what its plugins keep."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,18 @@ class ServiceDicts:
     dicts: tuple[SystemDict, ...]
     is_secret: bool = False
     """Whether they hold keys, which move only from one server to another and never into files that others may read."""
+    _: KW_ONLY
+    is_own: bool = False
+    """Whether the service itself keeps them, and no plugin, whose names meet none of these."""
+
+    @property
+    def variant(self) -> str:
+        """The variant of their storage."""
+        return _OF_THE_SERVICE if self.is_own else _OF_PLUGINS
 
     def open(self, service_id: str, db_config: DbConfig) -> MoobiusStorage:
         """Their storage; whoever opens it closes it. Blocks. Raises ConfigError and StorageError."""
-        return MoobiusStorage(service_id, self.storage, db_config, variant=SERVICE_VARIANT)
+        return MoobiusStorage(service_id, self.storage, db_config, variant=self.variant)
 
 
 MEMBERS = SystemDict("members")
@@ -94,7 +102,7 @@ OF_DELIVERIES = (MARKS, POSTS)
 AGENTS = SystemDict("agents")
 IMPORTED = SystemDict("imported")
 """What was taken over from the Moobius SDK, by the names that its dicts had there."""
-OF_THE_SERVICE = ServiceDicts("agents", (AGENTS, IMPORTED))
+OF_THE_SERVICE = ServiceDicts("agents", (AGENTS, IMPORTED), is_own=True)
 
 MADE_CHANNELS = SystemDict("channels")
 """The channels that were made while the service ran, by id."""
@@ -102,7 +110,7 @@ DELETED_CHANNELS = SystemDict("deleted")
 """Those that were deleted and not pruned yet."""
 INCARNATIONS = SystemDict("incarnations")
 """How often each id was given to a channel, and which of these the config names."""
-OF_THE_REGISTRY = ServiceDicts("channels", (MADE_CHANNELS, DELETED_CHANNELS, INCARNATIONS))
+OF_THE_REGISTRY = ServiceDicts("channels", (MADE_CHANNELS, DELETED_CHANNELS, INCARNATIONS), is_own=True)
 
 
 DELIVERIES = "deliveries"

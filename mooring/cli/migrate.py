@@ -18,7 +18,6 @@ from mooring.channels.system_dicts import (
     OF_DELIVERIES,
     OF_THE_REGISTRY,
     OF_THE_SERVICE,
-    SERVICE_VARIANT,
     of_channel,
     shared_entry,
 )
@@ -61,7 +60,7 @@ def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: 
     channels = _channels(service.service_id, [channel.id for channel in service.channels], source)
     for each in (OF_THE_SERVICE, OF_THE_REGISTRY, *kept_by_plugins(service.plugin_folders)):
         if not each.is_secret or (shared_entry(source) and shared_entry(target)):
-            channels[each.storage, SERVICE_VARIANT] = tuple(kept.name for kept in each.dicts)
+            channels[each.storage, each.variant] = tuple(kept.name for kept in each.dicts)
     steps = plan(service.service_id, channels, source, target)
     for step in steps:
         typer.echo(_line(step))

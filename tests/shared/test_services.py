@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from mooring import ChannelService, CommandError
+from mooring import ChannelService, CommandError, Context
 from mooring.events import CanvasItem, MessageBody
 from tests.service_for_tests import Driver, running
 from tests.shared.ports_for_tests import free_ports, start_valkey
@@ -264,3 +264,16 @@ def _has(bot: Driver[Bot], kind: str) -> bool:
 def _online(bot: Driver[Bot]) -> set[str]:
     members = bot.service.members("tavern")
     return {member_id for member_id, one in members.items() if (one.character_context or {})["online"]}
+
+
+async def test_a_plugin_that_is_switched_in_one_process_is_so_in_all(tmp_path: Path, port: int) -> None:
+    channels = [{"id": "tavern", "plugins": ["help"]}]
+    async with services(tmp_path, port, channels=channels, plugins=["help", "bars"]) as (one, other):
+        await one.join("ann", role="owner")
+
+        async def switch(ctx: Context) -> None:
+            ctx.switch_plugin("bars", True)
+
+        await one.service.in_channel("tavern", switch)
+        await eventually(lambda: list(other.service.plugin_names("tavern")) == ["help", "bars"])
+        assert "hit" in other.service._channel_plugins("tavern").table.commands

@@ -192,7 +192,7 @@ def test_a_migration_takes_tokens_from_redis_to_redis_and_the_key_into_no_folder
 
 async def test_the_key_is_shown_in_no_log(tmp_path: Path, port: int) -> None:
     async with machines(tmp_path, port, 1) as (one,):
-        with MoobiusStorage("1", "gateway", dicts(port, 5), variant="service") as storage:
+        with MoobiusStorage("1", "gateway", dicts(port, 5), variant="plugin") as storage:
             key = storage.system("signing")["key"]
         assert one.service._secrets.hide(f"what if {key}") == "what if [secret]"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mooring.channels.registry import ChannelRegistry
+from mooring.channels.system_dicts import AGENTS, OF_THE_SERVICE, ServiceDicts
 from mooring.made_channels import ChannelRefused
 from storage import MoobiusStorage
 from storage.domains import domain_of
@@ -85,6 +86,12 @@ def test_no_id_meets_another_one_or_what_belongs_to_the_service() -> None:
     assert len(set(domains)) == len(domains)
     with pytest.raises(ValueError, match="variant"):
         domain_of("1", "x", "y", "2Emade")
+
+
+def test_what_a_plugin_keeps_for_the_service_meets_nothing_of_the_services_own(tmp_path: Path) -> None:
+    with OF_THE_SERVICE.open("1", json_dicts(tmp_path)) as own, ServiceDicts("agents", (AGENTS,)).open("1", json_dicts(tmp_path)) as plugins:
+        AGENTS.of(own)["helper"] = {"name": "Helper"}
+        assert not AGENTS.of(plugins)
 
 
 def test_storages_of_one_id_and_several_variants_are_apart_on_disk_too(tmp_path: Path) -> None:

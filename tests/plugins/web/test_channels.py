@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from mooring import Admission, AdmissionRefused, Applicant
+from mooring import Admission, AdmissionRefused, Applicant, Context
 from mooring.plugins.web.config import Config
 from tests.plugins.web.harness import gateway
 from tests.plugins.web.visitor import visitor
@@ -68,3 +68,31 @@ async def test_where_the_network_reaches_the_page_no_stranger_comes_into_a_chann
         with pytest.raises(AdmissionRefused, match="token"):
             door.admit("club", Applicant("m", "mallory"))
         assert door.admit("club", Applicant("a", "ann", is_vouched_for=True)) == {"name": "ann"}
+
+
+@pytest.mark.browser
+async def test_the_page_completes_and_shows_what_serves_the_channel(tmp_path: Path, chromium: Browser) -> None:
+    channels = [{"id": "tavern", "plugins": ["help", "bars"]}, {"id": "library", "plugins": ["help"]}]
+    async with gateway(tmp_path, channels=channels) as place, visitor(chromium, place.address, "ann") as ann:
+        listed = ann.page.locator("#channel-list")
+        await ann.composer.fill("/hi")
+        await expect(ann.suggestions).to_have_count(1)
+        await expect(ann.page.get_by_role("meter", name="Health").first).to_be_visible()
+        await ann.composer.fill("")
+        await listed.get_by_role("button", name=re.compile("library")).click()
+        await expect(ann.page.locator("#channel-name")).to_have_text("library")
+        await ann.composer.fill("/hi")
+        await expect(ann.suggestions).to_have_count(0)
+        await ann.composer.fill("")
+        await ann.say("/hit @ann 5")
+        await ann.sees("There is no command /hit. Type /help for all commands.")
+        await expect(ann.page.get_by_role("meter", name="Health")).to_have_count(0)
+
+        async def switch(ctx: Context) -> None:
+            ctx.switch_plugin("bars", True)
+
+        await place.service.in_channel("library", switch)
+        await expect(ann.page.get_by_role("meter", name="Health").first).to_be_visible()
+        await ann.composer.fill("/hi")
+        await expect(ann.suggestions).to_have_count(1)
+        assert ann.complaints == []
