@@ -37,12 +37,15 @@ _SHOWN = {
 _REASONS = {
     200: "OK",
     304: "Not Modified",
+    400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     421: "Misdirected Request",
     429: "Too Many Requests",
 }
+_ONCE = ("Host", "Origin", "Upgrade", "If-None-Match", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+"""Headers that may come once."""
 _REASONS |= {426: "Upgrade Required", 503: "Service Unavailable"}
 
 
@@ -59,9 +62,17 @@ class HttpAnswers:
 
     async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """The answer to a request; None lets the connection become a WebSocket."""
-        path = urlsplit(request.path).path
-        if request.method != "GET":
-            return _response(405, b"Only GET is of use here.\n")
+        if request.method not in {"GET", "HEAD"}:
+            return _response(405, b"Only GET and HEAD are of use here.\n")
+        path = _path_of(request)
+        if path is None:
+            return _response(400, b"This is no request that could be answered.\n")
+        answer = await self._answer(connection, request, path)
+        if answer is not None and request.method == "HEAD":
+            answer.body = b""  # the headers are those of GET, its length included
+        return answer
+
+    async def _answer(self, connection: ServerConnection, request: Request, path: str) -> Response | None:
         if not self._is_host_ours(request):
             return _response(421, b"This service does not answer to this host name. Name it in allowed_hosts.\n")
         if path == WEBSOCKET_PATH:
@@ -159,6 +170,19 @@ def _host_name(address: str) -> str:
         return urlsplit(address).hostname or ""
     except ValueError:
         return ""
+
+
+def _path_of(request: Request) -> str | None:
+    """What is asked for; None for what different readers, a proxy and we for example, could take for different things."""
+    if any(len(request.headers.get_all(name)) > 1 for name in _ONCE):
+        return None
+    if request.path.startswith("/"):
+        return request.path.partition("?")[0].partition("#")[0]  # `//x/y` is a path, too, and no host with a path
+    try:
+        parts = urlsplit(request.path)
+    except ValueError:
+        return None
+    return parts.path or "/" if parts.scheme in {"http", "https"} else None
 
 
 def _response(status: int, content: bytes, content_type: str = "text/plain; charset=utf-8", **headers: str) -> Response:

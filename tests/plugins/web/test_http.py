@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import ssl
@@ -167,3 +168,38 @@ async def test_no_token_is_logged_at_any_level(tmp_path: Path, caplog: pytest.Lo
     theirs = [record.getMessage() for record in caplog.records if not record.name.startswith("websockets.client")]
     assert theirs
     assert not [line for line in theirs if ann.welcome["token"] in line or "eyJ" in line]
+
+
+ODD = {
+    "a path that begins like a host": ("GET //[ HTTP/1.1", "Host: localhost", 404),
+    "a path behind a host": ("GET //x/metrics HTTP/1.1", "Host: localhost", 404),
+    "a host that is none": ("GET http://[/ HTTP/1.1", "Host: localhost", 400),
+    "no path and no address": ("GET metrics HTTP/1.1", "Host: localhost", 400),
+    "a whole address": ("GET http://localhost/healthz HTTP/1.1", "Host: localhost", 200),
+    "two hosts": ("GET /healthz HTTP/1.1", "Host: localhost\r\nHost: localhost", 400),
+    "two origins": ("GET /ws HTTP/1.1", "Host: localhost\r\nUpgrade: websocket\r\nOrigin: a\r\nOrigin: b", 400),
+    "two upgrades": ("GET /ws HTTP/1.1", "Host: localhost\r\nUpgrade: websocket\r\nUpgrade: websocket", 400),
+    "two tags": ("GET /app.js HTTP/1.1", 'Host: localhost\r\nIf-None-Match: "a"\r\nIf-None-Match: "b"', 400),
+    "a query": ("GET /healthz?x=//y#z HTTP/1.1", "Host: localhost", 200),
+}
+
+
+@pytest.mark.parametrize(("line", "headers", "status"), ODD.values(), ids=ODD)
+async def test_odd_requests_are_answered_and_nothing_fails(
+    tmp_path: Path, line: str, headers: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with gateway(tmp_path) as place:
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(place.address).port)
+        writer.write(f"{line}\r\n{headers}\r\n\r\n".encode())
+        assert (await reader.readline()).split()[1] == str(status).encode()
+        writer.close()
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_head_says_what_get_would_and_sends_no_content(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place, httpx.AsyncClient(trust_env=False) as http:
+        for path in ("", "app.js", "healthz", "nothing"):
+            got, told = [await http.request(method, place.address + path) for method in ("GET", "HEAD")]
+            assert (told.status_code, told.content) == (got.status_code, b"")
+            assert told.headers["content-length"] == got.headers["content-length"] == str(len(got.content))
+            assert told.headers["content-type"] == got.headers["content-type"]
