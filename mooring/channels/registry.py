@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from mooring.channels.settings import ChannelSettings
 from mooring.channels.system_dicts import DELETED_CHANNELS, INCARNATIONS, MADE_CHANNELS, OF_THE_REGISTRY, SETTINGS, kept_beside
-from mooring.made_channels import ChannelRefused, MadeChannel, variant_of
+from mooring.made_channels import ChannelRefused, MadeChannel
 from mooring.text import suggestion
 from storage import MoobiusStorage, VersionConflict
 from storage.db_config import DbConfig
@@ -52,10 +52,10 @@ class ChannelRegistry:
         """Let `listener` be called, in any thread, when another process may have changed something."""
         self._storage.follow(listener)
 
-    def refresh(self) -> None:
-        """Take over what other processes changed."""
+    def refresh(self) -> set[str] | None:
+        """Take over what other processes changed; the ids of the channels concerned, None for any."""
         with self._storage.transaction():
-            self._storage.news()
+            return self._storage.news().get(MADE_CHANNELS.changed_as, set())
 
     # -- looking ---------------------------------------------------------------------------------------------------------
 
@@ -72,10 +72,9 @@ class ChannelRegistry:
         """Those that were deleted and can still be opened again, or pruned; the newest last."""
         return sorted(map(_read, self._deleted.copy().values()), key=lambda each: (each.deleted_at or 0.0, each.incarnation))
 
-    def variants(self) -> Mapping[tuple[str, str], str]:
-        """The variant of the storage of each id that was given more than once, as `storage.domains.variants` has them."""
-        numbers = {channel_id: self.incarnation(channel_id) for channel_id in self._incarnations}
-        return {(self.service_id, channel_id): variant_of(number) for channel_id, number in numbers.items() if number > 1}
+    def ids(self) -> list[str]:
+        """All ids that were ever given to a channel."""
+        return list(self._incarnations)
 
     def incarnation(self, channel_id: str) -> int:
         """Which incarnation of its id the channel is that was made so, or that the config names."""
@@ -97,9 +96,14 @@ class ChannelRegistry:
             self._commit(change)
 
     def create(
-        self, config: Mapping[str, Any], *, made_by: str = "", request: str = "", check: Callable[[list[MadeChannel]], None] = lambda _: None
+        self,
+        config: Mapping[str, Any],
+        *,
+        made_by: str = "",
+        request: str = "",
+        check: Callable[[Callable[[], list[MadeChannel]]], None] = lambda _: None,
     ) -> MadeChannel:
-        """Make a channel of these fields; `check` is shown what there is, and may refuse. Raises ChannelRefused if the id is taken."""
+        """Make a channel of these fields; `check` can look at what there is, and may refuse. Raises ChannelRefused if the id is taken."""
         channel_id = str(config["id"])
 
         def change() -> MadeChannel:
@@ -108,7 +112,7 @@ class ChannelRegistry:
                 if request and there.request == request:
                     return there
                 raise ChannelRefused(_taken(there))
-            check(self.all())
+            check(self.all)
             formerly = self._incarnations.get(channel_id, {}).get("configured")
             if formerly:
                 gone = MadeChannel({"id": channel_id}, formerly, is_open=False, deleted_at=self._clock())

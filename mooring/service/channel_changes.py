@@ -169,12 +169,14 @@ class ChannelChanges(ABC):
     def _dicts_of(self, made: MadeChannel) -> Sequence[Mapping[str, Any]]:
         return with_template(ChannelConfig.model_validate(made.config), self._templates).dicts
 
-    def _check_quota(self, name: str | None, made_by: str, role: str | None, there: Sequence[MadeChannel]) -> None:
+    def _check_quota(self, name: str | None, made_by: str, role: str | None, there: Callable[[], list[MadeChannel]]) -> None:
         """Raise ChannelRefused if a member of this role, None for the operator, may make no channel by this template, or no more."""
         template = self._templates.get(name or "", TemplateConfig())
         if role is not None and rank(role) < rank(template.made_by):
             raise ChannelRefused(f"Only {template.made_by}s can make such a channel.")
-        same = [made for made in there if made.config.get("template") == name]
+        if template.most is None and template.most_per_member is None:
+            return
+        same = [made for made in there() if made.config.get("template") == name]
         if template.most is not None and len(same) >= template.most:
             raise ChannelRefused(f"There are {len(same)} channels by the template {name} already, and more there cannot be.")
         own = sum(1 for made in same if made.made_by == made_by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,14 +11,12 @@ from mooring.bots.serving import settings_faults
 from mooring.channel_config import ChannelConfig, with_template
 from mooring.channels.registry import ChannelRegistry
 from mooring.channels.turn import current_turn
-from mooring.errors import PluginError
 from mooring.events import Down
 from mooring.made_channels import MadeChannel
-from mooring.protocols import ServiceError, UnknownChannel
+from mooring.protocols import UnknownChannel
 from mooring.service.channel_changes import ChannelChanges
 from mooring.service.hosting import Hosting
 from mooring.service.wiping import wipe
-from storage import StorageError
 from storage.errors import Fault
 
 log = logging.getLogger("service")
@@ -73,36 +71,43 @@ class Channels(Hosting, ChannelChanges):
     async def _wipe(self, made: MadeChannel) -> int:
         return await self._threads.run(wipe, self.service_id, made, [*self.config["db_config"], *self._dicts_of(made)])
 
-    async def _reconcile(self, wanted: Mapping[str, MadeChannel]) -> None:
-        """Open, close and rename here until it is as the registry says."""
-        before = {channel_id: channel.info for channel_id, channel in self._hosted.items()}
-        for channel_id, channel in list(self._hosted.items()):
-            if channel_id not in self._configured and not _is_same(channel.made, wanted.get(channel_id)):
-                await self._close_channel(channel_id, channel.made.changes + 1 if channel.made else 1)
-        for channel_id, made in wanted.items():
-            if channel_id in self._configured:
-                continue
+    async def _reconcile(self, channel_ids: Collection[str]) -> None:
+        """Open, close and rename these here until it is as the registry says."""
+        is_changed = False
+        wanted = {channel_id: self._run_time_channels.open.get(channel_id) for channel_id in channel_ids if channel_id not in self._configured}
+        for channel_id, made in sorted(wanted.items(), key=lambda item: item[1].made_at if item[1] else 0.0):
+            is_changed |= await self._reconcile_one(channel_id, made)
+        if is_changed:
+            self._gateways.channels_changed()
+
+    async def _reconcile_one(self, channel_id: str, made: MadeChannel | None) -> bool:
+        there = self._hosted.get(channel_id)
+        before = None if there is None else (there.made, there.config)
+        if there is not None and not _is_same(there.made, made):
+            await self._close_channel(channel_id, there.made.changes + 1 if there.made else 1)
+            there = None
+        if made is not None:
             config = with_template(ChannelConfig.model_validate(made.config), self._templates)
-            there = self._hosted.get(channel_id)
             if there is None:
                 await self._open_made(config, made)
             elif there.config != config:
                 self._hosted[channel_id] = replace(there, config=config, made=made)
                 self._serving[channel_id].uses = config.plugins
                 self._gateways.deliver(channel_id, [Down("channel_info", channel_id, self._hosted[channel_id].info)])
-        if before != {channel_id: channel.info for channel_id, channel in self._hosted.items()}:
-            self._gateways.channels_changed()
+        now = self._hosted.get(channel_id)
+        return (None if now is None else (now.made, now.config)) != before
 
     async def _open_made(self, config: ChannelConfig, made: MadeChannel) -> None:
         try:
             await self._open(config, made.changes)
         except UnknownChannel:
             log.info("channel %s was closed by another process meanwhile", config.id)
-        except (StorageError, ServiceError, PluginError, OSError) as error:
-            log.warning("channel %s was not opened, and is tried again: %s", config.id, error)
+        except Exception as error:
+            # `on_channel_init` is a bot's code and may raise anything; the other channels go on.
+            log.exception("channel %s was not opened, and is tried again", config.id)
             self._incidents.add(f"channel {config.id} was not opened: {error}")
             await self._let_go(config.id)
-            self._run_time_channels.look_again()
+            self._run_time_channels.look_again(config.id)
         else:
             self._hosted[config.id] = replace(self._hosted[config.id], made=made)
             if self._up.is_set():

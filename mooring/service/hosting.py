@@ -131,7 +131,8 @@ class Hosting(Intake):
     async def _tell_interrupted_later(self, channel: HostedChannel) -> None:
         """The same when a process of which nothing is heard any more counts as dead."""
         await asyncio.sleep(GONE_SECONDS + REFRESH_SECONDS)
-        if self._hosted.get(channel.config.id) is channel:
+        hosted = self._hosted.get(channel.config.id)
+        if hosted is not None and hosted.queue is channel.queue:
             await self._tell_interrupted(channel)
 
     async def _open_storages(self, channel_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -17,8 +17,8 @@ from storage import StorageError
 log = logging.getLogger("service")
 T = TypeVar("T")
 
-Reconcile = Callable[[Mapping[str, MadeChannel]], Awaitable[None]]
-"""Makes so what the registry says: opens, closes and renames, given the channels that are to be open. Raises nothing."""
+Reconcile = Callable[[Collection[str]], Awaitable[None]]
+"""Makes so what the registry says of these channels: opens, closes and renames them. Raises nothing."""
 
 _RETRY = 5.0
 """Seconds until what could not be read is read again."""
@@ -31,7 +31,9 @@ class RunTimeChannels:
         self._threads = threads
         self._reconcile = reconcile
         self._registry: ChannelRegistry | None = None
-        self._open: Mapping[str, MadeChannel] = {}
+        self._open: dict[str, MadeChannel] = {}
+        self._touched: set[str] = set()
+        """The channels of which something may have changed since they were reconciled last."""
         self._one_at_a_time = asyncio.Lock()
         self._changed = asyncio.Event()
         # Not the context of whoever changes something: that may be inside a transaction, which takes in the dicts of its channel alone.
@@ -48,7 +50,7 @@ class RunTimeChannels:
                 loop.call_soon_threadsafe(self._changed.set)
 
         await self._threads.run(registry.follow, heard)
-        await self._read(registry)
+        await self._read(registry, None)
 
     def close(self) -> None:
         """Close the storage, which blocks. Calling it twice is fine."""
@@ -77,8 +79,8 @@ class RunTimeChannels:
         return "" if self._registry is None else variant_of(self._registry.incarnation(channel_id))
 
     def variants(self) -> Mapping[tuple[str, str], str]:
-        """As `storage.domains.variants` has them."""
-        return {} if self._registry is None else self._registry.variants()
+        """As `storage.domains.variants` has them; a look at them, always as they are."""
+        return {} if self._registry is None else _Variants(self._registry)
 
     async def all(self) -> list[MadeChannel]:
         """All that are open or archived, in the order in which they were made."""
@@ -97,24 +99,32 @@ class RunTimeChannels:
             raise StorageError("the service is not up")
 
         async def outside() -> T:
-            await self._threads.run(registry.refresh)
+            changed = await self._threads.run(registry.refresh)
             result = await self._threads.run(work, registry)
-            await self._read(registry)
+            if changed is not None and isinstance(result, MadeChannel):
+                changed = {*changed, result.id}
+            await self._read(registry, changed)
             return result
 
         result = await asyncio.get_running_loop().create_task(outside(), name="channels", context=self._outside.copy())
         self._changed.set()
         return result
 
-    def look_again(self) -> None:
-        """Something is not as the registry says, and is tried again in a while."""
-        asyncio.get_running_loop().call_later(_RETRY, self._changed.set)
+    def look_again(self, channel_id: str) -> None:
+        """This channel is not as the registry says, and is tried again in a while."""
+        asyncio.get_running_loop().call_later(_RETRY, self._touch, channel_id)
+
+    def _touch(self, channel_id: str) -> None:
+        self._touched.add(channel_id)
+        self._changed.set()
 
     async def settle(self) -> None:
         """Let this process be as the registry says, and wait for it. Not inside of an event."""
         async with self._one_at_a_time:
             self._changed.clear()
-            await self._reconcile(self._open)
+            touched, self._touched = self._touched, set()
+            if touched:
+                await self._reconcile(touched)
 
     async def follow(self) -> None:
         """Do so whenever something has changed, here or in another process, until cancelled."""
@@ -122,14 +132,45 @@ class RunTimeChannels:
             await self._changed.wait()
             try:
                 if self._registry is not None:
-                    await self._threads.run(self._registry.refresh)
-                    await self._read(self._registry)
+                    await self._read(self._registry, await self._threads.run(self._registry.refresh))
                 await self.settle()
             except StorageError as error:
                 log.warning("which channels there are cannot be read at the moment: %s", error)
                 await asyncio.sleep(_RETRY)
                 self._changed.set()
 
-    async def _read(self, registry: ChannelRegistry) -> None:
-        made = await self._threads.run(registry.all)
-        self._open = {each.id: each for each in made if each.is_open}
+    async def _read(self, registry: ChannelRegistry, changed: Collection[str] | None) -> None:
+        """Take over what is kept of these channels; None for all. What a change costs does not grow with how many there are."""
+        if changed is None:
+            made = await self._threads.run(registry.all)
+            self._touched |= self._open.keys() | {each.id for each in made}
+            self._open = {each.id: each for each in made if each.is_open}
+            return
+        self._touched.update(changed)
+        for channel_id in changed:
+            there = registry.get(channel_id)
+            if there is not None and there.is_open:
+                self._open[channel_id] = there
+            else:
+                self._open.pop(channel_id, None)
+
+
+class _Variants(Mapping[tuple[str, str], str]):
+    """Those of the channels whose id was given before."""
+
+    def __init__(self, registry: ChannelRegistry) -> None:
+        self._registry = registry
+
+    def __getitem__(self, ids: tuple[str, str]) -> str:
+        service_id, channel_id = ids
+        variant = variant_of(self._registry.incarnation(channel_id)) if service_id == self._registry.service_id else ""
+        if not variant:
+            raise KeyError(ids)
+        return variant
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        every = ((self._registry.service_id, channel_id) for channel_id in self._registry.ids())
+        return (ids for ids in every if ids in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

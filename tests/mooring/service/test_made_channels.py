@@ -168,3 +168,23 @@ async def test_a_bot_that_opens_the_data_of_a_deleted_channel_is_told(tmp_path: 
         await bot.service.create_channel("New", channel_id="club")
         assert "club" not in bot.service.channels
         assert any("variant='made2'" in note for note in bot.service.health()["problems"])
+
+
+async def test_a_channel_whose_hook_fails_holds_up_no_other_and_comes_up_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mooring.service.run_time_channels._RETRY", 0.01)
+
+    class Failing(Counting):
+        fails = True
+
+        async def on_channel_init(self, channel_id: str) -> None:
+            if channel_id == "club" and self.fails:
+                raise ZeroDivisionError(channel_id)
+            await super().on_channel_init(channel_id)
+
+    async with running(tmp_path, Failing) as bot:
+        await bot.service.create_channel("The Club", channel_id="club")
+        await bot.service.create_channel("The Attic", channel_id="attic")
+        assert bot.service.channel_ids() == ("tavern", "attic")
+        bot.service.fails = False
+        await eventually(lambda: "club" in bot.service.channel_ids())
+        await bot.join("ann", channel="club")
