@@ -86,7 +86,9 @@ class Timers:
             await self._start_due()
             wait = self._agenda.wait()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _LONGEST_SLEEP if wait is None else min(wait, _LONGEST_SLEEP))
+                # Not wait_for, which in Python 3.11 forgets that the task was cancelled if it is woken at the same moment.
+                async with asyncio.timeout(_LONGEST_SLEEP if wait is None else min(wait, _LONGEST_SLEEP)):
+                    await self._woken.wait()
 
     def begin(self, *, clock_was_set: bool = False) -> None:
         """Note in every channel when the functions of `every` come due."""
