@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mooring.gateways.names import NameIndex, NameRefused, clean_name
+from mooring.gateways.names import NameIndex, NameRefused, clean_name, is_reserved
 from mooring.protocols import Service, UnknownChannel
 from mooring.roles import Role
 
@@ -51,6 +51,8 @@ class Admission:
             cleaned = clean_name(name)
         except NameRefused as error:
             raise AdmissionRefused("bad_name", str(error)) from error
+        if is_reserved(cleaned):
+            raise AdmissionRefused("bad_name", f"The name {cleaned} is for those in charge, or looks like one that is. Choose another.")
         indexes = (self._connected, *(self._index(channel_id) for channel_id in self._service.channel_ids()))
         if any(index.owner(cleaned) is not None for index in indexes):
             raise AdmissionRefused("name_taken", f"The name {cleaned} is taken, or looks like one that is. Choose another.")

@@ -6,6 +6,7 @@ or in letters that are drawn alike (Latin a, Cyrillic а). The last follows the 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
@@ -15,6 +16,21 @@ from confusable_homoglyphs.confusables import confusables_data
 LONGEST = 32
 _MARKS_IN_A_ROW = 2
 _SIGNS = frozenset("-_.'·’")
+_ID = re.compile(r"(?:m|agent)-[0-9a-f]{16}")
+"""What the ids of members and agents look like."""
+_IGNORED = (
+    *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F)),
+    *((0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8)),
+    *((0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+)
+"""Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt): drawn as nothing, though many are letters and marks. Python knows not which."""
+_PAIRS = (("vv", "w"), ("rn", "m"))
+"""Two letters that are drawn like one."""
+
+RESERVED = frozenset(
+    "mooring service system server bot owner moderator member admin administrator root everyone everybody all here".split(),  # noqa: SIM905 - to be read
+)
+"""Whom nobody may be taken for who picks a name."""
 
 
 class NameRefused(Exception):
@@ -38,11 +54,31 @@ def clean_name(name: str) -> str:
     for letter in cleaned:
         kind = unicodedata.category(letter)
         marks = marks + 1 if kind.startswith("M") else 0
+        if _is_ignored(letter):
+            raise NameRefused(f"A name has letters, digits and - _ . only; U+{ord(letter):04X} is not seen.")
         if marks > _MARKS_IN_A_ROW or not (kind[0] in "LM" or kind == "Nd" or letter in _SIGNS):
             raise NameRefused(f"A name has letters, digits and - _ . only; {_describe(letter)} is none of them.")
     if not any(unicodedata.category(letter)[0] in "LN" for letter in cleaned):
         raise NameRefused("A name has at least one letter.")
+    if cleaned[0] in _SIGNS or cleaned[-1] in _SIGNS:
+        raise NameRefused("A name begins and ends with a letter or a digit.")
+    if _ID.fullmatch(cleaned):
+        raise NameRefused("This looks like what the service itself calls people by; choose another name.")
     return cleaned
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a reader could take the name for that of somebody in charge, or of the service."""
+    return not lookalike_keys(name).isdisjoint(_reserved_keys())
+
+
+@cache
+def _reserved_keys() -> frozenset[str]:
+    return frozenset(key for word in RESERVED for key in lookalike_keys(word))
+
+
+def _is_ignored(letter: str) -> bool:
+    return any(first <= ord(letter) <= last for first, last in _IGNORED)
 
 
 def _describe(letter: str) -> str:
@@ -68,8 +104,18 @@ def _prototype(letter: str) -> str:
 def _skeleton(name: str) -> str:
     decomposed = unicodedata.normalize("NFD", name)
     # Accents go too: ạnn is too near to ann. Other marks stay, for in many scripts they are the vowels.
-    visible = (letter for letter in decomposed if unicodedata.category(letter) not in {"Cf", "Cc"} and not "\u0300" <= letter <= "\u036f")
-    return "".join(_prototype(letter) for letter in visible)
+    visible = (
+        letter
+        for letter in decomposed
+        if unicodedata.category(letter) not in {"Cf", "Cc"}
+        and not "\u0300" <= letter <= "\u036f"
+        and letter not in _SIGNS
+        and not _is_ignored(letter)
+    )
+    skeleton = "".join(_prototype(letter) for letter in visible)
+    for pair, one in _PAIRS:
+        skeleton = skeleton.replace(pair, _prototype(one))
+    return skeleton
 
 
 @lru_cache(maxsize=65_536)
@@ -80,7 +126,9 @@ def lookalike_keys(name: str) -> frozenset[str]:
     """
     compatible = unicodedata.normalize("NFKC", name)
     folded = compatible.casefold()
-    return frozenset({_skeleton(compatible).casefold(), _skeleton(folded).casefold(), _skeleton(_skeleton(folded).casefold())})
+    # Of capitals only those of other scripts first: Greek Μ is M and so m, and M itself is not what m is drawn like.
+    latin = "".join(letter if letter.isascii() else _prototype(letter) for letter in compatible).casefold()
+    return frozenset({_skeleton(compatible).casefold(), _skeleton(latin), _skeleton(folded).casefold(), _skeleton(_skeleton(folded).casefold())})
 
 
 class NameIndex:

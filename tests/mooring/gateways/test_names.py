@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mooring.gateways.names import NameIndex, NameRefused, clean_name, lookalike_keys
+from mooring.gateways.names import NameIndex, NameRefused, clean_name, is_reserved, lookalike_keys
 
 
 @pytest.mark.parametrize("name", ["ann", "Ann-Marie", "josé", "Дмитрий", "小林", "o'brien", "r2d2", "नमिता"])
@@ -33,6 +33,9 @@ def test_names_that_cannot_be_called_or_read_are_refused(name: str) -> None:
         ("ann", "𝐚nn"),
         ("ann", "ạnn"),
         ("Al", "AI"),
+        ("wanda", "vvanda"),
+        ("annie", "an.nie"),
+        ("annie", "an-nie"),
     ],
 )
 def test_names_that_look_alike_share_a_key(one: str, other: str) -> None:
@@ -42,6 +45,52 @@ def test_names_that_look_alike_share_a_key(one: str, other: str) -> None:
 @pytest.mark.parametrize(("one", "other"), [("ann", "anna"), ("ann", "bob"), ("कि", "कु"), ("小林", "大林")])
 def test_names_that_differ_share_none(one: str, other: str) -> None:
     assert not lookalike_keys(one) & lookalike_keys(other)
+
+
+UNSEEN = [
+    0xFE0F,
+    0xFE00,
+    0xE0100,
+    0xE01EF,
+    0x180B,
+    0x180F,
+    0x17B4,
+    0x17B5,
+    0x3164,
+    0x115F,
+    0x1160,
+    0xFFA0,
+    0x034F,
+    0x2060,
+    0xAD,
+    0xFEFF,
+    0x206F,
+    0x1D173,
+]
+
+
+@pytest.mark.parametrize("point", UNSEEN, ids=hex)
+def test_what_is_not_seen_makes_no_other_name(point: int) -> None:
+    for name in (f"annie{chr(point)}", f"{chr(point)}annie", f"an{chr(point)}nie", chr(point)):
+        with pytest.raises(NameRefused):
+            clean_name(name)
+        assert lookalike_keys(name) & lookalike_keys("annie") or name == chr(point)
+
+
+@pytest.mark.parametrize("name", ["annie.", "annie’", "_annie", "-annie", "annie'", ".annie.", "m-0123456789abcdef", "agent-0123456789abcdef"])
+def test_names_that_pass_for_a_sign_or_an_id_are_refused(name: str) -> None:
+    with pytest.raises(NameRefused):
+        clean_name(name)
+
+
+@pytest.mark.parametrize("name", ["Mooring", "moderator", "M0derator", "ΜΟORING", "mod.erator", "Owner", "ovvner", "admin", "everyone"])
+def test_names_of_those_in_charge_are_reserved(name: str) -> None:
+    assert is_reserved(name)
+
+
+@pytest.mark.parametrize("name", ["ann", "modest", "ownerson", "bobby", "allan"])
+def test_others_are_not(name: str) -> None:
+    assert not is_reserved(name)
 
 
 def test_an_index_knows_who_is_called_what_and_forgets() -> None:
