@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 from mooring.control.commands import CommandTable
 from mooring.control.server import listening
@@ -50,7 +51,9 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _live(service: ChannelService, say: Callable[[str], object], when_up: Callable[[], object]) -> None:
-    def announce() -> None:
+    async def announce() -> None:
+        # Not before the service is up: another process that cannot start, as this one has the store, must not be found in its place.
+        await doors.enter_async_context(listening(service.data_dir, service.service_id, CommandTable(service, CHANNEL_COMMANDS)))
         addresses = service.addresses()
         place = f"is at {' and '.join(addresses)}" if addresses else "is up; no plugin of it listens for members"
         # What is loaded by now stays. Looking through it again and again made the longest pauses of all channels, of 0.1 s and more.
@@ -62,8 +65,7 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
         say(f"Mooring {place}")
         when_up()
 
-    commands = CommandTable(service, CHANNEL_COMMANDS)
-    async with listening(service.data_dir, service.service_id, commands):
+    async with AsyncExitStack() as doors:
         await service.run(announce)
     # Whatever plugins have left is ended with the process, and not waited for as asyncio and Python would.
     tasks = asyncio.all_tasks() - {asyncio.current_task()}

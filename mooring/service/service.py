@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -191,9 +191,10 @@ class ChannelService(Channels):
         self._watchdog.stop()
         await self._close_storages(Deadline(self._settings.service.stop_timeout))
 
-    async def run(self, when_up: Callable[[], object] = lambda: None) -> None:
-        """Start, call `when_up`, and stop on SIGINT or SIGTERM or when `ask_to_stop` was called. A second signal ends the process at once.
+    async def run(self, when_up: Callable[[], Awaitable[object] | None] = lambda: None) -> None:
+        """Start, call `when_up` (and await what it returns), and stop on SIGINT or SIGTERM or when `ask_to_stop` was called.
 
+        A second signal ends the process at once.
         The process is the service's own meanwhile: what cannot be interrupted, or stopped in time, ends it with the exit code 3.
         """
         try:
@@ -203,7 +204,8 @@ class ChannelService(Channels):
                     await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)
                     if starting.done():
                         starting.result()
-                        when_up()
+                        if (said := when_up()) is not None:
+                            await said
                         await asked
                         await self.stop()
                     else:

@@ -111,3 +111,15 @@ async def _joinable(address: str, channel: str) -> None:
         except AssertionError:
             await asyncio.sleep(0.05)
     raise AssertionError(f"{channel} did not come up")
+
+
+async def test_a_second_service_that_cannot_start_is_not_found_in_the_place_of_the_first(tmp_path: Path) -> None:
+    options = write_configs(tmp_path)
+    process = await start(tmp_path, *options)
+    second = await start(tmp_path, *options)
+    assert (await second.end(0))[0] == 1
+    code, said = await mooring(tmp_path, "channel", "create", "club")
+    assert code == 0, said
+    async with member(process.address, "club", name="ann"):
+        assert (await process.end())[0] == 0
+    assert not list((tmp_path / "data" / "control").iterdir())
