@@ -16,6 +16,7 @@ from mooring.plugins.web.hello import introduce, welcome
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
 from mooring.plugins.web.up_schema import CharacterPageUp, EventUp, Hello, HistoryUp, Join, Leave
+from storage import StorageError
 
 _RETRIED: Mapping[type[ServiceError], ErrorCode] = {ChannelBusy: "busy", ServiceStopping: "stopping", OutcomeNotKnown: "outcome_not_known"}
 """What may succeed, or be answered, when the same frame is sent again."""
@@ -172,7 +173,11 @@ async def sweep(hub: Hub, every: float) -> None:
     """Close, for as long as it runs, connections that are silent for too long, and those whose token was revoked meanwhile."""
     while True:
         await asyncio.sleep(every)
-        changed = await asyncio.to_thread(hub.identities.reload)
+        try:
+            changed = await asyncio.to_thread(hub.identities.reload)
+        except StorageError as error:
+            changed = False
+            log.warning("whether tokens were revoked cannot be seen at the moment: %s", error)
         now = hub.now()
         for connection in hub.connections():
             if connection.identity is None:

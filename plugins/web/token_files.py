@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from msgspec import Struct
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from mooring import Role
-from storage import StoreLocked
+from storage import StorageError, StoreLocked
 from storage.json import Files, FolderLock, replace_file
 
 log = logging.getLogger(__name__)
@@ -57,19 +58,20 @@ class TokenFiles:
         return str(self._list_file.parent)
 
     def key(self) -> bytes:
-        """The key, which is made if there is none. Raises ValueError if the file holds something else, and StoreLocked."""
+        """The key, which is made if there is none. Raises StorageError if the file holds something else, and StoreLocked."""
         path = self._key_file
         if not path.exists():
             with self._locked():
                 if not path.exists():  # perhaps another process was quicker
                     replace_file(self._files, path, [secrets.token_bytes(KEY_BYTES)])
+                    self._hand_over(path)
         if path.stat().st_mode & 0o077:
             log.warning("%s could be read by others; its mode is 0600 now. If somebody may have read it, delete it: all tokens become void.", path)
             path.chmod(0o600)
         return checked_key(path.read_bytes(), str(path))
 
     def news(self) -> dict[str, IssuedToken] | None:
-        """The list if another process wrote it. Reads the disk."""
+        """The list if another process wrote it. Reads the disk. Raises StorageError if it cannot be read now."""
         try:
             status = self._list_file.stat()
         except FileNotFoundError:
@@ -82,11 +84,12 @@ class TokenFiles:
         return given
 
     def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
-        """Write the list anew. Raises StoreLocked if others write all the time."""
+        """Write the list anew. Raises StoreLocked if others write all the time, and StorageError if what is there cannot be read."""
         with self._locked():
             given = self._read() if self._list_file.exists() else {}
             result = work(given)
             replace_file(self._files, self._list_file, [msgspec.json.format(msgspec.json.encode(given), indent=1)])
+            self._hand_over(self._list_file)
         return result
 
     def close(self) -> None:
@@ -116,7 +119,18 @@ class TokenFiles:
             lock.release()
 
     def _read(self) -> dict[str, IssuedToken]:
-        return msgspec.json.decode(self._list_file.read_bytes(), type=dict[str, IssuedToken])
+        try:
+            return msgspec.json.decode(self._list_file.read_bytes(), type=dict[str, IssuedToken])
+        except OSError as error:
+            raise StorageError(f"{self._list_file} cannot be read: {error.strerror}; it has to belong to the user of the service") from error
+        except msgspec.DecodeError as error:
+            raise StorageError(f"{self._list_file} is no list of tokens: {error}; put a copy of an earlier one in its place") from error
+
+    def _hand_over(self, path: Path) -> None:
+        """What root writes belongs to whom the folder belongs to: the service, which has to read it."""
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def key_text(key: bytes) -> str:
@@ -125,7 +139,7 @@ def key_text(key: bytes) -> str:
 
 
 def checked_key(key: bytes, place: str) -> bytes:
-    """The key. Raises ValueError, which names the place, if it is too short to be one."""
+    """The key. Raises StorageError, which names the place, if it is too short to be one."""
     if len(key) < KEY_BYTES:
-        raise ValueError(f"{place} is too short for a signing key; restore it, or delete it and all tokens become void")
+        raise StorageError(f"{place} is too short for a signing key; restore it, or delete it and all tokens become void")
     return key

@@ -124,3 +124,54 @@ def test_tokens_that_are_given_at_the_same_time_are_all_kept(tmp_path: Path) -> 
     assert len(Identities(TokenFiles(tmp_path)).given()) == 40
     assert sorted(file.name for file in tmp_path.iterdir()) == ["signing.key", "tokens.json"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+
+
+async def test_a_list_that_cannot_be_read_for_a_while_ends_no_revoking(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    operator, path = Identities(TokenFiles(tmp_path / "gateway")), tmp_path / "gateway" / "tokens.json"
+    _, token = operator.give("olga", {})
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 0.4}}) as place, place.returning(token) as olga:
+        good = path.read_bytes()
+        for broken in (good[: len(good) // 2], b"5", b""):
+            path.write_bytes(broken)
+            while "cannot be seen at the moment" not in caplog.text:
+                await olga.ask("ping")
+                await asyncio.sleep(0.05)
+            caplog.clear()
+        path.write_bytes(good)
+        revoking = asyncio.create_task(asyncio.to_thread(operator.revoke, "olga"))
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await olga.ask("ping")
+                await asyncio.sleep(0.05)
+        assert olga.socket.close_code == 1008
+        await revoking
+
+
+@pytest.mark.parametrize("content", ["5", "[]", "{", "", '{"a": 5}'])
+def test_the_command_line_says_what_is_wrong_with_a_list(tmp_path: Path, content: str) -> None:
+    config, path = tmp_path / "service.json", tmp_path / "keys" / "tokens.json"
+    config.write_text(json.dumps({"plugins": ["help", {"name": "web", "config": {"data_dir": str(tmp_path / "keys")}}]}))
+    Identities(TokenFiles(tmp_path / "keys")).give("olga", {})
+    path.write_text(content)
+    for arguments in (["list"], ["create", "bob"], ["revoke", "olga"]):
+        done = CliRunner().invoke(build_app(ChannelService), ["token", *arguments, "--config", str(config)])
+        assert (done.exit_code, "tokens.json is no list of tokens" in done.output) == (1, True), done.output
+        assert isinstance(done.exception, SystemExit), "one line, and no traceback"
+    assert path.read_text() == content
+
+
+def test_the_command_line_says_that_a_key_is_too_short(tmp_path: Path) -> None:
+    config = tmp_path / "service.json"
+    config.write_text(json.dumps({"plugins": ["help", {"name": "web", "config": {"data_dir": str(tmp_path / "keys")}}]}))
+    Identities(TokenFiles(tmp_path / "keys")).give("olga", {})
+    (tmp_path / "keys" / "signing.key").write_bytes(b"short")
+    done = CliRunner().invoke(build_app(ChannelService), ["token", "list", "--config", str(config)])
+    assert (done.exit_code, "too short for a signing key" in done.output) == (1, True), done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12346)
+    Identities(TokenFiles(tmp_path)).give("ann", {})
+    assert {(file.stat().st_uid, file.stat().st_gid) for file in tmp_path.iterdir() if file.name != ".lock"} == {(12345, 12346)}
