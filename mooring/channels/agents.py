@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from mooring.channels.sends import checked
 from mooring.channels.system_dicts import AGENTS, IMPORTED, OF_THE_SERVICE
 from mooring.events import Character
 from mooring.threads import Threads
 from storage import MoobiusStorage
+
+log = logging.getLogger(__name__)
+
+
+class _Agent(msgspec.Struct):
+    name: str
+    avatar: str | None = None
+    description: str | None = None
 
 
 class Agents:
@@ -70,7 +81,12 @@ class Agents:
     def _load(self, service_id: str, entries: list[dict[str, Any]]) -> dict[str, Character]:
         self._storage = OF_THE_SERVICE.open(service_id, entries)
         self.imported = tuple(IMPORTED.of(self._storage))
-        return {
-            agent_id: Character(agent_id, kept["name"], kept["avatar"], kept["description"], {"agent": True})
-            for agent_id, kept in AGENTS.of(self._storage).items()
-        }
+        found = {}
+        for agent_id, kept in AGENTS.of(self._storage).items():
+            try:
+                agent = msgspec.convert(kept, _Agent)
+            except msgspec.ValidationError as error:
+                log.error("the agent %r cannot be read and is left out: %s", agent_id, error)  # noqa: TRY400 - the line says it
+                continue
+            found[agent_id] = Character(agent_id, agent.name, agent.avatar, agent.description, {"agent": True})
+        return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from mooring.channels.settings import ChannelSettings
 from mooring.channels.system_dicts import DELETED_CHANNELS, INCARNATIONS, MADE_CHANNELS, OF_THE_REGISTRY, SETTINGS, kept_beside
 from mooring.made_channels import ChannelRefused, MadeChannel
 from mooring.text import suggestion
-from storage import MoobiusStorage, VersionConflict
+from storage import MoobiusStorage, StorageError, VersionConflict
 from storage.db_config import DbConfig
 
 T = TypeVar("T")
@@ -42,10 +43,16 @@ class ChannelRegistry:
         self._storage = OF_THE_REGISTRY.open(service_id, self._entries)
         self._made, self._deleted = MADE_CHANNELS.of(self._storage), DELETED_CHANNELS.of(self._storage)
         self._incarnations = INCARNATIONS.of(self._storage)
+        self._at_the_end: dict[str, int] | None = None
         self.service_id = service_id
 
     def close(self) -> None:
-        """Close the storage. Calling it twice is fine."""
+        """Close the storage. Calling it twice is fine; `ids` and `incarnation` go on to say what they said at the end."""
+        if self._at_the_end is None:
+            self._at_the_end = {}
+            with suppress(StorageError):  # it is away; then ids mean what they mean to a program that knows nothing of this
+                made, counted = self._made.copy(), self._incarnations.copy()
+                self._at_the_end = {each: _incarnation_of(made.get(each), counted.get(each)) for each in counted}
         self._storage.close()
 
     def follow(self, listener: Callable[[], None]) -> None:
@@ -74,12 +81,13 @@ class ChannelRegistry:
 
     def ids(self) -> list[str]:
         """All ids that were ever given to a channel."""
-        return list(self._incarnations)
+        return list(self._incarnations if self._at_the_end is None else self._at_the_end)
 
     def incarnation(self, channel_id: str) -> int:
         """Which incarnation of its id the channel is that was made so, or that the config names."""
-        made = self.get(channel_id)
-        return made.incarnation if made else int(self._incarnations.get(channel_id, {}).get("configured") or 1)
+        if self._at_the_end is not None:
+            return self._at_the_end.get(channel_id, 1)
+        return _incarnation_of(self._made.get(channel_id), self._incarnations.get(channel_id))
 
     # -- changing --------------------------------------------------------------------------------------------------------
 
@@ -230,6 +238,10 @@ def _taken(there: MadeChannel) -> str:
 
 def _archive_key(made: MadeChannel) -> str:
     return f"{made.incarnation}/{made.id}"
+
+
+def _incarnation_of(made: Any, counted: Any) -> int:
+    return _read(made).incarnation if made is not None else int((counted or {}).get("configured") or 1)
 
 
 def _read(kept: Mapping[str, Any]) -> MadeChannel:

@@ -24,7 +24,8 @@ class ChannelSettings:
     def refresh(self) -> None:
         """Take over what was committed, by this process or another."""
         self.is_closed = _CLOSED in self._stored
-        switched = dict(self._stored.get(_PLUGINS, {}))
+        kept = self._stored.get(_PLUGINS)
+        switched = dict(kept) if isinstance(kept, dict) else {}  # what is none is set aside when the channel opens, which is later than this
         if switched != self.switched:
             self.switched = switched
             self.on_switched()

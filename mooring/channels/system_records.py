@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mooring.channels.history import LAST
-from mooring.channels.system_dicts import HANDLED, HISTORY, MEMBERS, ROOMS, SCHEDULES, SET_ASIDE, UNFINISHED, SystemDict
+from mooring.channels.system_dicts import HANDLED, HISTORY, MEMBERS, ROOMS, SCHEDULES, SET_ASIDE, SETTINGS, UNFINISHED, SystemDict
 from mooring.rooms import Room, WhenUnsure
 from storage import Finding, MoobiusStorage
 
@@ -54,11 +54,16 @@ _SHAPES: Mapping[SystemDict, Any] = {
     UNFINISHED: _Unfinished,
 }
 _NUMBER = Annotated[int, msgspec.Meta(ge=0)]
+_OF_KEYS: Mapping[tuple[SystemDict, str], Any] = {
+    (HISTORY, LAST): _NUMBER,
+    (SETTINGS, "closed"): _NUMBER,
+    (SETTINGS, "plugins"): dict[str, bool],
+}
 
 
 def fault_of(system: SystemDict, key: str, value: Any) -> str | None:
     """Why this is no record of the dict, None if it is one. Dicts whose readers pass over what they cannot read are not asked about."""
-    shape = _NUMBER if system is HISTORY and key == LAST else _SHAPES.get(system)
+    shape = _OF_KEYS.get((system, key), _SHAPES.get(system))
     if shape is None:
         return None
     try:
@@ -74,7 +79,7 @@ def set_aside(storage: MoobiusStorage) -> list[Finding]:
     """Move what is no record of the service's own dicts out of the way, so that one of them costs itself and no channel. Blocks."""
     faults = [
         (system, key, fault)
-        for system in (*_SHAPES, HISTORY)
+        for system in (*_SHAPES, HISTORY, SETTINGS)
         for key, value in system.of(storage).items()
         if (fault := fault_of(system, key, value)) is not None
     ]

@@ -122,7 +122,13 @@ class SharedTokenStore:
         self._storage.close()
 
     def _read(self) -> dict[str, IssuedToken]:
-        return {token_id: msgspec.convert(line, IssuedToken) for token_id, line in self._tokens.items()}
+        given = {}
+        for token_id, line in self._tokens.items():
+            try:
+                given[token_id] = msgspec.convert(line, IssuedToken)
+            except msgspec.ValidationError as error:
+                log.error("the token %r in %s cannot be read and is no good: %s", token_id, self._place, error)  # noqa: TRY400 - the line says it
+        return given
 
     def _commit(self, body: Callable[[], T]) -> T:
         for remaining in reversed(range(_ATTEMPTS)):

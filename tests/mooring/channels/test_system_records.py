@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mooring.channels.system_dicts import AGENTS, OF_THE_SERVICE
 from mooring.testing import Bot, MakeBot
 from storage import MoobiusStorage
 from tests.service_for_tests import json_dicts, running
@@ -20,6 +21,8 @@ VALUES: dict[tuple[str, str], list[Any]] = {
     ("rooms", "no room"): [{"when_unsure": "skip"}],
     ("rooms", "a/b"): [5, {"when_unsure": "perhaps"}],
     ("schedules", "k"): [5, {}, {"due": "soon", "plugin": "bars", "function": "x"}],
+    ("settings", "closed"): ["x", -1, {}],
+    ("settings", "plugins"): [5, [], {"bars": "on"}],
     ("unfinished", "k"): [5, {"by": 5, "body": {}}, {"by": "x"}],
     **{(name, "k"): [5] for name in ("screen", "files", "outbox", "inbox", "presence", "settings", "cooldowns", "versions")},
 }
@@ -59,3 +62,16 @@ def test_nothing_that_the_service_writes_is_set_aside(make_bot: MakeBot) -> None
     bot.restart()
     assert len(bot.storage.system("set_aside")) == 0
     assert len(bot.storage.system("members")) > 0
+
+
+async def test_an_agent_that_is_none_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = tmp_path / "store"
+    async with running(store, plugins=["bars"]) as driver:
+        good = await driver.service.create_agent("wanda")
+    with OF_THE_SERVICE.open("1", json_dicts(store)) as storage:
+        for number, wrong in enumerate((5, {}, {"name": 5}, {"name": "x", "avatar": []})):
+            AGENTS.of(storage)[f"agent-{number}"] = wrong
+    async with running(store, plugins=["bars"]) as driver:
+        assert driver.service.agent(good.character_id) is not None
+        assert [driver.service.agent(f"agent-{number}") for number in range(4)] == [None] * 4
+        assert caplog.text.count("cannot be read and is left out") == 4
