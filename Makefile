@@ -18,7 +18,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test lint bench bench-bots crash channels simulate outbox shared chaos clean
+.PHONY: run test lint bench bench-bots crash channels simulate outbox shared servers chaos clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -47,6 +47,9 @@ outbox: $(VENV)/.test
 
 shared: $(VENV)/.test
 	MOORING_SHARED_COMMANDS=20000 MOORING_SHARED_MEMBERS=100 MOORING_SHARED_CHANNELS=10 MOORING_SHARED_PROCESSES=4 MOORING_SHARED_TROUBLES=24 $(BIN)/python -m pytest --timeout 0 -s tests/shared/test_many_processes.py tests/shared/test_lost_commits.py tests/shared/test_lost_nodes.py
+
+servers: $(VENV)/.test
+	for kind in valkey redis; do MOORING_REDIS_KIND=$$kind $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m redis || exit 1; done
 
 chaos: $(VENV)/.test
 	MOORING_CHAOS_SECONDS=$(SECONDS) $(BIN)/python -m pytest --timeout 0 -s tests/chaos

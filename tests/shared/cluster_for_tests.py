@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from tests.shared.ports_for_tests import free_ports
-from tests.shared.servers_for_tests import Server
+from tests.shared.servers_for_tests import KIND, Server
 from tests.waiting_for_tests import wait_for
 
 SLOTS = 16384
@@ -21,7 +21,7 @@ _SECONDS = 30
 class Cluster:
     """`with` starts it and waits until all of it is well."""
 
-    def __init__(self, folder: Path, *options: str, replicas: bool = True, kind: str = "valkey") -> None:
+    def __init__(self, folder: Path, *options: str, replicas: bool = True, kind: str = KIND) -> None:
         # The bus of each node listens 10000 ports higher.
         self.ports = free_ports((2 if replicas else 1) * PRIMARIES, below=50_000)
         self.nodes = []

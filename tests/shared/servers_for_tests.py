@@ -17,6 +17,8 @@ from tests.shared.ports_for_tests import free_ports
 from tests.waiting_for_tests import wait_for
 
 KINDS = ("valkey", "redis")
+KIND = os.environ.get("MOORING_REDIS_KIND", "valkey")
+"""The servers of those tests that do not ask for one of them."""
 
 
 def binary_of(kind: str) -> str:
@@ -33,7 +35,7 @@ def binary_of(kind: str) -> str:
 class Server:
     """One server; `with` starts it and waits until it answers. It keeps its port and folder when it is started again."""
 
-    def __init__(self, folder: Path, *options: str, kind: str = "valkey", port: int | None = None, sentinel: bool = False) -> None:
+    def __init__(self, folder: Path, *options: str, kind: str = KIND, port: int | None = None, sentinel: bool = False) -> None:
         self.folder = folder
         self.port = free_ports(1)[0] if port is None else port
         self.config = folder / f"{self.port}.conf"
