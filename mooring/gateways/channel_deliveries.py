@@ -194,6 +194,8 @@ class ChannelDeliveries:
         if (error := task.exception()) is not None:
             log.error("sending to %s failed", room, exc_info=error)
             self._loop.call_later(_AFTER_A_FAULT, self.wake)
+        else:
+            self.wake()  # what was committed in the very moment in which it ended has found it here, and woken nobody
         self._give_back(after=_AFTER_A_FAULT)
         if not self._tasks and self._outbox.arrived > _MANY_ARRIVED and not self._others:
             self._spawn(self._clean(), "cleaning the outbox")

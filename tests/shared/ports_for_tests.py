@@ -32,7 +32,8 @@ def free_ports(count: int, *, below: int = 65_536) -> list[int]:
 def start_valkey(**options: Any) -> ValkeyServer:
     """A server on a port of its own, which it keeps when it is started again. Somebody else may be quicker to take a free port."""
     for attempt in range(5):
-        server = ValkeyServer(**options)
+        # Not a port that it looks for itself: of two runs at a time both would take the same.
+        server = ValkeyServer(port=free_ports(1)[0], **options)
         try:
             server.start()
         except ValkeyServerStartupError:

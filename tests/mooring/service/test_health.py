@@ -20,6 +20,7 @@ from mooring.events import MessageBody
 from storage import DomainChanges, Origin, StorageUnavailable, VersionConflict
 from storage.encoding.codec import Encoded
 from tests.service_for_tests import Driver, json_dicts, running
+from tests.shared.ports_for_tests import start_valkey
 from tests.storage.engines_for_tests import FourMethods
 
 
@@ -287,8 +288,7 @@ async def test_a_def_handler_may_block_its_thread_and_delays_no_other_channel(tm
 
 @pytest.mark.redis
 async def test_redis_away_is_told_and_the_service_recovers_by_itself(tmp_path: Path) -> None:
-    redis = ValkeyServer(data_dir=tmp_path / "redis", persist=True, appendonly="yes", appendfsync="always")
-    redis.start()
+    redis = start_valkey(data_dir=tmp_path / "redis", persist=True, appendonly="yes", appendfsync="always")
     port = int(redis.port)
     mana = {"implementation": "redis", "name": "mana_bars", "settings": {"port": port, "timeout": 1, "connect_timeout": 1}}
     db_config = [*json_dicts(tmp_path, "health_bars"), mana]

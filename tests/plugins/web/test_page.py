@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -23,7 +24,9 @@ async def test_two_people_meet_hit_and_see_the_bars_move(tmp_path: Path, chromiu
         await bob.say("/hit @ann 20")
         await ann.sees("bob hits ann: 20 damage. ann has 80 of 100 health.")
         for one in (ann, bob):
-            assert await one.bar("ann", "Health") == ("80", "80/100")
+            async with asyncio.timeout(10):
+                while await one.bar("ann", "Health") != ("80", "80/100"):  # the message comes first
+                    await asyncio.sleep(0.02)
             assert await one.bar("bob", "Health") == ("100", "100/100")
             assert one.complaints == []
         await bob.say("/hot @ann")

@@ -20,6 +20,7 @@ from storage.database_interface import DomainChanges, Origin
 from storage.errors import CommitFailed, StorageError, StorageUnavailable, UnreadableValue
 from storage.redis.database import RedisDatabase
 from storage.redis.keys import redis_key
+from tests.shared.ports_for_tests import start_valkey
 from tests.storage.values_for_tests import EXAMPLES, any_text, assert_same
 
 pytestmark = pytest.mark.redis
@@ -30,9 +31,7 @@ HEALTH, MANA = "service_1.channel_tavern.health_bars", "service_1.channel_tavern
 @pytest.fixture
 def server() -> Iterator[ValkeyServer]:
     """A server of the test's own, to be stopped, paused and started again on the same port."""
-    own = ValkeyServer(appendonly="yes")
-    own.start()
-    own._desired_port = own.port
+    own = start_valkey(appendonly="yes")
     yield own
     own.terminate()
 
