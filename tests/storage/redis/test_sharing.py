@@ -172,9 +172,9 @@ def test_reading_goes_on_however_much_is_committed(pair: tuple[MoobiusStorage, M
     assert len(other.health) == 1500
     for number in range(1500):
         one.health["again"] = number
-        one.mana[str(number % 7)] = number
         if number % 2:
             del one.health[str(number)]
+        one.mana[str(number % 7)] = number  # the last of all, which is waited for
     wait_for(other, "mana", str(1499 % 7), 1499)
     assert other.health == one.health
     assert other.mana == one.mana  # in no order in particular: who loads anew has that of the server
