@@ -86,6 +86,9 @@ class Cluster:
                 name = primary.execute_command("CLUSTER", "MYID")
                 wait_for(partial(_replicates, replica, name), _SECONDS)
             wait_for(lambda: all(node.info("replication").get("master_link_status") == "up" for node in nodes[PRIMARIES:]), _SECONDS)
+            # And the primaries have heard of it, which they count when they are asked to wait for replicas.
+            followed = nodes[: len(nodes) - PRIMARIES]
+            wait_for(lambda: all(node.info("replication").get("slave0", {}).get("state") == "online" for node in followed), _SECONDS)
         self.wait()
 
 
