@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
@@ -49,25 +48,11 @@ async def contained(work: Awaitable[T], name: Callable[[], str], run: Run) -> T:
         if run.is_given_up:
             raise
         await _uncancel(task, before)
-        _let_go(error)
         raise as_exception(error)  # noqa: B904 - it is the error itself, or names it as its cause
     if task is not None and task.cancelling() > before and not run.is_given_up:
         await _uncancel(task, before)
         raise run.overdue or HandlerFailed("it cancelled its own task")
     return result
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Let the frames of what failed keep nothing.
-
-    They hold the error, which holds them, so that all that a handler had in hand would stay until the collector of cyclic garbage comes to
-    it: with replies of 40 MB among it, that were gigabytes. The log needs their lines, not their variables.
-    """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
 
 
 async def _uncancel(task: asyncio.Task[Any] | None, before: int) -> None:
@@ -122,6 +107,7 @@ class Begun:
             self.is_over, self._result = True, end.value
         except BaseException as error:  # noqa: BLE001 - it is for who asks for the outcome
             self.is_over, self._error = True, error
+            del argument  # it may be the same error, whose traceback now holds this frame
 
     def rest(self, thrown: BaseException | None) -> Generator[Any, Any, None]:
         """What is left of it after its first step, which was interrupted if `thrown` is not None."""
@@ -132,11 +118,16 @@ class Begun:
             self.step(coroutine.throw, thrown)
         while not self.is_over:
             try:
-                value = yield self._yielded
+                value = yield self._take_yielded()
             except BaseException as error:  # noqa: BLE001 - a cancellation, which is for the coroutine
                 self.step(coroutine.throw, error)
             else:
                 self.step(coroutine.send, value)
+
+    def _take_yielded(self) -> Any:
+        # Not kept: a future that fails holds the error, whose traceback holds the frame of `rest`, which holds this.
+        yielded, self._yielded = self._yielded, None
+        return yielded
 
 
 class HandlerTask:
@@ -280,8 +271,11 @@ async def within(seconds: float | None, work: Coroutine[Any, Any, T], name: str)
     if task.cancelled():
         raise HandlerFailed(f"{name} was cancelled")
     result, error = task.result()
-    if error is not None:
-        raise error
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del task, error  # or what failed, and all that it had in hand, would stay until cyclic garbage is collected
     return result  # type: ignore[return-value]
 
 

@@ -35,7 +35,7 @@ class Job:
 
     def __init__(self, work: Callable[[], object], name: str) -> None:
         self.is_running = True
-        self._work = work
+        self._work: Callable[[], object] | None = work
         self._name = name
         self._thread: int | None = None
 
@@ -48,9 +48,12 @@ class Job:
         thread = threading.current_thread()
         self._thread = thread.ident
         thread.name = f"mooring {self._name}".strip()
+        work, self._work = self._work, None  # its error's traceback leads here, and may not lead on to whom it is for
         try:
-            self._work()
+            if work is not None:
+                work()
         finally:
+            del work
             self.is_running = False
             thread.name = "mooring idle"
 
@@ -79,18 +82,13 @@ class Threads:
         done: asyncio.Future[T] = loop.create_future()
         call = partial(copy_context().run, function, *arguments)
 
-        def work() -> None:
-            try:
-                finish = partial(_set_result, done, call())
-            except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
-                finish = partial(_set_exception, done, as_exception(error))
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(finish)
-
-        job = self.start(work, name)
+        job = self.start(partial(_answer, loop, done, call), name)
         if started is not None:
             started(job)
-        return await done
+        try:
+            return await done
+        finally:
+            del done  # or an error that it holds and this frame would keep each other
 
     def _live(self, job: Job) -> None:
         jobs: SimpleQueue[Job] = SimpleQueue()
@@ -164,6 +162,21 @@ class PluginThreads(ThreadPoolExecutor):
                     del self._running[owner]
         if following is not None:
             following()
+
+
+def _answer(loop: asyncio.AbstractEventLoop, done: asyncio.Future[T], call: Callable[[], T]) -> None:
+    result, error = _outcome(call)
+    finish = partial(_set_result, done, result) if error is None else partial(_set_exception, done, error)
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(finish)
+    del done, error, finish  # the traceback leads to this frame: an error and a future in it would keep each other
+
+
+def _outcome(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return call(), None
+    except BaseException as error:  # noqa: BLE001 - it belongs to the one who waits
+        return None, as_exception(error)
 
 
 def _finish(future: Future[T], call: Callable[[], T]) -> None:
