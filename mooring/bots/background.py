@@ -59,7 +59,7 @@ class Background(Generic[ContextT]):
         self._shown: list[Progress | StreamedText] = []
         self._beginnings: set[asyncio.Task[None]] = set()
         """What is kept of progress when it begins, so that the next start finds it if this process dies."""
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def in_channel(self, work: Callable[[ContextT], Awaitable[T]]) -> T:
         """Run `work(ctx)` in the channel's order and in a transaction, in the name of the member who began this."""
@@ -72,9 +72,9 @@ class Background(Generic[ContextT]):
     def progress(self, label: str, total: int | None = None) -> Progress:
         """One message that shows how far the work is; what it shows last stays in the channel."""
 
-
         def begun() -> None:
-            self._loop.call_soon_threadsafe(self._begin, progress)
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._begin, progress)
 
         progress = Progress(self._service, self._channel_id, self.clock, label=label, total=total, context=self._context, begun=begun)
         self._shown.append(progress)
@@ -85,6 +85,10 @@ class Background(Generic[ContextT]):
         stream = StreamedText(self._service, self._channel_id, self.clock, self._keep, self._context)
         self._shown.append(stream)
         return stream
+
+    def enter_loop(self) -> None:
+        """Begin on the event loop that runs; `ctx.background` may have been called in a worker thread, where none does."""
+        self._loop = asyncio.get_running_loop()
 
     def stop_progress(self) -> None:
         """Show on the progress that the work has failed."""
@@ -151,6 +155,7 @@ def run_in_background(
             await work(handle)
 
     async def run() -> None:
+        handle.enter_loop()
         try:
             await within(None, limited(), name)
         except CommandError as error:

@@ -51,6 +51,13 @@ async def quick(ctx: Context) -> None:
         progress.update(2)
     ctx.background(work)
 
+@command(example="/blocking")
+def blocking(ctx: Context) -> None:
+    """Begin it from a worker thread."""
+    async def work(beside):
+        beside.progress("Counting", 2).update(2)
+    ctx.background(work)
+
 @command(example="/fail")
 async def fail(ctx: Context) -> None:
     """Fail in the middle of a text."""
@@ -69,6 +76,12 @@ def bot(make_bot: MakeBot, tmp_path: Path) -> Bot:
 
 def kept(bot: Bot) -> list[str | None]:
     return [down.body.content.text for down in bot.service.history("room", "ann", limit=100)]
+
+
+def test_a_handler_in_a_thread_begins_work_as_any_other(bot: Bot) -> None:
+    bot.say("ann", "/blocking")
+    bot.advance("1s")
+    assert kept(bot)[-1] == "Counting: 2 of 2"
 
 
 def test_a_streamed_text_is_one_message_and_nothing_is_left_of_its_making(bot: Bot) -> None:
