@@ -15,6 +15,7 @@ from mooring.bots.progress import Progress
 from mooring.bots.schedule import ScheduledCall, every
 from mooring.bots.schemas import Values
 from mooring.bots.sent_messages import MessageHandle, SentMessages
+from mooring.bots.stores import Store
 from mooring.channel_messages import ChannelMessage
 from mooring.channels.gauges import Reading, Readings
 from mooring.channels.measures import EventCounter, EventHistogram
@@ -165,6 +166,7 @@ __all__ = [
     "ServiceError",
     "ServiceStopping",
     "SimpleAction",
+    "Store",
     "StyleItem",
     "SystemDict",
     "Throttle",

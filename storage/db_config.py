@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from storage.domains import is_store_name
 from storage.engines import find_engine, nearest_engine
 from storage.errors import ConfigError, Fault, StorageError
 from storage.json_config import read_json
@@ -30,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class DictConfig(BaseModel):
-    """One dict of each channel."""
+    """One dict of each channel; or, by the name `PLUGIN.STORE` or `*`, where one or all of those are kept that plugins declare in code."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -39,6 +40,11 @@ class DictConfig(BaseModel):
     load: bool = True
     clear: bool = False
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_for_stores(self) -> bool:
+        """Whether it names no dict itself."""
+        return is_for_stores(self.name)
 
 
 class _EngineSettings(BaseModel):
@@ -125,6 +131,11 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[DictConfig]:
     return entries
 
 
+def is_for_stores(name: str) -> bool:
+    """Whether an entry of this name is about dicts that plugins declare in code."""
+    return name == "*" or is_store_name(name)
+
+
 def name_problem(name: str, taken: Collection[str]) -> tuple[str, str] | None:
     """Why a dict cannot have this name, and what to do, or None if it can."""
     if not name.isidentifier() or keyword.iskeyword(name):
@@ -146,7 +157,7 @@ def _word_faults(file: str, label: str, raw: Any, taken: Collection[str]) -> Ite
     if not isinstance(raw, Mapping):
         return
     name, word, settings = (raw.get(field) for field in ("name", "implementation", "settings"))
-    problem = name_problem(name, taken) if isinstance(name, str) else None
+    problem = name_problem(name, taken) if isinstance(name, str) and not is_for_stores(name) else None
     if problem is not None:
         yield Fault(file, label, "name", *problem)
     if not isinstance(word, str):

@@ -21,7 +21,18 @@ def domain_of(service_id: str, channel_id: str, name: str, variant: str = "") ->
     if not _VARIANT.fullmatch(variant):
         raise ValueError(f"{variant!r} is no variant of a storage; it has small letters, digits and hyphens, a letter first")
     # In an escaped id, a % is always followed by a digit; so no id, whatever it holds, meets another one's variant.
-    return f"service_{_escaped(service_id)}.channel_{_escaped(channel_id)}{'%' if variant else ''}{variant}.{name}"
+    return f"service_{_escaped(service_id)}.channel_{_escaped(channel_id)}{'%' if variant else ''}{variant}.{last_part(name)}"
+
+
+def is_store_name(name: str) -> bool:
+    """Whether a dict of this name is one that a plugin's code declares: `PLUGIN.STORE`."""
+    plugin, dot, store = name.partition(".")
+    return bool(dot) and plugin.isidentifier() and store.isidentifier()
+
+
+def last_part(name: str) -> str:
+    """What the domain of a dict ends with. A store's has a hyphen, as no other dict's has, and no dot, which would begin a part."""
+    return name.replace(".", "-")
 
 
 def _escaped(part: str) -> str:

@@ -12,12 +12,13 @@ from pathlib import Path
 from storage.cleared_backups import DEFAULT_ROOT, clear
 from storage.database_interface import DatabaseInterface, DomainChanges, Origin
 from storage.db_config import DbConfig, DictConfig, read_config
-from storage.domains import domain_of
+from storage.domains import domain_of, is_store_name
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.engines import engine_class
 from storage.errors import StorageError
 from storage.moobius_storage import TAKEN_NAMES
+from storage.store_entries import entry_for, keeps
 
 _AT_ONCE = 1000
 """Keys in one commit: enough to be quick, few enough that a server is not held up."""
@@ -81,7 +82,8 @@ class MigrationFailed(StorageError):
 
 
 def plan(service_id: str, channels: Mapping[tuple[str, str], Sequence[str]], source: DbConfig, target: DbConfig) -> list[Step]:
-    """What there is to copy. `channels` name the system dicts that each channel, given with its storage's variant, may have, without the underscore.
+    """What there is to copy. `channels` name, for each channel, given with its storage's variant, the system dicts that it may have, without
+    the underscore, and its stores, like `plugin.store`.
 
     Reads every dict of both sides and changes nothing. Raises ConfigError, StoreLocked, StorageUnavailable.
     """
@@ -89,8 +91,9 @@ def plan(service_id: str, channels: Mapping[tuple[str, str], Sequence[str]], sou
     steps = []
     # A folder is opened once for all of its dicts: each opening and closing writes snapshots anew.
     with ExitStack() as opened:
-        for (channel_id, variant), system in channels.items():
-            for place, other in _pairs(partial(domain_of, service_id, channel_id, variant=variant), old, new, system):
+        for (channel_id, variant), names in channels.items():
+            system, stores = [name for name in names if not is_store_name(name)], list(filter(is_store_name, names))
+            for place, other in _pairs(partial(domain_of, service_id, channel_id, variant=variant), old, new, system, stores):
                 before, there = (_summary(opened.enter_context(each.open())) for each in (place, other))
                 if before.keys or before.unreadable:
                     steps.append(Step(place, other, before, there))
@@ -100,7 +103,7 @@ def plan(service_id: str, channels: Mapping[tuple[str, str], Sequence[str]], sou
 def left_out(source: DbConfig, target: DbConfig) -> list[str]:
     """The dicts of the source that the target does not have, and keeps nothing of."""
     new = {entry.name: entry for entry in read_config(target, TAKEN_NAMES)}
-    return [entry.name for entry in read_config(source, TAKEN_NAMES) if not _keeps(new.get(entry.name))]
+    return [entry.name for entry in read_config(source, TAKEN_NAMES) if not entry.is_for_stores and not keeps(new.get(entry.name))]
 
 
 def carry_out(step: Step) -> None:
@@ -126,24 +129,24 @@ def carry_out(step: Step) -> None:
 
 
 def _pairs(
-    named: Callable[[str], str], old: Sequence[DictConfig], new: Sequence[DictConfig], system: Sequence[str]
+    named: Callable[[str], str], old: Sequence[DictConfig], new: Sequence[DictConfig], system: Sequence[str], stores: Sequence[str]
 ) -> Iterator[tuple[Place, Place]]:
     """Where each dict is and will be; `named` gives the domain of a dict."""
     by_name = {entry.name: entry for entry in new}
     for entry in old:
         other = by_name.get(entry.name)
-        if _keeps(entry) and other is not None and _keeps(other):
+        if not entry.is_for_stores and keeps(entry) and other is not None and keeps(other):
             domain = named(entry.name)
             yield Place(domain, entry), Place(domain, other)
-    beside = next(filter(_keeps, old), None), next(filter(_keeps, new), None)
+    beside = next(filter(keeps, old), None), next(filter(keeps, new), None)
     if beside[0] is not None and beside[1] is not None:
         for name in system:
             domain = named(f"_{name}")
             yield Place(domain, beside[0]), Place(domain, beside[1])
-
-
-def _keeps(entry: DictConfig | None) -> bool:
-    return entry is not None and engine_class(entry.implementation).persistent
+    for name in stores:
+        before, after = entry_for(old, name), entry_for(new, name)
+        if keeps(before) and keeps(after):
+            yield Place(named(name), before), Place(named(name), after)
 
 
 def _summary(engine: DatabaseInterface) -> DictSummary:

@@ -24,11 +24,12 @@ from storage.dicts.savepoint import Savepoint
 from storage.dicts.scope import CLOSED, innermost, is_inside
 from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
-from storage.domains import domain_of, variants
+from storage.domains import domain_of, is_store_name, variants
 from storage.engines import engine_class
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
 from storage.locking import is_interrupting
 from storage.nearest_word import suggestion
+from storage.store_entries import entry_for, keeps
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +96,21 @@ class MoobiusStorage:
             else:
                 self._check_can_grow()
                 self._add(checked)
+
+    def declare(self, name: str) -> CachedDict:
+        """The dict `name`, like `plugin.store`, that code declares and no entry need have; made when first asked for, an attribute by
+        `getattr` alone.
+
+        It lives where the entry of its name says, or the entry `*`, or else beside the first entry that keeps its data. Raises
+        ConfigError if there is none, and StorageError if it would have to be made inside a transaction of this storage.
+        """
+        if name not in self._dicts:
+            if not is_store_name(name):
+                raise ConfigError([Fault("", "declare()", "name", f"{name!r} is no name of a store", "write it like plugin.store")])
+            self._check_can_grow()
+            entry = entry_for(self._entries.values(), name)
+            self._show(name, self._make(entry, name, load=entry.load, clear=entry.clear))
+        return self._dicts[name]
 
     def put(self, name: str, database: DatabaseInterface, load: bool = True, clear: bool = False) -> None:
         """Add a dict over an engine object of your own; the storage closes it in the end. Raises ConfigError for the name."""
@@ -281,6 +297,11 @@ class MoobiusStorage:
     # ----------------------------------------------------------------------------------------------------------------
 
     def _add(self, entry: DictConfig) -> None:
+        if entry.is_for_stores:
+            self._entries[entry.name] = entry
+            if self._beside is None and keeps(entry):
+                self._beside = entry
+            return
         made = self._make(entry, entry.name, load=entry.load, clear=entry.clear)
         self._show(entry.name, made)
         self._entries[entry.name] = entry

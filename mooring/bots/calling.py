@@ -89,7 +89,7 @@ async def _run_apart(plugin: Plugin, hook: str, ctx: Context, *body: Any) -> Non
     turn = own.begin_handler(hook)
     if ctx.plugins.runtime.stuck.is_off(turn.handler):
         return
-    mark, message = turn.sends.mark(), _Original(body)
+    mark, held, message = turn.sends.mark(), turn.held_values.mark(), _Original(body)
     try:
         with ctx.storage.savepoint():
             await run_function(own, hook, plugin.hooks[hook], *body)
@@ -99,6 +99,7 @@ async def _run_apart(plugin: Plugin, hook: str, ctx: Context, *body: Any) -> Non
         if turn.has_left_threads:
             raise  # they could go on to change what belongs to the others
         turn.sends.undo_to(mark)
+        turn.held_values.undo_to(held)
         message.restore()
         reference = new_reference()
         log.exception("%s failed and is left out of the event (reference %s)", turn.running(), reference)
@@ -144,6 +145,7 @@ async def run_function(ctx: Context, what: str, function: Callable[..., Any], *a
         raise CommandError(f"{what} is off: it did not come back {STUCK_RUNS} times. A moderator can load its plugin anew.")
     try:
         result = await contained(call(turn.threads, function, ctx, *arguments, name=turn.handler), turn.running, turn)
+        turn.held_values.save()
         check_changed(ctx.plugins.values, ctx.storage)
         ctx.plugins.runtime.quota.check(ctx.storage)
     except BaseException:

@@ -21,6 +21,8 @@ from mooring.bots.progress import Progress
 from mooring.bots.recurrence import Recurrence
 from mooring.bots.schedule import Schedule, ScheduledCall, moment, new_key
 from mooring.bots.sent_messages import MessageHandle, SentMessages
+from mooring.bots.stores import Store
+from mooring.channels.held_values import HeldValues
 from mooring.channels.other_channels import parcel_for_channel, record_of
 from mooring.channels.settings import ChannelSettings
 from mooring.channels.system_dicts import SCHEDULES, SETTINGS
@@ -35,6 +37,7 @@ from mooring.text import clip, suggestion
 from storage import MoobiusStorage
 
 StateT = TypeVar("StateT", default=Any)
+V = TypeVar("V")
 
 
 class Context(Generic[StateT]):
@@ -70,6 +73,19 @@ class Context(Generic[StateT]):
     def storage(self) -> MoobiusStorage:
         """This channel's dicts."""
         return self._turn.storage
+
+    def get(self, store: Store[V], who: Member | str | None = None) -> V:
+        """The same as `store[ctx]`, or `store[ctx, who]`."""
+        return store[self] if who is None else store[self, who]
+
+    @property
+    def held_values(self) -> HeldValues:
+        """The objects that stores have handed out in this event."""
+        return self._turn.held_values
+
+    def store_name(self, store: Store[Any]) -> str:
+        """What the storage calls it. Raises PluginError if no loaded plugin declares it."""
+        return self.plugins.store_name(store)
 
     @property
     def service(self) -> protocols.Service[Context]:

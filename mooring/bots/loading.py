@@ -13,6 +13,7 @@ from mooring.bots.plugin import Plugin
 from mooring.bots.plugins import Plugins
 from mooring.bots.schedule import timers_of
 from mooring.bots.schemas import Values
+from mooring.bots.stores import stores_of, values_of
 from mooring.channels.sends import checked
 from mooring.channels.system_dicts import ServiceDicts
 from mooring.commands.command import commands_of
@@ -71,6 +72,7 @@ def _load(entry: PluginEntry, folders: Sequence[str], file: str) -> Plugin:
 
 def _made(module: ModuleType, entry: PluginEntry, file: str) -> Plugin:
     config = config_of(module, entry, file)
+    stores = stores_of(entry.name, module)
     plugin = Plugin(
         name=entry.name,
         module=module,
@@ -81,6 +83,10 @@ def _made(module: ModuleType, entry: PluginEntry, file: str) -> Plugin:
         bars=bars_of(module, config),
         timers=timers_of(entry.name, functions_of(module)),
         values=declared(module, "VALUES", Values),
+        stores=stores,
+        store_values=values_of(entry.name, stores),
+        uses=declared(module, "USES_DICTS", str),
+        shares=declared(module, "SHARES_DICTS", str),
         entry=entry,
     )
     # What every member is shown who comes in.

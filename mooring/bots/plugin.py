@@ -10,6 +10,7 @@ from typing import Any
 from mooring.bars.spec import BarSpec
 from mooring.bots.schedule import Timer
 from mooring.bots.schemas import Values
+from mooring.bots.stores import Store, StoreValues
 from mooring.commands.command import Command
 from mooring.config import PluginEntry
 
@@ -29,6 +30,13 @@ class Plugin:
     bars: tuple[BarSpec, ...]
     timers: tuple[Timer, ...]
     values: tuple[Values, ...]
+    stores: tuple[Store[Any], ...]
+    store_values: tuple[StoreValues, ...]
+    """The same stores for the migration."""
+    uses: tuple[str, ...]
+    """The dicts of the db config that it says it uses, alone."""
+    shares: tuple[str, ...]
+    """Those that it uses together with other plugins."""
     entry: PluginEntry = field(repr=False)
 
     @property

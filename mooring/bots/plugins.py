@@ -10,6 +10,8 @@ from mooring.bars.spec import BarSpec
 from mooring.bots.plugin import Plugin
 from mooring.bots.runtime import PluginRuntime
 from mooring.bots.schemas import check_versions, migrate
+from mooring.bots.stores import Store
+from mooring.bots.uses import check_uses
 from mooring.commands.command import CommandTable
 from mooring.errors import PluginError
 from mooring.text import nearest
@@ -36,6 +38,9 @@ class Plugins:
         self.bars = tuple(spec for plugin in self.loaded.values() for spec in plugin.bars)
         self._bars = _by_name(self.bars)
         self.values = tuple(values for plugin in self.loaded.values() for values in plugin.values)
+        everybody = self.everywhere.values()
+        self._store_names = {store: f"{plugin.name}.{store.name}" for plugin in everybody for store in plugin.stores}
+        self._store_values = tuple(values for plugin in everybody for values in plugin.store_values)
 
     def hooks(self, name: str) -> list[tuple[Plugin, Callable[..., Any]]]:
         """The functions for one of `HOOKS`, in the order of the config."""
@@ -50,21 +55,34 @@ class Plugins:
             raise PluginError(f"no plugin declares a bar named {name!r}{hint}")
         return spec
 
+    def store_name(self, store: Store[Any]) -> str:
+        """The name of its dict in the storage of a channel. Raises PluginError if no loaded plugin declares it."""
+        name = self._store_names.get(store)
+        if name is None:
+            raise PluginError(f"{store!r} of {store.module} is declared by no plugin that is loaded, so nobody can tell whose it is")
+        return name
+
     def prepare(self, storage: MoobiusStorage) -> None:
         """See that a channel has the dicts that plugins declare, and migrate what is of older versions. Blocks.
 
-        Raises PluginError.
+        The stores of plugins that do not serve the channel are made as well, since a plugin is switched on in the middle of an event, which
+        could not make them. Raises PluginError, and ConfigError for a store that has no place.
         """
+        for name in self._store_names.values():
+            storage.declare(name)
         for spec in self.bars:
             spec.kept_in(storage)
-        if self.values:
-            migrate(self.values, storage)
+        check_uses(self.loaded.values(), storage)
+        declared = (*self.values, *self._store_values)
+        if declared:
+            migrate(declared, storage)
 
     def check_ready(self, storage: MoobiusStorage) -> None:
         """Raise PluginError if the channel lacks a dict that they declare, or has values of another version. Nothing is changed."""
         for spec in self.bars:
             spec.kept_in(storage)
-        check_versions(self.values, storage)
+        check_uses(self.loaded.values(), storage)
+        check_versions((*self.values, *self._store_values), storage)
 
     def only(self, plugins: Iterable[Plugin]) -> Plugins:
         """These of them, some perhaps with other settings."""

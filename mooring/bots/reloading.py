@@ -49,6 +49,10 @@ async def reload(
 def _load(plugins: Plugins, old: Plugin, folders: Sequence[str]) -> tuple[Plugin, Plugins]:
     with renewed(old.module.__name__):
         new = load_plugin(old.entry, folders)
-        if [(values.dict, values.version) for values in new.values] != [(values.dict, values.version) for values in old.values]:
-            raise PluginError("it declares its values in new versions; they are migrated when the service starts, so restart it")
+        if _kept_by(new) != _kept_by(old):
+            raise PluginError("it declares other stores, or its values in new versions; they are migrated when the service starts, so restart it")
         return new, plugins.with_plugin(new)
+
+
+def _kept_by(plugin: Plugin) -> list[tuple[str, int]]:
+    return [(values.dict, values.version) for values in (*plugin.values, *plugin.store_values)]

@@ -306,8 +306,9 @@ class TurnRunner:
         return Attempt(result, outcome=transaction.outcome, accept=accept)
 
     def _keep(self, turn: Turn) -> tuple[Numbered, Queued]:
-        """Write what a turn sends into its transaction: to the history, to those who come later, and into the outbox what leaves the channel."""
+        """Write what a turn holds and sends into its transaction: the sends to the history, to those who come later, and to the outbox."""
         state = self._state
+        turn.held_values.save()
         numbered = state.history.number(turn.sends.downs)
         state.screen.keep(numbered.downs)
         if turn.event is not None and turn.event.type == "leave":

@@ -11,6 +11,7 @@ from typing import Any
 
 from storage import CachedDict, MoobiusStorage
 from storage.db_config import DbConfig, read_config
+from storage.domains import is_store_name, last_part
 from storage.engines import engine_class
 from storage.moobius_storage import TAKEN_NAMES
 
@@ -125,7 +126,12 @@ def kept_beside(db_config: DbConfig) -> list[dict[str, Any]]:
 
 def values_before(name: str, version: int) -> SystemDict:
     """What the values of the dict `name` were like before they were migrated from `version` to the next."""
-    return SystemDict(f"{name}_before_version_{version + 1}")
+    return SystemDict(f"{last_part(name)}_before_version_{version + 1}")
+
+
+def stores_of(storage: MoobiusStorage) -> list[str]:
+    """The names of the stores that plugins have declared in this channel at any time. It reads from the engine, which blocks."""
+    return [name for name in VERSIONS.of(storage).copy() if is_store_name(name)]
 
 
 def of_channel(storage: MoobiusStorage) -> list[SystemDict]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mooring.channels.held_values import HeldValues
 from mooring.channels.history import History
 from mooring.channels.members import MembersInTurn
 from mooring.channels.screen import Screen
@@ -59,6 +60,8 @@ class Turn:
     """How many channels its handlers have made so far."""
     is_given_up: bool = False
     """Nobody waits for its handlers any more."""
+    held_values: HeldValues = field(default_factory=HeldValues)
+    """The models that its handlers were given of stores."""
 
     def begin(self, handler: str) -> None:
         """Note which handler runs from here on. On the event loop."""

@@ -20,6 +20,7 @@ from mooring.channels.system_dicts import (
     OF_THE_SERVICE,
     of_channel,
     shared_entry,
+    stores_of,
 )
 from mooring.cli.options import CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, fault
 from mooring.config import parse_service
@@ -85,7 +86,7 @@ def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: 
 
 
 def _channels(service_id: str, configured: Sequence[str], source: Path) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The names of the system dicts of each channel, those that were made at run time or deleted included, by id and variant."""
+    """The names of the system dicts and stores of each channel, those that were made at run time or deleted included, by id and variant."""
     entries = [{**entry.model_dump(), "load": False, "clear": False} for entry in read_config(source, TAKEN_NAMES)]
     with closing(ChannelRegistry(service_id, entries)) as registry:
         wanted = [(channel_id, variant_of(registry.incarnation(channel_id))) for channel_id in configured]
@@ -93,7 +94,7 @@ def _channels(service_id: str, configured: Sequence[str], source: Path) -> dict[
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for channel_id, variant in dict.fromkeys(wanted):
         with MoobiusStorage(service_id, channel_id, entries, variant=variant) as storage, storage.beside(DELIVERIES) as beside:
-            found[channel_id, variant] = tuple(each.name for each in of_channel(storage))
+            found[channel_id, variant] = (*(each.name for each in of_channel(storage)), *stores_of(storage))
             found[channel_id, beside.variant] = tuple(each.name for each in OF_DELIVERIES)
     return found
 

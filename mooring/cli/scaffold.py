@@ -18,7 +18,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mooring import CommandError, Context, command
+from mooring import CommandError, Context, Store, command
+
+kept = Store("kept", model=int, default=0)
 
 
 class Config(BaseModel):
@@ -31,11 +33,10 @@ class Config(BaseModel):
 @command("{name}", example="/{name} 3")
 async def bring(ctx: Context, count: Annotated[int, Field(ge=1, description="how many you bring")] = 1) -> str:
     """Bring some, and see how many there are."""
-    kept = ctx.storage.{name}
     if count > ctx.config.most:
         raise CommandError(f"{{ctx.config.most}} at a time are enough.")
-    kept[ctx.member.id] = kept.get(ctx.member.id, 0) + count
-    return f"{{ctx.member}} brought {{count}}; that makes {{sum(kept.values())}} in all."
+    kept[ctx] += count
+    return f"{{ctx.member}} brought {{count}}; that makes {{sum(kept.all(ctx).values())}} in all."
 '''
 
 _TEST = '''"""The plugin {name}, tried on every engine."""
@@ -53,7 +54,7 @@ PLUGIN = str(Path(__file__).with_name("{name}.py"))
 
 @pytest.fixture
 def bot(make_bot_on_every_engine):
-    return make_bot_on_every_engine(PLUGIN, dicts=["{name}"], config={{"{name}": {{"most": 5}}}})
+    return make_bot_on_every_engine(PLUGIN, config={{"{name}": {{"most": 5}}}})
 
 
 def test_it_counts(bot):
@@ -91,7 +92,7 @@ def new_plugin(name: str, parent: Path) -> list[Path]:
         "plugins": ["help", {"name": name, "config": {"most": 10}}, {"name": "web", "config": {"host": "127.0.0.1", "port": 8765}}],
         "plugin_folders": [str(folder)],
     }
-    db_config = [{"implementation": "json", "name": name, "settings": {"root_dir": "json_db"}}]
+    db_config = [{"implementation": "json", "name": "*", "settings": {"root_dir": "json_db"}}]
     texts = {
         f"{name}.py": _PLUGIN.format(name=name),
         f"test_{name}.py": _TEST.format(name=name),

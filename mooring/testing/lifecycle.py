@@ -66,7 +66,7 @@ class Life:
         plugin_folders = [str(place) for place in (*folders, *dict.fromkeys(file.parent for file in files))]
         entries = [{"name": name, "config": dict(config.get(name, {}))} for name in dict.fromkeys(["help", *names])]
         bars = load_plugins([PluginEntry.model_validate(entry) for entry in entries], plugin_folders).bars
-        self._dicts = list(dict.fromkeys([*dicts, *(spec.dict for spec in bars)])) or ["unused"]
+        self._dicts = [*dict.fromkeys([*dicts, *(spec.dict for spec in bars)]), "*"]
         self._names = names
         self._service_config: dict[str, Any] = {
             "service_id": engine.service_id(),

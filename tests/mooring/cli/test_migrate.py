@@ -61,7 +61,9 @@ def fill(tmp_path: Path, config: list[dict[str, Any]]) -> dict[str, dict[str, An
             storage.health_bars.update(values)
             storage.mana_bars.update({str(number): [channel, number] for number in range(2500)})
             storage.system("members")["ann"] = {"name": "ann"}
-            storage.system("versions").update({"health_bars": 2})
+            storage.system("versions").update({"health_bars": 2, "praise.praises": 2})
+            storage.declare("praise.praises")["ann"] = 3
+            storage.system("praise-praises_before_version_2")["ann"] = "three"
             storage.system("health_bars_before_version_2")["old"] = 1
             with storage.beside("deliveries") as deliveries:
                 deliveries.system("marks")["rooms/hall"] = {"done": 7}
@@ -73,7 +75,9 @@ def content(tmp_path: Path, config: list[dict[str, Any]]) -> dict[str, dict[str,
     for channel in ("tavern", "a.b/C"):
         with MoobiusStorage(tmp_path.name, channel, config) as storage:
             dicts = {name: getattr(storage, name) for name in storage.names()}
-            dicts |= {name: storage.system(name) for name in ("members", "versions", "health_bars_before_version_2")}
+            older = ("health_bars_before_version_2", "praise-praises_before_version_2")
+            dicts |= {name: storage.system(name) for name in ("members", "versions", *older)}
+            dicts["praise.praises"] = storage.declare("praise.praises")
             found |= {f"{channel} {name}": each.copy() for name, each in dicts.items()}
             with storage.beside("deliveries") as deliveries:
                 found[f"{channel} deliveries"] = deliveries.system("marks").copy()

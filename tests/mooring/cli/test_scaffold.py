@@ -43,7 +43,7 @@ def test_names_that_cannot_be_plugins_are_refused(tmp_path: Path, name: str) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_config_names_everything_that_is_needed(tmp_path: Path) -> None:
+def test_the_config_says_where_stores_live_and_names_none(tmp_path: Path) -> None:
     files = {file.name: file.read_text() for file in new_plugin("pears", tmp_path)}
     assert json.loads(files["service.json"])["plugin_folders"] == [str(tmp_path / "pears")]
-    assert [entry["name"] for entry in json.loads(files["db_config.json"])] == ["pears"]
+    assert [entry["name"] for entry in json.loads(files["db_config.json"])] == ["*"]
