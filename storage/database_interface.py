@@ -90,6 +90,9 @@ class DatabaseInterface(ABC):
     overlaps: ClassVar[bool] = False
     """Whether the engine has `hand_in`. Of one that keeps nothing it says that its `commit_batch` never refuses, and nothing is handed in."""
 
+    closes_by_finalizer: ClassVar[bool] = False
+    """Whether what closes it at the end of the interpreter is a `weakref.finalize`, and nothing that each object registers with `atexit`."""
+
     waits: bool = False
     """Whether `begin` would have to ask a server, because there is doubt about what is known here or because others want to commit."""
 

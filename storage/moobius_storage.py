@@ -24,6 +24,7 @@ from storage.dicts.savepoint import Savepoint
 from storage.dicts.scope import CLOSED, innermost, is_inside
 from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
+from storage.domain_lock import DomainLock
 from storage.domains import domain_of, is_store_name, variants
 from storage.engines import engine_class
 from storage.errors import ConfigError, Fault, StorageError, StoreClosed
@@ -62,8 +63,13 @@ class MoobiusStorage:
         self._roots: dict[Path, list[str]] = {}
         """The folders that may hold what was cleared, with the domains that it may be from."""
         self._findings: list[Finding] = []
+        self._adopted: dict[DomainLock, DictState] = {}
+        """All dicts, by the locks of their data."""
         self._states: tuple[DictState, ...] = ()
         self._locks = in_order(())
+        self._is_opening = True
+        self._is_registered = False
+        """Whether it is closed at exit before engines that hang on finalizers are."""
         self._two_phase = TwoPhaseCommit()
         self._pipeline = Pipeline()
         self._ends: list[Callable[[], None]] = []
@@ -73,6 +79,8 @@ class MoobiusStorage:
         try:
             for entry in read_config(db_config, TAKEN_NAMES):
                 self._add(entry)
+            self._is_opening = False
+            self._count_in()
             if not any(map(is_inside, self._locks)):  # there another object over the same data has done it
                 with locks.held(self._locks):
                     self._findings += self._two_phase.settle()
@@ -334,9 +342,9 @@ class MoobiusStorage:
         return engine_class(entry.implementation)(domain_of(self.service_id, self.channel_id, name, self.variant), **entry.settings)
 
     def _adopt(self, database: DatabaseInterface, root: Path, *, load: bool, clear: bool) -> CachedDict:
-        other = next((state.name for state in self._states if state.engine.lock is database.lock), None)
+        other = self._adopted.get(database.lock)
         if other is not None:  # in one transaction neither would see what the other one changes
-            raise StorageError(f"{database!r} holds the same data as the dict {other} of this storage")
+            raise StorageError(f"{database!r} holds the same data as the dict {other.name} of this storage")
         if not database.persistent:
             self._share_with_transaction(database)
         made = CachedDict(database)
@@ -349,13 +357,26 @@ class MoobiusStorage:
         if is_inside_one:
             made.clear()
         self._roots.setdefault(root, []).append(database.domain)
-        self._states = (*self._states, made._state)
-        self._locks = in_order(state.engine.lock for state in self._states)
-        # Registered anew with each engine: at exit the last that was registered comes first, and engines have their own
-        # way to close at exit, which must not come before ours.
-        atexit.unregister(self._close_at_exit)
-        atexit.register(self._close_at_exit)
+        self._adopted[database.lock] = made._state
+        if not self._is_opening:
+            self._count_in()
+        self._register_at_exit(database)
         return made
+
+    def _count_in(self) -> None:
+        # Once for all dicts of the config: doing it for each would cost with their square.
+        self._states = tuple(self._adopted.values())
+        self._locks = in_order(self._adopted)
+
+    def _register_at_exit(self, database: DatabaseInterface) -> None:
+        """At exit the last that was registered comes first, and engines have their own way to close then, which must not come before ours.
+
+        All finalizers together are registered once, by the first of them; an engine of others may register each of its objects.
+        """
+        if not (self._is_registered and database.closes_by_finalizer):
+            atexit.unregister(self._close_at_exit)
+            atexit.register(self._close_at_exit)
+            self._is_registered = self._is_registered or database.closes_by_finalizer
 
     def _share_with_transaction(self, database: DatabaseInterface) -> None:
         """A storage that is made inside a transaction of another one of the same channel takes part with the dicts in memory, too."""
@@ -372,7 +393,7 @@ class MoobiusStorage:
             raise StorageError("dicts cannot be added inside a transaction of the same storage")
 
     def _abandon(self) -> None:
-        for state in self._states:
+        for state in self._adopted.values():
             state.close()
         self._two_phase.close()
         self._is_closed = True

@@ -35,6 +35,7 @@ class JSONDatabase(DatabaseInterface):
     """
 
     overlaps: ClassVar[bool] = True
+    closes_by_finalizer: ClassVar[bool] = True
 
     _stores: SharedInstances[Path, Store] = _STORES
     _make_store: Callable[..., Store] = staticmethod(Store)

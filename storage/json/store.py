@@ -12,7 +12,7 @@ from storage.database_interface import Finding, Origin
 from storage.encoding.codec import Encoded
 from storage.engine_support.committer import Committer, tell
 from storage.errors import StorageBusy, StorageError, StorageUnavailable, StoreClosed
-from storage.files import Files, make_folders, replace_file
+from storage.files import Files, make_folders, write_beside
 from storage.json.checkpoints import Checkpoints
 from storage.json.entry import JournalEntry
 from storage.json.journal import Journal
@@ -267,10 +267,16 @@ class Store:
         self.checkpoint(pause=_PAUSE)
 
     def _write_snapshots(self, copies: list[tuple[Table, dict[str, Encoded]]], sequence: int, pause: float) -> None:
+        folders: dict[Path, None] = {}
         for table, values in copies:
             chunks = list(render(table.domain, sequence, values, pause=pause))
-            replace_file(self._files, table.path, chunks)
+            make_folders(self._files, table.path.parent)
+            self._files.rename(write_beside(self._files, table.path, chunks), table.path)
             table.size = sum(map(len, chunks))
+            folders[table.path.parent] = None
+        # Not after each file: until the journal is dropped, the old file does as well as the new one.
+        for folder in folders:
+            self._files.sync_folder(folder)
 
     def _remove_cleared(self) -> None:
         """A clean close is the end of the way back that clearing a dict left."""

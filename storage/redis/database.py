@@ -46,6 +46,7 @@ class RedisDatabase(DatabaseInterface):
 
     announces: ClassVar[bool] = True
     overlaps: ClassVar[bool] = True
+    closes_by_finalizer: ClassVar[bool] = True
 
     def __init__(  # noqa: PLR0917  the published order of arguments
         self,

@@ -95,10 +95,12 @@ class PowerLossFiles(StoppingFiles):
         self._eager = eager
         self._content: dict[int, bytes] = {}
         self._names: dict[Path, int | None] = {}  # None is a folder
+        self._held: list[int] = []  # or the number of a file that was replaced, and may still be there after the loss, would go to another
 
     def done(self, operation: str, arguments: tuple[Any, ...], result: Any) -> None:
         if operation in {"create", "overwrite"}:
             self._content[os.fstat(result).st_ino] = b""
+            self._held.append(os.dup(result))
         elif operation in {"sync", "sync_data"}:
             self._content[os.fstat(arguments[0]).st_ino] = Path(f"/proc/self/fd/{arguments[0]}").read_bytes()
         elif operation == "sync_folder":
@@ -109,6 +111,8 @@ class PowerLossFiles(StoppingFiles):
 
     def power_on_again(self, target: Path) -> None:
         """Builds in the target what the disk holds for certain."""
+        while self._held:
+            os.close(self._held.pop())
         target.mkdir()
         for path, inode in sorted(self._names.items()):
             copy = target / path.relative_to(self._root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from storage import moobius_storage
 from storage.dicts.cached_dict import CachedDict
 from storage.errors import CommitFailed, ConfigError, StorageBusy, StorageError, StoreClosed
 from storage.json.database import JSONDatabase
@@ -351,3 +353,21 @@ def test_a_dict_that_was_removed_comes_back_as_it_was(tmp_path: Path) -> None:
         storage.add_container(**entry)
     with MoobiusStorage("1", "tavern", [entry]) as storage:
         assert {name: value for name, value in vars(storage).items() if type(value) is CachedDict} == {"bars": {"ann": 80}}
+
+
+def test_opening_costs_what_the_storage_holds_and_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sorted_so_often: list[object] = []
+    registered: list[object] = []
+    in_order = moobius_storage.in_order
+    monkeypatch.setattr(moobius_storage, "in_order", lambda locks: (sorted_so_often.append(1), in_order(locks))[1])
+    monkeypatch.setattr(atexit, "register", registered.append)
+    entries = [{"implementation": "json", "name": f"dict_{number}", "settings": {"root_dir": str(tmp_path)}} for number in range(50)]
+    with MoobiusStorage("1", "tavern", entries) as storage:
+        for number in range(20):
+            storage.system(f"system_{number}")
+        assert len(sorted_so_often) <= 2 + 20, "once for all dicts of the config, whose number it grows with"
+        assert len(registered) == 1
+        with storage.transaction():
+            storage.dict_7["ann"] = storage.system("system_3")["ann"] = 1
+        with pytest.raises(StorageError, match="the same data as the dict dict_7"):
+            storage.put("other", JSONDatabase("service_1.channel_tavern.dict_7", root_dir=str(tmp_path)))
