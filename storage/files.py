@@ -11,9 +11,11 @@ _sync_data = getattr(os, "fdatasync", os.fsync)  # not every system has the chea
 
 
 class Files:
-    """System calls by name, each either done or an OSError. Descriptors are plain integers."""
+    """System calls by name, each either done or an OSError. Descriptors are plain integers.
 
-    new_file_mode = 0o644
+    What they make is for its owner alone, since it may hold private messages. What root makes in a folder of somebody else belongs to them:
+    a command that an administrator runs must not leave what the service cannot read.
+    """
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
@@ -27,11 +29,11 @@ class Files:
 
     def create(self, path: Path) -> int:
         """Opens for appending a file that must not be there yet."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, self.new_file_mode)
+        return _made(path, os.O_EXCL | os.O_APPEND)
 
     def overwrite(self, path: Path) -> int:
         """Opens for writing a file that is emptied, or made, by this call."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self.new_file_mode)
+        return _made(path, os.O_TRUNC)
 
     def reopen(self, path: Path) -> int:
         """Opens for writing a file that is there, as it is."""
@@ -62,7 +64,8 @@ class Files:
         path.unlink()
 
     def make_folder(self, path: Path) -> None:
-        path.mkdir()
+        path.mkdir(mode=0o700)
+        hand_over(path, path.parent)
 
     def remove_folder(self, path: Path) -> None:
         """Only an empty one."""
@@ -75,6 +78,24 @@ class Files:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def hand_over(made: int | Path, folder: Path) -> None:
+    """Give what root has just made in the folder, as a descriptor or by its path, to the owner of the folder."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        owner = folder.stat()
+        if owner.st_uid:
+            os.chown(made, owner.st_uid, owner.st_gid)
+
+
+def _made(path: Path, flags: int) -> int:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
+    try:
+        hand_over(descriptor, path.parent)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def write_all(files: Files, descriptor: int, data: bytes) -> None:

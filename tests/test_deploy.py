@@ -46,6 +46,7 @@ def test_the_unit_runs_our_command_as_its_own_user() -> None:
     unit.read(DEPLOY / "mooring@.service")
     assert unit["Service"]["ExecStart"].endswith("/mooring")
     assert unit["Service"]["User"] == "mooring"
+    assert unit["Service"]["UMask"] == "0077"
 
 
 def test_the_image_has_all_that_is_built_and_imported() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,10 +35,6 @@ class IssuedToken(Struct):
     revoked: int | None = None
 
 
-class _PrivateFiles(Files):
-    new_file_mode = 0o600
-
-
 class TokenFiles:
     """Key and list in a folder, which is made, in files that only their owner can read.
 
@@ -50,7 +45,7 @@ class TokenFiles:
         self._key_file = folder / "signing.key"
         self._list_file = folder / "tokens.json"
         self._lock_file = folder / ".lock"
-        self._files = _PrivateFiles()
+        self._files = Files()
         self._seen: tuple[int, int] | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -64,7 +59,6 @@ class TokenFiles:
             with self._locked():
                 if not path.exists():  # perhaps another process was quicker
                     replace_file(self._files, path, [secrets.token_bytes(KEY_BYTES)])
-                    self._hand_over(path)
         if path.stat().st_mode & 0o077:
             log.warning("%s could be read by others; its mode is 0600 now. If somebody may have read it, delete it: all tokens become void.", path)
             path.chmod(0o600)
@@ -89,7 +83,6 @@ class TokenFiles:
             given = self._read() if self._list_file.exists() else {}
             result = work(given)
             replace_file(self._files, self._list_file, [msgspec.json.format(msgspec.json.encode(given), indent=1)])
-            self._hand_over(self._list_file)
         return result
 
     def close(self) -> None:
@@ -125,12 +118,6 @@ class TokenFiles:
             raise StorageError(f"{self._list_file} cannot be read: {error.strerror}; it has to belong to the user of the service") from error
         except msgspec.DecodeError as error:
             raise StorageError(f"{self._list_file} is no list of tokens: {error}; put a copy of an earlier one in its place") from error
-
-    def _hand_over(self, path: Path) -> None:
-        """What root writes belongs to whom the folder belongs to: the service, which has to read it."""
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            owner = path.parent.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def key_text(key: bytes) -> str:

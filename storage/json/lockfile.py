@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, SoftFileLock, Timeout
 
 from storage.errors import StoreLocked
+from storage.files import hand_over
 
 
 class FolderLock:
@@ -21,7 +22,7 @@ class FolderLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         # Not by thread: whoever closes a store last may be a finalizer in any of them.
-        self._lock = FileLock(path, thread_local=False)
+        self._lock = FileLock(path, mode=0o600, thread_local=False)
         while not self._try():
             if path.exists():
                 raise StoreLocked(str(path.parent), _read_pid(path))
@@ -29,6 +30,7 @@ class FolderLock:
         if not isinstance(self._lock, SoftFileLock):  # which has written the pid itself
             with suppress(OSError):  # then the owner is not told
                 path.write_text(f"{os.getpid()}\n")
+                hand_over(path, path.parent)
 
     def release(self) -> None:
         """Removes the file while the lock is still held, so that nobody's fresh lock file is removed."""

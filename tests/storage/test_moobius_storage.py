@@ -5,14 +5,16 @@ from __future__ import annotations
 import atexit
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage import moobius_storage
+from storage.dicts import locks as locks_module
 from storage.dicts.cached_dict import CachedDict
+from storage.domain_lock import DomainLock
 from storage.errors import CommitFailed, ConfigError, StorageBusy, StorageError, StoreClosed
 from storage.json.database import JSONDatabase
 from storage.moobius_storage import MoobiusStorage
@@ -358,8 +360,12 @@ def test_a_dict_that_was_removed_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_opening_costs_what_the_storage_holds_and_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sorted_so_often: list[object] = []
     registered: list[object] = []
-    in_order = moobius_storage.in_order
-    monkeypatch.setattr(moobius_storage, "in_order", lambda locks: (sorted_so_often.append(1), in_order(locks))[1])
+
+    def in_order(locks: Iterable[DomainLock]) -> tuple[DomainLock, ...]:
+        sorted_so_often.append(1)
+        return locks_module.in_order(locks)
+
+    monkeypatch.setattr(moobius_storage, "in_order", in_order)
     monkeypatch.setattr(atexit, "register", registered.append)
     entries = [{"implementation": "json", "name": f"dict_{number}", "settings": {"root_dir": str(tmp_path)}} for number in range(50)]
     with MoobiusStorage("1", "tavern", entries) as storage:
