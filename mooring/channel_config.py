@@ -66,6 +66,8 @@ class OwnLimits(StrictModel):
     reply_bytes: int | None = Field(default=None, ge=1_000)
     outbox_length: int | None = Field(default=None, ge=2)
     outbox_bytes: int | None = Field(default=None, ge=1)
+    keys: int | None = Field(default=None, ge=1)
+    bytes: int | None = Field(default=None, ge=1)
 
     def over(self, base: ChannelLimits) -> ChannelLimits:
         """These, and the base's where there are none."""

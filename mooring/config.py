@@ -12,12 +12,26 @@ from storage.errors import ConfigError, Fault
 from storage.nearest_word import nearest_word
 
 
+class Amounts(StrictModel):
+    """The most keys and bytes that may be kept; what is left out has no limit."""
+
+    keys: int | None = Field(default=None, ge=1)
+    bytes: int | None = Field(default=None, ge=1)
+
+
+class PluginLimits(Amounts):
+    """What a plugin may keep in each channel, and each of its stores, by name."""
+
+    stores: dict[str, Amounts] = Field(default_factory=dict)
+
+
 class PluginEntry(StrictModel):
     """One plugin. A bare string in the list of plugins is short for its name."""
 
     name: str = Field(min_length=1)
     config: dict[str, Any] = Field(default_factory=dict)
     required: bool = True
+    limits: PluginLimits = PluginLimits()
 
 
 _LEVELS_OF_THE_SDK = {"TRACE": "DEBUG", "SUCCESS": "INFO"}

@@ -11,7 +11,6 @@ from mooring.bots.loading import load_plugins
 from mooring.bots.plugins import Plugins
 from mooring.bots.serving import settings_faults
 from mooring.channel_config import ChannelConfig, TemplateConfig
-from mooring.commands.quota import Quota
 from mooring.config import LogConfig, PluginEntry, ServiceConfig, channel_faults, parse_log, parse_service
 from storage.db_config import DictConfig, read_config
 from storage.errors import ConfigError, Fault
@@ -63,7 +62,6 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
         faults += _faults_of_channels(service, [entry.name for entry in entries], plugins, dicts, names["service_config"])
     if faults:
         raise ConfigError(faults)
-    plugins.runtime.quota = Quota(lists.limits.keys, lists.limits.bytes)
     # From here on nobody reads the files again, so that all channels have the same config.
     raw["db_config"] = [entry.model_dump() for entry in dicts]
     return Settings(lists, log, plugins, raw)

@@ -22,19 +22,25 @@ class Usage:
         return Usage(self.keys + other.keys, self.size + other.size)
 
 
-def usage_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage:
-    """What the dicts of the config, and those in `also`, hold, with what is on its way. Dicts that are not loaded count with their keys only."""
+def usage_of(dicts: Sequence[CachedDict]) -> Usage:
+    """What the dicts hold, with what is on its way. Those that are not loaded count with their keys only."""
     total = Usage()
-    for content in _contents(storage, also):
-        size = sum(len(bytes(text)) for text in content.stored.values())
+    for content in _contents(dicts):
+        size = sum(len(bytes(text)) for text in list(content.stored.values()))  # a list, as other threads may ask
         for key, (text, *_) in list(content.ahead.newest.items()):
             size += (0 if text is None else len(bytes(text))) - len(bytes(content.stored.get(key, b"")))
         total += Usage(content.newest_count(), size)
     return total
 
 
-def growth_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage:
-    """What the transaction around the running code has added to these dicts so far; nothing outside of one.
+def usage_by_dict(storage: MoobiusStorage) -> list[tuple[str, Usage]]:
+    """What each loaded dict of the storage holds that is not one of `system`. May be asked in any thread, and asks no engine."""
+    dicts = [(name, getattr(storage, name)) for name in storage.names()]
+    return [(name, usage_of([each])) for name, each in dicts if each.is_loaded]
+
+
+def growth_of(storage: MoobiusStorage, dicts: Sequence[CachedDict]) -> Usage:
+    """What the transaction of the storage around the running code has added to these of its dicts so far; nothing outside of one.
 
     Raises ValueRefused for a value that was changed in place into one that cannot be kept.
     """
@@ -42,7 +48,7 @@ def growth_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage
     total = Usage()
     if scope is None:
         return total
-    contents = set(_contents(storage, also))
+    contents = set(_contents(dicts))
     for content, overlay in list(scope.overlays.items()):
         if content in contents and overlay.gather():
             total += Usage(keys=overlay.count() - content.newest_count())
@@ -52,8 +58,8 @@ def growth_of(storage: MoobiusStorage, also: Sequence[CachedDict] = ()) -> Usage
     return total
 
 
-def _contents(storage: MoobiusStorage, also: Sequence[CachedDict]) -> list[Content]:
-    return [each._content for each in (*(getattr(storage, name) for name in storage.names()), *also)]
+def _contents(dicts: Sequence[CachedDict]) -> list[Content]:
+    return [each._content for each in dicts]
 
 
 def changed_in(storage: MoobiusStorage, name: str) -> list[str]:

@@ -147,7 +147,9 @@ async def run_function(ctx: Context, what: str, function: Callable[..., Any], *a
         result = await contained(call(turn.threads, function, ctx, *arguments, name=turn.handler), turn.running, turn)
         turn.held_values.save()
         check_changed(ctx.plugins.values, ctx.storage)
-        ctx.plugins.runtime.quota.check(ctx.storage)
+        turn.quota.check_channel(ctx.storage)
+        for quota in ctx.plugins.quotas:
+            quota.check(ctx.storage)
     except BaseException:
         ctx.stop_progress()
         raise

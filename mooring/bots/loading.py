@@ -10,6 +10,7 @@ from typing import Any
 from mooring.bots.declarations import bars_of, config_of, declared, functions_of, hooks_of, lifespan_of
 from mooring.bots.discovery import NotFound, find_plugin, plugin_names
 from mooring.bots.plugin import Plugin
+from mooring.bots.plugin_quotas import check_limits
 from mooring.bots.plugins import Plugins
 from mooring.bots.schedule import timers_of
 from mooring.bots.schemas import Values
@@ -89,6 +90,7 @@ def _made(module: ModuleType, entry: PluginEntry, file: str) -> Plugin:
         shares=declared(module, "SHARES_DICTS", str),
         entry=entry,
     )
+    check_limits(plugin)
     # What every member is shown who comes in.
     checked("plugin", [plugin.summary, [command.describe() for command in plugin.commands], plugin.bars], Any)
     return plugin

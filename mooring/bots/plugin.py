@@ -40,6 +40,13 @@ class Plugin:
     entry: PluginEntry = field(repr=False)
 
     @property
+    def dicts(self) -> tuple[str, ...]:
+        """The dicts of a channel that are its own: its stores, and those that it uses alone for bars, declared values and what else it names."""
+        stores = (f"{self.name}.{store.name}" for store in self.stores)
+        named = (*self.uses, *(spec.dict for spec in self.bars), *(values.dict for values in self.values))
+        return (*stores, *(name for name in dict.fromkeys(named) if name not in self.shares))
+
+    @property
     def summary(self) -> str:
         """The first line of the module's docstring."""
         return (self.module.__doc__ or "").strip().split("\n", 1)[0]

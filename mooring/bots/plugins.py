@@ -8,6 +8,7 @@ from typing import Any
 
 from mooring.bars.spec import BarSpec
 from mooring.bots.plugin import Plugin
+from mooring.bots.plugin_quotas import quotas_of
 from mooring.bots.runtime import PluginRuntime
 from mooring.bots.schemas import check_versions, migrate
 from mooring.bots.stores import Store
@@ -38,6 +39,8 @@ class Plugins:
         self.bars = tuple(spec for plugin in self.loaded.values() for spec in plugin.bars)
         self._bars = _by_name(self.bars)
         self.values = tuple(values for plugin in self.loaded.values() for values in plugin.values)
+        self.quotas = quotas_of(self.loaded.values())
+        """What they may keep in one channel, as far as that is limited."""
         everybody = self.everywhere.values()
         self._store_names = {store: f"{plugin.name}.{store.name}" for plugin in everybody for store in plugin.stores}
         self._store_values = tuple(values for plugin in everybody for values in plugin.store_values)

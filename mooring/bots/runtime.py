@@ -7,7 +7,6 @@ from typing import Any
 
 from mooring.channels.workers import StuckRuns
 from mooring.commands.pending import PendingConfirmations, Runs
-from mooring.commands.quota import Quota
 
 
 @dataclass
@@ -16,7 +15,6 @@ class PluginRuntime:
 
     runs: Runs = field(default_factory=Runs)
     pending: PendingConfirmations = field(default_factory=PendingConfirmations)
-    quota: Quota = field(default_factory=Quota)
     stuck: StuckRuns = field(default_factory=StuckRuns)
     states: dict[str, Any] = field(default_factory=dict)
     """What each plugin's `lifespan` yielded, by the plugin's name."""

@@ -9,6 +9,7 @@ from mooring.bots.plugin import Plugin
 from mooring.errors import PluginError
 from mooring.text import suggestion
 from storage import MoobiusStorage
+from storage.domains import is_store_name
 
 
 def check_uses(plugins: Iterable[Plugin], storage: MoobiusStorage) -> None:
@@ -32,5 +33,4 @@ def check_uses(plugins: Iterable[Plugin], storage: MoobiusStorage) -> None:
 
 
 def _alone(plugin: Plugin) -> list[str]:
-    names = dict.fromkeys((*plugin.uses, *(spec.dict for spec in plugin.bars), *(values.dict for values in plugin.values)))
-    return [name for name in names if name not in plugin.shares]
+    return [name for name in plugin.dicts if not is_store_name(name)]

@@ -12,6 +12,7 @@ from mooring.channels.turn import Turn
 from mooring.events import Acknowledgement
 from storage import MoobiusStorage
 from storage.sizes import engines_of, shared_sizes, size_of
+from storage.usage import Usage, usage_by_dict
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
@@ -71,6 +72,9 @@ class Metrics:
         storages = dict(self._storages())
         own = [({"channel": channel_id}, size) for channel_id, storage in storages.items() if (size := size_of(storage)) is not None]
         yield "mooring_storage_bytes", "What the dicts of a channel take where they are kept.", own
+        held = [({"channel": channel_id, "dict": name}, usage) for channel_id, storage in storages.items() for name, usage in usage_by_dict(storage)]
+        yield "mooring_dict_keys", "The keys of each dict of a channel that is in memory; a plugin's store is PLUGIN.STORE.", _each(held, "keys")
+        yield "mooring_dict_bytes", "The bytes of their values as they are kept.", _each(held, "size")
         shared = [({"engine": engine}, size) for engine, size in shared_sizes(storages.values()).items()]
         yield "mooring_storage_shared_bytes", "What engines keep for many dicts together: journals and streams.", shared
 
@@ -84,6 +88,10 @@ class Metrics:
 
     def _histogram(self, name: str, explanation: str, *labels: str) -> EventHistogram:
         return EventHistogram(self.registry, name, explanation, *labels, bounds=_SECONDS)
+
+
+def _each(held: Iterable[tuple[Mapping[str, str], Usage]], what: str) -> list[tuple[Mapping[str, str], float]]:
+    return [(labels, float(getattr(usage, what))) for labels, usage in held]
 
 
 def _kind(turn: Turn) -> str:

@@ -19,6 +19,7 @@ from mooring.channels.metrics import Metrics
 from mooring.channels.outbox_entries import Queued
 from mooring.channels.parcels import parcels_for_rooms
 from mooring.channels.presence import Announcement
+from mooring.channels.quota import Quota
 from mooring.channels.sends import AfterCommit, SendLimits, Sends
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import MEMBERS, OUTBOX, PRESENCE, SCHEDULES
@@ -63,6 +64,7 @@ class Wiring:
     clock: Clock
     workers: ChannelWorkers
     limits: SendLimits
+    quota: Quota
     plugin_names: Callable[[], Iterable[str]]
     """The plugins that may show something, in the order in which they show it."""
 
@@ -332,6 +334,7 @@ class TurnRunner:
             member_id,
             event,
             threads=wiring.workers.threads,
+            quota=wiring.quota,
         )
 
     def _call(self, call: AfterCommit) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mooring.channels.held_values import HeldValues
 from mooring.channels.history import History
 from mooring.channels.members import MembersInTurn
+from mooring.channels.quota import Quota
 from mooring.channels.screen import Screen
 from mooring.channels.sends import Sends
 from mooring.clock import in_hand
@@ -44,6 +45,8 @@ class Turn:
     """The plugin that showed the button or menu item which the event is about."""
     open: bool = True
     """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
+    quota: Quota = field(default_factory=Quota)
+    """What the channel may keep."""
     threads: Threads = field(kw_only=True)
     """Where its `def` handlers run."""
     jobs: list[Job] = field(default_factory=list)

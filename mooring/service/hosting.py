@@ -16,6 +16,7 @@ from mooring.channel_config import ChannelConfig
 from mooring.channels.channel import HostedChannel, host
 from mooring.channels.interrupted import tell_interrupted, unfinished
 from mooring.channels.presence import GONE_SECONDS, REFRESH_SECONDS
+from mooring.channels.quota import Quota
 from mooring.channels.runner import Wiring
 from mooring.channels.sends import SendLimits
 from mooring.channels.settings import ChannelSettings
@@ -68,6 +69,7 @@ class Hosting(Intake):
             clock=self._clock,
             workers=workers,
             limits=SendLimits(limits.replies, limits.reply_bytes),
+            quota=Quota(limits.keys, limits.bytes),
             plugin_names=lambda: serving().loaded,
         )
         channel = self._hosted[channel_id] = await host(config, storage, limits, lambda: serving().bars, wiring)

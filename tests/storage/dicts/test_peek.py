@@ -41,15 +41,17 @@ def test_it_takes_nothing_in_hand(storage: MoobiusStorage) -> None:
 
 
 def test_usage_and_growth(storage: MoobiusStorage) -> None:
-    assert usage_of(storage) == Usage(keys=3, size=len("[1]") + len("[2]") + len("3"))
-    assert growth_of(storage) == Usage()
+    dicts = [storage.a, storage.b]
+    assert usage_of(dicts) == Usage(keys=3, size=len("[1]") + len("[2]") + len("3"))
+    assert growth_of(storage, dicts) == Usage()
     with storage.transaction():
         storage.a["x"].append(22)
         storage.b["new"] = "four"
         del storage.a["n"]
-        assert growth_of(storage) == Usage(keys=0, size=len(",22") + len('"four"') - len("3"))
+        assert growth_of(storage, dicts) == Usage(keys=0, size=len(",22") + len('"four"') - len("3"))
+        assert growth_of(storage, [storage.b]) == Usage(keys=1, size=len('"four"'))
         assert (sorted(changed_in(storage, "a")), changed_in(storage, "b")) == (["x"], ["new"])
-    assert usage_of(storage) == Usage(keys=3, size=len("[1,22]") + len("[2]") + len('"four"'))
+    assert usage_of(dicts) == Usage(keys=3, size=len("[1,22]") + len("[2]") + len('"four"'))
     storage.close()
 
 
