@@ -38,12 +38,24 @@ class RoomConfig(StrictModel):
         return Room(self.network, self.id)
 
 
+def _short_names(allowed: Any) -> Any:
+    if isinstance(allowed, str | list):
+        allowed = {"*": allowed}
+    return {name: [names] if isinstance(names, str) else names for name, names in allowed.items()} if isinstance(allowed, dict) else allowed
+
+
+Permissions = Annotated[dict[str, Annotated[list[str], Field(min_length=1)]], BeforeValidator(_short_names)]
+"""Who may use a plugin's commands: roles and groups by command, or `*` for all of them. A role or list alone is short for `*`."""
+
+
 class PluginUse(StrictModel):
     """A plugin that serves a channel. A bare string in the list of plugins is short for its name."""
 
     name: str = Field(min_length=1)
     config: dict[str, Any] = Field(default_factory=dict)
     """Goes over the plugin's own settings, in this channel."""
+    allow: Permissions = Field(default_factory=dict)
+    """Goes over the plugin's own permissions, in this channel."""
 
 
 def _short_plugins(plugins: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from mooring.channel_config import ChannelConfig, ChannelLimits, StrictModel, TemplateConfig
+from mooring.channel_config import ChannelConfig, ChannelLimits, Permissions, StrictModel, TemplateConfig
+from mooring.roles import ROLES
 from storage.errors import ConfigError, Fault
 from storage.nearest_word import nearest_word
 
@@ -31,6 +32,7 @@ class PluginEntry(StrictModel):
     name: str = Field(min_length=1)
     config: dict[str, Any] = Field(default_factory=dict)
     required: bool = True
+    allow: Permissions = Field(default_factory=dict)
     limits: PluginLimits = PluginLimits()
 
 
@@ -66,6 +68,8 @@ class ServiceConfig(StrictModel):
     templates: dict[str, TemplateConfig] = Field(default_factory=dict)
     plugins: list[PluginEntry] = Field(default_factory=list)
     plugin_folders: list[str] = Field(default_factory=list)
+    groups: dict[str, list[str]] = Field(default_factory=dict)
+    """The ids of members, by the names under which permissions speak of them."""
     limits: ChannelLimits = ChannelLimits()
     stop_timeout: float = Field(default=10, gt=0)
     checkin_interval: float = Field(default=3600, ge=0)
@@ -83,6 +87,14 @@ class ServiceConfig(StrictModel):
     @classmethod
     def _short_plugins(cls, plugins: Any) -> Any:
         return [{"name": entry} if isinstance(entry, str) else entry for entry in plugins] if isinstance(plugins, list) else plugins
+
+    @field_validator("groups")
+    @classmethod
+    def _no_roles(cls, groups: dict[str, list[str]]) -> dict[str, list[str]]:
+        roles = sorted(set(groups) & set(ROLES))
+        if roles:
+            raise ValueError(f"{', '.join(roles)} is a role, and no group can be called so")
+        return groups
 
     @field_validator("channels")
     @classmethod

@@ -54,9 +54,10 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     service_raw = _collect(faults, lambda: _object(raw["service_config"], names["service_config"])) or {}
     service = _collect(faults, lambda: parse_service(service_raw, names["service_config"]))
     # Other faults of the file are no reason to leave the plugins unchecked.
-    lists = service or _collect([], lambda: parse_service({"plugins": service_raw.get("plugins", [])}, "")) or ServiceConfig()
+    of_plugins: dict[str, Any] = {name: service_raw[name] for name in ("plugins", "groups") if name in service_raw}
+    lists = service or _collect([], lambda: parse_service(of_plugins, "")) or ServiceConfig()
     entries = _with(lists.plugins, plugin_config)
-    plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"])) or Plugins()
+    plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"], lists.groups)) or Plugins()
     dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
     if service is not None:
         faults += _faults_of_channels(service, [entry.name for entry in entries], plugins, dicts, names["service_config"])

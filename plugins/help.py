@@ -55,8 +55,8 @@ def describe(entry: Command) -> str:
         lines.append(f"  {argument.name}: {argument.help or argument.expects}{needed}")
     if entry.aliases:
         lines.append("Also: " + ", ".join(f"/{alias}" for alias in entry.aliases))
-    if entry.requires:
-        lines.append(f"Only for {entry.requires}s.")
+    if entry.audience:
+        lines.append(f"Only for {entry.audience}.")
     lines.append(f"Example: {entry.example}")
     return "\n".join(line for line in lines if line)
 

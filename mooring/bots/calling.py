@@ -19,7 +19,7 @@ from mooring.channels.turn import current_turn
 from mooring.channels.workers import STUCK_RUNS
 from mooring.commands.cooldowns import Cooldowns
 from mooring.commands.parsing import parse
-from mooring.commands.rules import check_role
+from mooring.commands.rules import allows, audience, check_role
 from mooring.containment import contained
 from mooring.errors import CommandError, PluginError, new_reference
 from mooring.events import MessageBody
@@ -77,6 +77,8 @@ async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:
     chosen_in = ctx.chosen_in
     for plugin, _ in ctx.plugins.hooks(hook):
         if chosen_in in {"", plugin.name}:
+            if chosen_in and not allows(plugin.rules, ctx.member):
+                raise CommandError(f"That is for {audience(plugin.rules)}.")
             await _run_apart(plugin, hook, ctx, *body)
 
 

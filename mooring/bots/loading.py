@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from types import ModuleType
+from collections.abc import Sequence
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from mooring.bots.declarations import bars_of, config_of, declared, functions_of, hooks_of, lifespan_of
@@ -15,9 +15,11 @@ from mooring.bots.plugins import Plugins
 from mooring.bots.schedule import timers_of
 from mooring.bots.schemas import Values
 from mooring.bots.stores import stores_of, values_of
+from mooring.channel_config import PluginUse
 from mooring.channels.sends import checked
 from mooring.channels.system_dicts import ServiceDicts
 from mooring.commands.command import commands_of
+from mooring.commands.permissions import Groups, permitted, rules_for_all
 from mooring.config import PluginEntry
 from mooring.errors import PluginError
 from storage.errors import ConfigError, Fault
@@ -25,8 +27,10 @@ from storage.errors import ConfigError, Fault
 logger = logging.getLogger(__name__)
 
 
-def load_plugins(entries: Sequence[PluginEntry], folders: Sequence[str] = (), file: str = "service.json") -> Plugins:
-    """Load the plugins that the config names; each comes in whole or not at all.
+def load_plugins(
+    entries: Sequence[PluginEntry], folders: Sequence[str] = (), file: str = "service.json", groups: Groups = MappingProxyType({})
+) -> Plugins:
+    """Load the plugins that the config names; each comes in whole or not at all. `groups` are those that permissions may name.
 
     A plugin that is not required and fails is left out with one warning. Raises ConfigError with every fault of the required
     ones, and of the configs of all.
@@ -36,7 +40,7 @@ def load_plugins(entries: Sequence[PluginEntry], folders: Sequence[str] = (), fi
     faults: list[Fault] = []
     for entry in entries:
         try:
-            plugins = plugins.with_plugin(load_plugin(entry, folders, file))
+            plugins = plugins.with_plugin(load_plugin(entry, folders, file, groups))
         except ConfigError as error:
             faults.extend(error.faults)
         except PluginError as error:
@@ -50,35 +54,37 @@ def load_plugins(entries: Sequence[PluginEntry], folders: Sequence[str] = (), fi
     return Plugins(plugins.loaded.values(), failed)
 
 
-def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json") -> Plugin:
+def load_plugin(
+    entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json", groups: Groups = MappingProxyType({})
+) -> Plugin:
     """Load one plugin. Raises PluginError, or ConfigError if its config has faults; whatever its code raises is a PluginError."""
     try:
-        return _load(entry, folders, file)
+        return _made(_import(entry.name, folders), entry, file, groups)
     except (ConfigError, PluginError):
         raise
     except BaseException as error:
         raise PluginError(f"its code failed while it was loaded: {type(error).__name__}: {error}") from error
 
 
-def with_settings(plugin: Plugin, config: Mapping[str, Any], file: str = "service.json") -> Plugin:
-    """The plugin with other settings laid over its own. Raises ConfigError and PluginError."""
-    if not config:
+def with_settings(plugin: Plugin, use: PluginUse, file: str = "service.json") -> Plugin:
+    """The plugin with the settings and permissions of a channel laid over its own. Raises ConfigError and PluginError."""
+    if not (use.config or use.allow):
         return plugin
-    return _made(plugin.module, plugin.entry.model_copy(update={"config": {**plugin.entry.config, **config}}), file)
+    own = plugin.entry
+    entry = own.model_copy(update={"config": {**own.config, **use.config}, "allow": {**own.allow, **use.allow}})
+    return _made(plugin.module, entry, file, plugin.groups)
 
 
-def _load(entry: PluginEntry, folders: Sequence[str], file: str) -> Plugin:
-    return _made(_import(entry.name, folders), entry, file)
-
-
-def _made(module: ModuleType, entry: PluginEntry, file: str) -> Plugin:
+def _made(module: ModuleType, entry: PluginEntry, file: str, groups: Groups) -> Plugin:
     config = config_of(module, entry, file)
     stores = stores_of(entry.name, module)
     plugin = Plugin(
         name=entry.name,
         module=module,
         config=config,
-        commands=commands_of(entry.name, functions_of(module), config),
+        commands=permitted(commands_of(entry.name, functions_of(module), config), entry.allow, groups),
+        rules=rules_for_all(entry.allow, groups),
+        groups=groups,
         hooks=hooks_of(module),
         lifespan=lifespan_of(module),
         bars=bars_of(module, config),

@@ -12,6 +12,8 @@ from mooring.bots.schedule import Timer
 from mooring.bots.schemas import Values
 from mooring.bots.stores import Store, StoreValues
 from mooring.commands.command import Command
+from mooring.commands.permissions import Groups
+from mooring.commands.rules import Rules
 from mooring.config import PluginEntry
 
 
@@ -24,6 +26,10 @@ class Plugin:
     config: Any
     """The validated instance of the module's `Config`, or None."""
     commands: tuple[Command, ...]
+    rules: Rules = field(repr=False)
+    """Who may use what it shows."""
+    groups: Groups = field(repr=False)
+    """Those that its permissions may name."""
     hooks: Mapping[str, Callable[..., Any]] = field(repr=False)
     lifespan: Callable[..., Any] | None = field(repr=False)
     """Takes the service and the config, and is an async context manager; see `mooring.bots.lifespan`."""

@@ -48,7 +48,7 @@ async def reload(
 
 def _load(plugins: Plugins, old: Plugin, folders: Sequence[str]) -> tuple[Plugin, Plugins]:
     with renewed(old.module.__name__):
-        new = load_plugin(old.entry, folders)
+        new = load_plugin(old.entry, folders, groups=old.groups)
         if _kept_by(new) != _kept_by(old):
             raise PluginError("it declares other stores, or its values in new versions; they are migrated when the service starts, so restart it")
         return new, plugins.with_plugin(new)

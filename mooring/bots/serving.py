@@ -60,13 +60,13 @@ class ServingPlugins:
 
 
 def _chosen(base: Plugins, uses: Sequence[PluginUse] | None, switched: Mapping[str, bool]) -> list[Plugin]:
-    settings = {use.name: use.config for use in uses or ()}
+    settings = {use.name: use for use in uses or ()}
     named = base.loaded.keys() if uses is None else settings.keys()
     chosen = []
     for name, plugin in base.loaded.items():
         if switched.get(name, name in named):
             try:
-                chosen.append(with_settings(plugin, settings.get(name, {})))
+                chosen.append(with_settings(plugin, settings[name]) if name in settings else plugin)
             except (ConfigError, PluginError) as error:
                 # Checked before; but a channel that was made at run time may be older than the plugin's newest code.
                 log.warning("plugin %s does not serve a channel, as its settings there do not fit: %s", name, error)
@@ -79,7 +79,7 @@ def settings_faults(uses: Sequence[PluginUse] | None, plugins: Plugins, file: st
     for use in uses or ():
         if use.name in plugins.loaded:
             try:
-                with_settings(plugins.loaded[use.name], use.config, file)
+                with_settings(plugins.loaded[use.name], use, file)
             except ConfigError as error:
                 faults += [replace(fault, entry=", ".join(filter(None, (place, fault.entry)))) for fault in error.faults]
             except PluginError as error:

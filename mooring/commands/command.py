@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from mooring.commands.arguments import Argument, arguments_of
 from mooring.commands.people import Member
-from mooring.commands.rules import Rules, allows, rules_of
+from mooring.commands.rules import Rules, allows, audience, rules_of
 from mooring.errors import CommandError, PluginError
 from mooring.text import clip, fold, nearest
 
@@ -75,8 +75,13 @@ class Command:
         return " ".join([f"/{self.name}", *(argument.usage for argument in self.arguments)])
 
     def allows(self, member: Member) -> bool:
-        """Whether the member's role is enough for it."""
+        """Whether the member may use it."""
         return allows(self.rules, member)
+
+    @property
+    def audience(self) -> str:
+        """Who may use it, in words; empty for everybody."""
+        return audience(self.rules)
 
     def describe(self) -> dict[str, Any]:
         """The command in JSON-ready form, as the page's completion and the docs use it."""

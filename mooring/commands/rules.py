@@ -34,6 +34,10 @@ class Rules:
     role: str | None = None
     cooldowns: tuple[Cooldown, ...] = ()
     runs: int | None = None
+    groups: tuple[str, ...] = ()
+    """Names of groups whose members may use it as well, whatever their role."""
+    members: frozenset[str] = frozenset()
+    """The ids of all of them."""
 
 
 def rules_of(function: Callable[..., Any]) -> Rules:
@@ -74,11 +78,18 @@ def at_most(runs: int) -> Callable[[Handler], Handler]:
 
 
 def allows(rules: Rules, member: Member) -> bool:
-    """Whether the member's role is enough."""
-    return rules.role is None or rank(member.role) >= rank(rules.role)
+    """Whether the member's role is enough, or a group that they are in."""
+    return rules.role is None or rank(member.role) >= rank(rules.role) or member.id in rules.members
+
+
+def audience(rules: Rules) -> str:
+    """Who may use it, in words; empty for everybody."""
+    if rules.role in {None, ROLES[0]}:
+        return ""
+    return " and ".join([f"{rules.role}s of this channel", *rules.groups])
 
 
 def check_role(command: str, rules: Rules, member: Member) -> None:
-    """Raise CommandError if the member's role is not enough."""
+    """Raise CommandError if the member may not use it."""
     if not allows(rules, member):
-        raise CommandError(f"/{command} is for {rules.role}s of this channel.")
+        raise CommandError(f"/{command} is for {audience(rules)}.")
