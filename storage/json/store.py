@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from storage.database_interface import Finding, Origin
 from storage.encoding.codec import Encoded
@@ -39,6 +40,8 @@ class Store:
     A checkpoint comes when the journal has grown by `checkpoint_bytes` or by twice the size of the snapshots to be written,
     whichever is more: so the cost per commit stays the same however large the store is.
 
+    In memory are the tables that somebody holds, and those with changes that no snapshot has yet.
+
     `files`, `committer` and `checkpoints` are the disk and the threads beside the callers; a simulation hands in its own.
     """
 
@@ -55,7 +58,9 @@ class Store:
         self.pid = os.getpid()
         self._files = Files() if files is None else files
         self._least = self._limit = checkpoint_bytes
-        self._tables: dict[str, Table] = {}
+        # Weak, as engines are forgotten at any moment: counting them would need a lock in their finalizers. The list of dirty tables, commits on
+        # their way and a checkpoint hold theirs, so whatever is forgotten here stands in its snapshot.
+        self._tables: WeakValueDictionary[str, Table] = WeakValueDictionary()
         self._dirty: list[Table] = []
         self._dirty_size = 0
         self._history: History = {}
@@ -81,7 +86,7 @@ class Store:
         return self._committer.problem or self._checkpoints.problem
 
     def table(self, domain: str) -> Table:
-        """The one table of the domain, perhaps not loaded yet."""
+        """The one table of the domain, perhaps not loaded yet. It stays in memory as long as the caller holds it."""
         with self._tables_lock.ready():
             table = self._tables.get(domain)
             if table is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from storage.files import Files
 from storage.json.entry import JournalEntry
 from storage.json.journal_records import NOBODY
 from storage.json.store import Store
-from storage.json.table import Change
+from storage.json.table import Change, Table
 from storage.outcome import Outcome
 
 DOMAINS = ("service_1.channel_x.health_bars", "service_1.channel_x.mana_bars")
@@ -58,12 +59,12 @@ class Ledger:
 
     def run_overlapping(self, store: Store, groups: Sequence[Sequence[Commit]]) -> None:
         """Each commit names the one before it; those of a group are written together. All of them are handed in before any is over."""
-        _copies(store)  # so that what fails from here on is the journal
+        tables = _loaded(store)  # and held, so that what fails from here on is the journal
         chain: list[tuple[JournalEntry, Outcome]] = []
         first, before = len(self.states), [values.copy() for values in self._now]
         for commit in (commit for group in groups for commit in group):
             self._note(commit)
-            entry = store._entry([(store.table(domain), changes) for domain, changes in commit.items()], NOBODY, sync=True)
+            entry = store._entry([(tables[domain], changes) for domain, changes in commit.items()], NOBODY, sync=True)
             entry.after = chain[-1][0] if chain else None
             entry.outcome = outcome = Outcome()
             chain.append((entry, outcome))
@@ -136,9 +137,11 @@ def _open(root: Path, files: Files | None) -> Store:
     return _patiently(lambda: Store(root, files=files, checkpoint_bytes=1 << 30))
 
 
-def _copies(store: Store) -> None:
-    for domain in DOMAINS:
-        _copy(store, domain)
+def _loaded(store: Store) -> dict[str, Table]:
+    tables = {domain: store.table(domain) for domain in DOMAINS}
+    for table in tables.values():
+        _patiently(partial(store.load, table))
+    return tables
 
 
 def _copy(store: Store, domain: str) -> dict[str, Encoded]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from mooring import ChannelMessage, ChannelService, MessageBody, UnknownChannel
 from mooring.made_channels import ChannelRefused
 from storage import MoobiusStorage
+from storage.json.table import Table
 from tests.service_for_tests import running
 from tests.waiting_for_tests import eventually
 
@@ -188,3 +190,21 @@ async def test_a_channel_whose_hook_fails_holds_up_no_other_and_comes_up_later(t
         bot.service.fails = False
         await eventually(lambda: "club" in bot.service.channel_ids())
         await bot.join("ann", channel="club")
+
+
+async def test_a_channel_that_was_closed_leaves_the_memory(tmp_path: Path) -> None:
+    def in_memory(channel_id: str) -> set[str]:
+        gc.collect()
+        return {each.domain for each in gc.get_objects() if isinstance(each, Table) and f"channel_{channel_id}." in each.domain}
+
+    async with running(tmp_path, Counting) as bot:
+        await bot.service.create_channel("Club", channel_id="club")
+        await bot.join("ann", channel="club")
+        await bot.say("ann", "count", "club")
+        assert in_memory("club")
+        await bot.service.archive_channel("club")
+        await asyncio.to_thread(bot.service.channels["tavern"].health_bars.database._store.checkpoint)  # type: ignore[attr-defined]
+        assert in_memory("club") == set()
+        await bot.service.open_channel("club")
+        await bot.say("ann", "count", "club")
+        assert bot.recorder.texts(channel="club")[-1] == "2"
