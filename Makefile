@@ -59,6 +59,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.redis
 	$(BIN)/python -m benchmarks.torbox
 	$(BIN)/python -m benchmarks.events
+	$(BIN)/python -m benchmarks.channels
 	$(BIN)/python -m benchmarks.gateway
 	$(BIN)/python -m benchmarks.gateway_hostile
 

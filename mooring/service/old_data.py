@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from storage.engines import find_engine
 _SUFFIX = ".json"
 _OURS = b'{\n"$mooring"'
 """How a file begins that keeps a whole dict, as Mooring's own engine writes it. The SDK indents what it writes."""
+_WITHOUT_REST = 16
+"""Folders, which take a fraction of a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,13 @@ class OldDict:
         return {key: self.folder / f"{key}{_SUFFIX}" for key in sorted(_keys_in(self.folder))}
 
 
-def find_old_dicts(root: Path) -> list[OldDict]:
-    """All dicts that the SDK kept under a folder, by service, channel and name. It reads folders and no values."""
+def find_old_dicts(root: Path, rest: Callable[[], object] = lambda: None) -> list[OldDict]:
+    """All dicts that the SDK kept under a folder, by service, channel and name. It reads folders and no values.
+
+    `rest` is called after every few folders: beside a service, looking through thousands without a break holds up what that does.
+    """
     found = []
-    for folder in sorted(_folders(root)):
+    for folder in sorted(_folders(root, rest)):
         keys = sum(1 for _ in _keys_in(folder))
         named = _named(folder.relative_to(root).parts)
         if keys and named is not None:
@@ -52,12 +57,12 @@ def json_roots(entries: Iterable[Mapping[str, Any]]) -> list[Path]:
     return [Path(root) for root in dict.fromkeys(entry["settings"].get("root_dir", "") for entry in in_files)]
 
 
-def not_taken_over(roots: Iterable[Path], taken_over: Collection[str]) -> dict[Path, list[OldDict]]:
+def not_taken_over(roots: Iterable[Path], taken_over: Collection[str], rest: Callable[[], object] = lambda: None) -> dict[Path, list[OldDict]]:
     """The old dicts under each of these folders that no import has taken over, for folders that have some.
 
-    `taken_over` are the domains for which `mooring import moobius` has left a mark.
+    `taken_over` are the domains for which `mooring import moobius` has left a mark; `rest` is as above.
     """
-    found = {root: [old for old in find_old_dicts(root) if old.domain not in taken_over] for root in dict.fromkeys(roots)}
+    found = {root: [old for old in find_old_dicts(root, rest) if old.domain not in taken_over] for root in dict.fromkeys(roots)}
     return {root: olds for root, olds in found.items() if olds}
 
 
@@ -71,10 +76,12 @@ def told(root: Path, olds: Collection[OldDict], options: str) -> str:
     )
 
 
-def _folders(root: Path) -> Iterator[Path]:
+def _folders(root: Path, rest: Callable[[], object]) -> Iterator[Path]:
     """Those in which keys may be: three levels down, or deeper, as a dot in an id began a new folder."""
     for service in root.glob("service_*"):
-        for folder, _, _ in os.walk(service):
+        for number, (folder, _, _) in enumerate(os.walk(service), 1):
+            if number % _WITHOUT_REST == 0:
+                rest()
             path = Path(folder)
             if len(path.relative_to(root).parts) >= 3:
                 yield path

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +50,8 @@ T = TypeVar("T")
 
 _CLOSED_AT_ONCE = 16
 """Storages, each in a thread of its own."""
+_REST = 0.001
+"""Seconds for the channels, again and again, while folders are looked through."""
 
 
 class ChannelService(Channels):
@@ -227,7 +230,8 @@ class ChannelService(Channels):
 
     async def _notice_old_data(self) -> None:
         """Say what the Moobius SDK kept in the folders of this service, as nobody reads that otherwise."""
-        found = await self._threads.run(not_taken_over, json_roots(self.config["db_config"]), self._agents.imported)
+        rest = partial(time.sleep, _REST)
+        found = await self._threads.run(not_taken_over, json_roots(self.config["db_config"]), self._agents.imported, rest)
         for root, olds in found.items():
             log.warning("%s", told(root, olds, self._options))
 

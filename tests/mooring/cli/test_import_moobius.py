@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from typer.testing import CliRunner, Result
 
 from mooring import ChannelService, types
 from mooring.cli.main import build_app
-from mooring.service.old_data import find_old_dicts, json_roots, not_taken_over, told
+from mooring.service.old_data import OldDict, find_old_dicts, json_roots, not_taken_over, told
 from storage import MoobiusStorage
 from tests.service_for_tests import running
 from tests.shared.ports_for_tests import start_valkey
@@ -258,6 +259,25 @@ async def test_old_data_is_noticed_at_the_start_until_it_was_taken_over(tmp_path
     assert line.endswith("mooring import moobius json_db")
     assert mooring("--yes").exit_code == 0
     assert await lines() == []
+
+
+async def test_looking_for_old_data_rests_again_and_again_for_the_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1000):
+        (tmp_path / "json_db" / "service_1" / f"channel_{number}").mkdir(parents=True)
+    rests = []
+
+    def look(roots: Iterable[Path], taken_over: Collection[str], rest: Callable[[], object] = lambda: None) -> dict[Path, list[OldDict]]:
+        def counted() -> None:
+            rests.append(rest)
+            rest()
+
+        return not_taken_over(roots, taken_over, counted)
+
+    monkeypatch.setattr("mooring.service.service.not_taken_over", look)
+    async with running(tmp_path, db_config=entries("stats", "people")) as driver:
+        await driver.service.settle()
+    assert len(rests) > 50
+    assert all(isinstance(rest, partial) and rest.func is time.sleep and rest.args[0] > 0 for rest in rests)
 
 
 def test_our_own_files_are_no_old_data() -> None:
