@@ -8,7 +8,7 @@ subclass of `ChannelService`; bots written for the Moobius SDK subclass `Moobius
 from mooring import types
 from mooring.bars.bar import Bar, Change
 from mooring.bars.spec import BarSpec
-from mooring.bots.calling import run_confirmed
+from mooring.bots.calling import remove_member, run_confirmed
 from mooring.bots.context import Background, Context, Service
 from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
@@ -192,6 +192,7 @@ __all__ = [
     "now",
     "older_messages",
     "parse_duration",
+    "remove_member",
     "requires",
     "run_command_line",
     "run_confirmed",

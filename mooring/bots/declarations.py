@@ -21,6 +21,7 @@ HOOKS = (
     "on_start",
     "on_stop",
     "on_channel_init",
+    "check_event",
     "on_join",
     "on_leave",
     "on_message_up",

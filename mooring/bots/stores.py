@@ -123,6 +123,11 @@ class Store(Generic[T]):
         ctx.held_values.let_go(name, key)
         kept.pop(key, None)
 
+    def has(self, ctx: StoreContext, who: HasId | str | None = None) -> bool:
+        """Whether a value was set, be it equal to the default. Cheaper than to look at a model."""
+        _, key, _, kept = self._find(ctx if who is None else (ctx, who))
+        return key in kept
+
     def all(self, ctx: StoreContext) -> dict[str, T]:
         """What was set so far, by member id. Values that cannot be read are passed over, and stand in the log."""
         name = ctx.store_name(self)

@@ -251,6 +251,10 @@ class MembersInTurn(Mapping[str, Character]):
             self.changes[member_id] = kept
         return before is None
 
+    def gone(self) -> list[str]:
+        """Who left in this turn."""
+        return [member_id for member_id, kept in self.changes.items() if kept is None]
+
     def leave(self, member_id: str) -> None:
         """Let a member out."""
         del self._members.stored[member_id]

@@ -297,8 +297,8 @@ class TurnRunner:
             state.accept(numbered, turn.members, queued, kept, wiring.clock())
             for name, changes in changed:
                 self._member_updates.note(name, [key for key, _ in changes])
-            if event is not None and event.type == "leave":
-                self._forget(member_id)
+            for gone in turn.members.gone():
+                self._forget(gone)
             wiring.deliver(self.channel_id, self._member_updates.shown(state.screen.drawn(numbered.downs)))
             if queued.added:
                 wiring.wake_outbox(self.channel_id, True)
@@ -313,8 +313,8 @@ class TurnRunner:
         turn.held_values.save()
         numbered = state.history.number(turn.sends.downs)
         state.screen.keep(numbered.downs)
-        if turn.event is not None and turn.event.type == "leave":
-            state.screen.drop(turn.member_id)
+        for gone in turn.members.gone():
+            state.screen.drop(gone)
         parcels = parcels_for_rooms(numbered.downs, state.bindings.rooms, turn.event, turn.name_of)
         return numbered, state.outbox.add([*parcels, *turn.sends.parcels], turn.clock(), turn.sends.clean)
 

@@ -26,11 +26,16 @@ async def dispatch(hooks: Hooks, turn: Turn, channel: HostedChannel) -> None:
     body = _as_sent(event.body, turn, hooks)
     match body:
         case MessageBody():
+            await hooks._check(body)
             await hooks.on_message_up(body)
         case ButtonClick():
-            await hooks._act(_as_shown(body, turn))
+            click = _as_shown(body, turn)
+            await hooks._check(click)
+            await hooks._act(click)
         case MenuItemClick():
-            await hooks._act(_as_offered(body, turn))
+            choice = _as_offered(body, turn)
+            await hooks._check(choice)
+            await hooks._act(choice)
         case SimpleAction() if event.type == "join":
             await _join(hooks, turn, copy_with(body, subtype="join"), channel)
         case SimpleAction() if event.type == "leave":
@@ -95,6 +100,7 @@ def _find(kind: str, item_id: str, refusal: str, turn: Turn) -> tuple[str, Any]:
 async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, channel: HostedChannel) -> None:
     facts = action.context or {}
     name = str(facts.get("name") or turn.member_id)
+    await hooks._check(action)
     try:
         f"{name}{turn.member_id}".encode()
     except UnicodeEncodeError as error:

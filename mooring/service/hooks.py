@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from mooring.bots.calling import run_channel_hooks, run_command, run_hooks
+from mooring.bots.calling import run_channel_hooks, run_checks, run_command, run_hooks
 from mooring.bots.context import Context
 from mooring.bots.plugins import Plugins
 from mooring.bots.serving import ServingPlugins
 from mooring.channel_messages import ChannelMessage
 from mooring.channels.turn import Turn, current_turn
-from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction
+from mooring.events import TEXT, ButtonClick, Character, MenuItemClick, MessageBody, SimpleAction, UpBody
 from mooring.service.senders import Senders
 from mooring.threads import Threads
 from storage import MoobiusStorage
@@ -122,6 +122,10 @@ class Hooks(Senders):
     async def on_unknown_payload(self, payload: dict[str, Any]) -> None:
         """A gateway got a well-formed frame of a type that it does not know, and has refused it. Called outside of every channel's order."""
         log.info("a frame of the unknown type %.80r came", payload.get("type"))
+
+    async def _check(self, event: UpBody) -> None:
+        """Let plugins refuse an event before anything is done with it."""
+        await run_checks(self.context(), event)
 
     async def _act(self, action: ButtonClick | MenuItemClick | SimpleAction) -> None:
         """Call the hook for what a member did other than sending a message."""
