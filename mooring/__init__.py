@@ -8,8 +8,9 @@ subclass of `ChannelService`; bots written for the Moobius SDK subclass `Moobius
 from mooring import types
 from mooring.bars.bar import Bar, Change
 from mooring.bars.spec import BarSpec
-from mooring.bots.calling import remove_member, run_confirmed
+from mooring.bots.calling import run_confirmed
 from mooring.bots.context import Background, Context, Service
+from mooring.bots.membership import remove_member, set_role
 from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import ScheduledCall, every
@@ -196,6 +197,7 @@ __all__ = [
     "requires",
     "run_command_line",
     "run_confirmed",
+    "set_role",
     "shared_entry",
     "suggestion",
     "table",

@@ -19,11 +19,10 @@ from mooring.channels.turn import current_turn
 from mooring.channels.workers import STUCK_RUNS
 from mooring.commands.cooldowns import Cooldowns
 from mooring.commands.parsing import parse
-from mooring.commands.people import Member
 from mooring.commands.rules import allows, audience, check_role
 from mooring.containment import contained
 from mooring.errors import CommandError, PluginError, new_reference
-from mooring.events import MessageBody, SimpleAction, UpBody
+from mooring.events import MessageBody, UpBody
 from mooring.threads import Threads
 from storage.errors import CommitFailed
 
@@ -71,18 +70,6 @@ async def run_checks(ctx: Context, event: UpBody) -> None:
     """
     for plugin, _ in ctx.plugins.hooks("check_event"):
         await run_hook(plugin, "check_event", ctx, event)
-
-
-async def remove_member(ctx: Context, member: Member) -> None:
-    """Put a member out of the channel, as if they had left: `on_leave` runs, and their screens show it no more. They may come back.
-
-    Raises CommandError if they are not there any more.
-    """
-    turn = ctx.begin_handler("remove_member")
-    if member.id not in turn.members:
-        raise CommandError(f"{member} is not here any more.")
-    await run_hooks(ctx.for_plugin(ctx.plugin, member_id=member.id), "on_leave", SimpleAction("leave", turn.channel_id, member.id))
-    turn.members.leave(member.id)
 
 
 async def run_hooks(ctx: Context, hook: str, *body: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mooring.channels.change_log import ChangeLog
 from mooring.events import Character
-from mooring.roles import ROLES
+from mooring.roles import ROLES, Role
 from mooring.text import fold_name
 
 _JOINED = "joined"
@@ -245,11 +245,19 @@ class MembersInTurn(Mapping[str, Character]):
             raise NameTaken(name)
         before = self._members.handed(member_id)
         kept = {"joined": now, **(before or {}), "name": name}
-        kept["role"] = role if role in ROLES else kept.get("role", "member")
+        if not kept.get("role_is_set"):  # what the channel has decided counts more than what somebody brings along
+            kept["role"] = role if role in ROLES else kept.get("role", "member")
         if kept != before:
             self._members.stored[member_id] = kept
             self.changes[member_id] = kept
         return before is None
+
+    def set_role(self, member_id: str, role: Role) -> None:
+        """Give a member another role, which no token takes back. Raises KeyError for a stranger."""
+        before = self._kept(member_id)
+        if before is None:
+            raise KeyError(member_id)
+        self._members.stored[member_id] = self.changes[member_id] = {**before, "role": role, "role_is_set": True}
 
     def gone(self) -> list[str]:
         """Who left in this turn."""

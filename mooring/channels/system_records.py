@@ -20,6 +20,7 @@ class _Member(msgspec.Struct):
     name: str
     role: str
     joined: float = 0.0
+    role_is_set: bool = False
     avatar: str | None = None
     description: str | None = None
 

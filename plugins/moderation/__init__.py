@@ -22,6 +22,7 @@ from mooring import (
     format_duration,
     remove_member,
     requires,
+    set_role,
     suggestion,
     table,
     types,
@@ -183,6 +184,19 @@ async def slow(ctx: Context, length: timedelta) -> str:
     pace[ctx] = int(length.total_seconds())
     _note(ctx, f"slow {format_duration(pace[ctx])}", "", "")
     return f"One message every {format_duration(pace[ctx])} from here on." if pace[ctx] else "The channel is as fast as ever."
+
+
+@command("role", example="/role @ann moderator")
+@requires("owner")
+async def change_role(ctx: Context, whom: Member, role: Literal["member", "moderator", "owner"]) -> str:
+    """Make somebody a moderator or owner of this channel, or a member like others."""
+    if whom.id == ctx.member.id:
+        raise CommandError("That is you. Another owner can do it.")
+    if whom.agent:
+        raise CommandError(f"{whom} is nobody who could look after a channel.")
+    set_role(ctx, whom, role)
+    _note(ctx, f"role {role}", whom.name, "")
+    return f"{whom} is {'a' if role != 'owner' else 'an'} {role} here from now on."
 
 
 @command("audit", example="/audit 20")

@@ -194,3 +194,24 @@ def test_words_are_found_under_disguises_and_not_inside_of_others(text: str, fou
 )
 def test_links_are_judged_by_where_they_lead(text: str, foreign: bool) -> None:
     assert has_foreign_link(text, ["example.org"]) is foreign
+
+
+def test_owners_say_who_looks_after_the_channel(bot: Bot) -> None:
+    assert "is for owners of this channel" in bot.say("mo", "/role @ann moderator")
+    assert "ann is a moderator here from now on." in bot.say("olga", "/role @ann moderator")
+    assert "bob is warned" in bot.say("ann", "/warn @bob careful")
+    bot.restart()
+    assert "bob is warned" in bot.say("ann", "/warn @bob careful")
+    bot.say("olga", "/role @mo member")
+    assert "is for moderators" in bot.say("mo", "/warn @bob careful")
+    bot.join("mo", role="moderator")
+    assert "is for moderators" in bot.say("mo", "/warn @bob careful"), "a token does not undo it"
+    assert bot.say("olga", "/role @olga member") == "That is you. Another owner can do it."
+    assert "olga role moderator ann" in bot.say("max", "/audit").replace(" | ", " ")
+
+
+def test_who_leaves_and_comes_back_has_no_role_that_the_channel_gave(bot: Bot) -> None:
+    bot.say("olga", "/role @ann moderator")
+    bot.leave("ann")
+    bot.join("ann")
+    assert "is for moderators" in bot.say("ann", "/warn @bob careful")

@@ -1,0 +1,40 @@
+"""What plugins may do to members: put them out, and change what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from mooring.bots.calling import run_hooks
+from mooring.bots.context import Context
+from mooring.commands.people import Member
+from mooring.errors import CommandError
+from mooring.events import SimpleAction
+from mooring.roles import ROLES, Role
+
+
+async def remove_member(ctx: Context, member: Member) -> None:
+    """Put a member out of the channel, as if they had left: `on_leave` runs, and their screens show it no more. They may come back.
+
+    Raises CommandError if they are not there any more.
+    """
+    turn = ctx.begin_handler("remove_member")
+    _check_is_here(member, turn.members)
+    await run_hooks(ctx.for_plugin(ctx.plugin, member_id=member.id), "on_leave", SimpleAction("leave", turn.channel_id, member.id))
+    turn.members.leave(member.id)
+
+
+def set_role(ctx: Context, member: Member, role: Role) -> None:
+    """Give a member another role in this channel. It stays theirs when they come back, whatever role their token has.
+
+    Raises CommandError if they are not there any more, and ValueError for what is no role.
+    """
+    if role not in ROLES:
+        raise ValueError(f"{role!r} is no role; use one of {', '.join(ROLES)}")
+    turn = ctx.begin_handler("set_role")
+    _check_is_here(member, turn.members)
+    turn.members.set_role(member.id, role)
+
+
+def _check_is_here(member: Member, members: Container[str]) -> None:
+    if member.id not in members:
+        raise CommandError(f"{member} is not here any more.")
