@@ -257,7 +257,7 @@ class MembersInTurn(Mapping[str, Character]):
         before = self._kept(member_id)
         if before is None:
             raise KeyError(member_id)
-        self._members.stored[member_id] = self.changes[member_id] = {**before, "role": role, "role_is_set": True}
+        self._members.stored[member_id] = self.changes[member_id] = with_role(before, role)
 
     def gone(self) -> list[str]:
         """Who left in this turn."""
@@ -267,6 +267,11 @@ class MembersInTurn(Mapping[str, Character]):
         """Let a member out."""
         del self._members.stored[member_id]
         self.changes[member_id] = None
+
+
+def with_role(kept: Mapping[str, Any], role: Role) -> dict[str, Any]:
+    """The record of a member to whom the channel gives a role."""
+    return {**kept, "role": role, "role_is_set": True}
 
 
 def character_of(member_id: str, kept: Mapping[str, Any], *, online: bool) -> Character:

@@ -12,17 +12,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
-from mooring.config import ServiceConfig, parse_service
-from mooring.control.client import NoAnswer, ask
+from mooring.cli.operating import operate
+from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, ConfigFile, DbConfigFile
+from mooring.config import ServiceConfig
 from mooring.control.commands import CommandTable
 from mooring.control.messages import Request, Response
 from mooring.service.channel_commands import CHANNEL_COMMANDS
 from mooring.service.stored_channels import StoredChannels
-from storage.db_config import read_config
-from storage.errors import ConfigError, Fault, StorageError
-from storage.json_config import read_json
-from storage.moobius_storage import TAKEN_NAMES
 
 ChannelId = Annotated[str, typer.Argument(metavar="ID", help="The channel's id.")]
 
@@ -121,28 +117,10 @@ def add_channel(app: typer.Typer) -> None:
 
 
 def _run(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path) -> Any:
-    """The result of a command. Exits with a message if there is none."""
-    try:
-        service = _read_service(config)
-        response = ask(Path(service.data_dir), service.service_id, command, arguments) or _in_the_store(service, command, arguments, db_config)
-    except ConfigError as error:
-        raise fault(str(error), FAULTY_CONFIG) from error
-    except (NoAnswer, StorageError, OSError) as error:
-        raise fault(str(error), FAILED) from error
-    if not response.ok:
-        raise fault(response.message, FAILED)
-    return response.result
+    return operate(command, arguments, config, db_config, _in_the_store)
 
 
-def _read_service(config: Path) -> ServiceConfig:
-    raw = read_json(config, "mooring init does")
-    if not isinstance(raw, dict):
-        raise ConfigError([Fault(str(config), "", "", f"is a {type(raw).__name__}", "expected a JSON object")])
-    return parse_service(raw, str(config))
-
-
-def _in_the_store(service: ServiceConfig, command: str, arguments: Mapping[str, Any], db_config: Path) -> Response:
-    entries = [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)]
+def _in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:
     with closing(StoredChannels(service, entries)) as channels:
         table = CommandTable(channels, CHANNEL_COMMANDS)
         return asyncio.run(table.answer(Request(command, msgspec.Raw(msgspec.json.encode(arguments)))))

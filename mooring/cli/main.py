@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from mooring.cli.channels import add_channel
 from mooring.cli.import_moobius import add_import
 from mooring.cli.init import init
+from mooring.cli.members import add_member
 from mooring.cli.migrate import add_migrate
 from mooring.cli.options import CONFIG
 from mooring.cli.plugin_commands import plugin_commands
@@ -47,6 +48,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_import(app)
     add_port(app)
     add_channel(app)
+    add_member(app)
     return app
 
 

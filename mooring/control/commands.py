@@ -7,9 +7,8 @@ no service has it. So its handler is given a `target` that is one or the other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -35,16 +34,20 @@ class ControlCommand(Generic[TargetT]):
     """Called with the target and an instance of `arguments`. Returns what JSON has; a CommandError is told to whoever asked."""
 
 
-class CommandTable(Generic[TargetT]):
+class CommandTable:
     """The commands that there are, over what they act on."""
 
     def __init__(self, target: TargetT, commands: Iterable[ControlCommand[TargetT]]) -> None:
-        self._target = target
-        self._commands: Mapping[str, ControlCommand[TargetT]] = MappingProxyType({command.name: command for command in commands})
+        self._commands: dict[str, tuple[Any, ControlCommand[Any]]] = {}
+        self.add(target, commands)
+
+    def add(self, target: TargetT, commands: Iterable[ControlCommand[TargetT]]) -> None:
+        """More of them, which act on something else."""
+        self._commands.update((command.name, (target, command)) for command in commands)
 
     async def answer(self, request: Request) -> Response:
         """Run a command. Raises nothing but what ends the task."""
-        command = self._commands.get(request.command)
+        target, command = self._commands.get(request.command, (None, None))
         if command is None:
             hint = suggestion(request.command, self._commands)
             return Response(ok=False, failure="unknown", message=f"There is no command {clip(request.command)!r} here.{hint}")
@@ -53,7 +56,7 @@ class CommandTable(Generic[TargetT]):
         except (msgspec.DecodeError, RecursionError) as error:
             return Response(ok=False, failure="malformed", message=f"The arguments of {command.name} do not fit: {clip(str(error), 300)}")
         try:
-            return Response(ok=True, result=await command.run(self._target, arguments))
+            return Response(ok=True, result=await command.run(target, arguments))
         except CommandError as error:
             return Response(ok=False, failure="refused", message=str(error))
         except StorageError as error:

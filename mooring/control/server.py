@@ -10,7 +10,6 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -28,7 +27,7 @@ _AT_ONCE = 16
 
 
 @asynccontextmanager
-async def listening(data_dir: Path, service_id: str, commands: CommandTable[Any]) -> AsyncIterator[Path | None]:
+async def listening(data_dir: Path, service_id: str, commands: CommandTable) -> AsyncIterator[Path | None]:
     """Take commands inside of the block, on a socket in the folder that this yields; None if there can be none, which the log tells.
 
     Only processes of the user who runs this service are heard. What was begun when the block ends is finished.
@@ -51,7 +50,7 @@ async def listening(data_dir: Path, service_id: str, commands: CommandTable[Any]
         place.remove()
 
 
-async def _serve(place: SocketPlace, commands: CommandTable[Any]) -> asyncio.Server:
+async def _serve(place: SocketPlace, commands: CommandTable) -> asyncio.Server:
     path = place.prepare()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     room = asyncio.Semaphore(_AT_ONCE)
@@ -78,7 +77,7 @@ async def _serve(place: SocketPlace, commands: CommandTable[Any]) -> asyncio.Ser
         raise
 
 
-async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, commands: CommandTable[Any]) -> None:
+async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, commands: CommandTable) -> None:
     try:
         if not _is_from_owner(writer):
             log.warning("somebody else's process asked for a command, and was not heard")
@@ -93,7 +92,7 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
             await writer.wait_closed()
 
 
-async def _answer(reader: asyncio.StreamReader, commands: CommandTable[Any]) -> Response:
+async def _answer(reader: asyncio.StreamReader, commands: CommandTable) -> Response:
     try:
         line = await asyncio.wait_for(reader.readuntil(b"\n"), _FIRST_LINE_SECONDS)
         request = decode_request(line)

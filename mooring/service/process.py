@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from mooring.control.commands import CommandTable
 from mooring.control.server import listening
 from mooring.service.channel_commands import CHANNEL_COMMANDS
+from mooring.service.member_commands import MEMBER_COMMANDS, LiveMembers
 from mooring.service.service import ChannelService
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,9 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _live(service: ChannelService, say: Callable[[str], object], when_up: Callable[[], object]) -> None:
     async def announce() -> None:
         # Not before the service is up: another process that cannot start, as this one has the store, must not be found in its place.
-        await doors.enter_async_context(listening(service.data_dir, service.service_id, CommandTable(service, CHANNEL_COMMANDS)))
+        commands = CommandTable(service, CHANNEL_COMMANDS)
+        commands.add(LiveMembers(service), MEMBER_COMMANDS)
+        await doors.enter_async_context(listening(service.data_dir, service.service_id, commands))
         addresses = service.addresses()
         place = f"is at {' and '.join(addresses)}" if addresses else "is up; no plugin of it listens for members"
         # What is loaded by now stays. Looking through it again and again made the longest pauses of all channels, of 0.1 s and more.

@@ -36,7 +36,7 @@ async def echo(target: list[str], asked: Words) -> Any:
     return asked.words
 
 
-def table(target: list[str] | None = None) -> CommandTable[list[str]]:
+def table(target: list[str] | None = None) -> CommandTable:
     return CommandTable([] if target is None else target, [ControlCommand("echo", Words, echo)])
 
 

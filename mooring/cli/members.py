@@ -1,0 +1,59 @@
+"""`mooring member ...`: who is in a channel, and what they may do there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from mooring.cli.operating import operate
+from mooring.cli.options import CONFIG, DB_CONFIG, ConfigFile, DbConfigFile
+from mooring.config import ServiceConfig
+from mooring.control.commands import CommandTable
+from mooring.control.messages import Request, Response
+from mooring.service.member_commands import MEMBER_COMMANDS, StoredMembers
+
+ChannelId = Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's id.")]
+
+
+def add_member(app: typer.Typer) -> None:
+    """Let the command line look after members."""
+    member = typer.Typer(no_args_is_help=True, help="List the members of a channel and change their roles, while the service runs or not.")
+    app.add_typer(member, name="member")
+
+    @member.command("list")
+    def list_(
+        channel_id: ChannelId,
+        as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+        config: ConfigFile = CONFIG,
+        db_config: DbConfigFile = DB_CONFIG,
+    ) -> None:
+        """The members, with their ids and roles."""
+        lines = operate("member list", {"channel_id": channel_id}, config, db_config, _in_the_store)
+        if as_json:
+            typer.echo(json.dumps(lines, indent=2))
+        else:
+            for line in lines:
+                typer.echo(f"{line['id']}  {line['name']}  {line['role']}{'  here now' if line['online'] else ''}")
+
+    @member.command()
+    def role(
+        channel_id: ChannelId,
+        who: Annotated[str, typer.Argument(metavar="MEMBER", help="The member's id or name.")],
+        new: Annotated[str, typer.Argument(metavar="ROLE", help="member, moderator or owner.")],
+        config: ConfigFile = CONFIG,
+        db_config: DbConfigFile = DB_CONFIG,
+    ) -> None:
+        """Give a member another role in the channel. It counts more than the role of their token."""
+        changed = operate("member role", {"channel_id": channel_id, "member": who, "role": new}, config, db_config, _in_the_store)
+        typer.echo(f"{changed['name']} ({changed['id']}) has the role {new} in {channel_id} now.")
+
+
+def _in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:
+    members = StoredMembers(service.service_id, [channel.id for channel in service.channels], entries)
+    request = Request(command, msgspec.Raw(msgspec.json.encode(arguments)))
+    return asyncio.run(CommandTable(members, MEMBER_COMMANDS).answer(request))

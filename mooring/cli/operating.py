@@ -1,0 +1,43 @@
+"""Commands of the operator that are asked of the running service or, if none runs, carried out in its store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mooring.cli.options import FAILED, FAULTY_CONFIG, fault
+from mooring.config import ServiceConfig, parse_service
+from mooring.control.client import NoAnswer, ask
+from mooring.control.messages import Response
+from storage.db_config import read_config
+from storage.errors import ConfigError, Fault, StorageError
+from storage.json_config import read_json
+from storage.moobius_storage import TAKEN_NAMES
+
+InTheStore = Callable[[ServiceConfig, list[dict[str, Any]], str, Mapping[str, Any]], Response]
+"""Carries out a command with its arguments where no service runs, given the service's config and the entries of the db config."""
+
+
+def operate(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path, in_the_store: InTheStore) -> Any:
+    """The result of a command. Exits with a message if there is none."""
+    try:
+        service = _read_service(config)
+        response = ask(Path(service.data_dir), service.service_id, command, arguments)
+        if response is None:
+            entries = [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)]
+            response = in_the_store(service, entries, command, arguments)
+    except ConfigError as error:
+        raise fault(str(error), FAULTY_CONFIG) from error
+    except (NoAnswer, StorageError, OSError) as error:
+        raise fault(str(error), FAILED) from error
+    if not response.ok:
+        raise fault(response.message, FAILED)
+    return response.result
+
+
+def _read_service(config: Path) -> ServiceConfig:
+    raw = read_json(config, "mooring init does")
+    if not isinstance(raw, dict):
+        raise ConfigError([Fault(str(config), "", "", f"is a {type(raw).__name__}", "expected a JSON object")])
+    return parse_service(raw, str(config))

@@ -1,0 +1,126 @@
+"""The commands of the operator that are about members; see `mooring.control.commands`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from mooring.bots.context import Context
+from mooring.bots.membership import set_role
+from mooring.channels.members import with_role
+from mooring.channels.registry import ChannelRegistry
+from mooring.channels.system_dicts import MEMBERS
+from mooring.commands.people import Member
+from mooring.control.commands import ControlCommand
+from mooring.errors import CommandError
+from mooring.made_channels import variant_of
+from mooring.protocols import Service, ServiceError
+from mooring.roles import Role
+from mooring.text import clip, fold_name, suggestion
+from storage import MoobiusStorage
+
+
+class MemberAdministration(Protocol):
+    """What the commands act on: a running service, or the store of one that does not run."""
+
+    async def list_members(self, channel_id: str) -> list[Member]:
+        """All members of the channel. Raises CommandError if there is no such channel."""
+
+    async def set_member_role(self, channel_id: str, member: Member, role: Role) -> None:
+        """Give a member of the channel another role. Raises CommandError and StorageError."""
+
+
+class LiveMembers:
+    """Those of a running service."""
+
+    def __init__(self, service: Service[Context]) -> None:
+        self._service = service
+
+    async def list_members(self, channel_id: str) -> list[Member]:
+        """As MemberAdministration says."""
+        try:
+            return [Member.of(character) for character in self._service.members(channel_id).values()]
+        except ServiceError as error:
+            raise CommandError(str(error)) from error
+
+    async def set_member_role(self, channel_id: str, member: Member, role: Role) -> None:
+        """As MemberAdministration says."""
+
+        async def change(ctx: Context) -> None:
+            set_role(ctx, member, role)
+
+        try:
+            await self._service.in_channel(channel_id, change, name="member role")
+        except ServiceError as error:
+            raise CommandError(str(error)) from error
+
+
+class StoredMembers:
+    """Those of a service that does not run: the store is opened for each command. Blocks. Raises StoreLocked."""
+
+    def __init__(self, service_id: str, configured: Sequence[str], db_config: Sequence[Mapping[str, Any]]) -> None:
+        self._service_id = service_id
+        self._configured = configured
+        self._db_config = [{**entry, "load": False, "clear": False} for entry in db_config]
+
+    async def list_members(self, channel_id: str) -> list[Member]:
+        """As MemberAdministration says."""
+        with self._open(channel_id) as storage:
+            kept = MEMBERS.of(storage).copy()
+        return [Member(member_id, record["name"], record["role"], online=False) for member_id, record in kept.items()]
+
+    async def set_member_role(self, channel_id: str, member: Member, role: Role) -> None:
+        """As MemberAdministration says."""
+        with self._open(channel_id) as storage:
+            stored = MEMBERS.of(storage)
+            with storage.transaction(event="member role"):
+                stored[member.id] = with_role(stored[member.id], role)
+
+    def _open(self, channel_id: str) -> MoobiusStorage:
+        registry = ChannelRegistry(self._service_id, self._db_config)
+        try:
+            if channel_id not in self._configured and channel_id not in {made.id for made in registry.all()}:
+                raise CommandError(f"There is no channel {clip(channel_id)} here.")
+            variant = variant_of(registry.incarnation(channel_id))
+        finally:
+            registry.close()
+        return MoobiusStorage(self._service_id, channel_id, self._db_config, variant=variant)
+
+
+class InChannel(msgspec.Struct, forbid_unknown_fields=True):
+    """One channel."""
+
+    channel_id: str
+
+
+class NewRole(msgspec.Struct, forbid_unknown_fields=True):
+    """A member, by id or name, and what they shall be."""
+
+    channel_id: str
+    member: str
+    role: Role
+
+
+async def _list(members: MemberAdministration, asked: InChannel) -> list[dict[str, Any]]:
+    found = await members.list_members(asked.channel_id)
+    return [{"id": each.id, "name": each.name, "role": each.role, "online": each.online} for each in found]
+
+
+async def _role(members: MemberAdministration, asked: NewRole) -> dict[str, str]:
+    found = await members.list_members(asked.channel_id)
+    member = next((each for each in found if each.id == asked.member), None)
+    if member is None:
+        name = asked.member.removeprefix("@")
+        member = next((each for each in found if fold_name(each.name) == fold_name(name)), None)
+        if member is None:
+            raise CommandError(f"Nobody in {asked.channel_id} is called {clip(name)}.{suggestion(name, [each.name for each in found])}")
+    await members.set_member_role(asked.channel_id, member, asked.role)
+    return {"id": member.id, "name": member.name}
+
+
+MEMBER_COMMANDS: tuple[ControlCommand[MemberAdministration], ...] = (
+    ControlCommand("member list", InChannel, _list),
+    ControlCommand("member role", NewRole, _role),
+)
