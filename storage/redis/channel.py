@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from storage.database_interface import Origin
 from storage.encoding.codec import Encoded
@@ -66,7 +67,8 @@ class RedisChannel:
         """Grows with all that becomes known here; what transactions build on."""
         self.history = History()
         self.notices = Notices(self.record, lambda: tuple(self.domains.items()))
-        self.domains: dict[bytes, SharedDomain] = {}
+        # Weak, so that of a channel that is closed only its position stays. That has to: our next commit goes on from its number.
+        self.domains: WeakValueDictionary[bytes, SharedDomain] = WeakValueDictionary()
         self.behind = False
         """There may be commits that are not known here."""
         self.must_reload = False
