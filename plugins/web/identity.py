@@ -1,28 +1,29 @@
 """Who somebody is: signed tokens, and the list of those that were given out by hand.
 
-A token is `<payload>.<signature>`, both base64url; the payload is JSON, the signature HMAC-SHA-256. Nothing secret is in it, and
-the service need not keep it. A visitor who picks a name gets one as a guest; `mooring token create` makes *given* ones, which
+A token is what itsdangerous signs: JSON in base64url, a dot, and the signature, HMAC-SHA-256. Nothing secret is in it, and the service need
+not keep it. A visitor who picks a name gets one as a guest; `mooring token create` makes *given* ones, which
 carry roles, open the channels with token access, and are kept in a list (without the token itself) so that they can be revoked.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import hmac
 import secrets
 import time
 from collections.abc import Mapping
 
 import msgspec
+from itsdangerous import BadData, BadPayload, URLSafeSerializer
 from msgspec import Struct
 
 from mooring import Role
 from mooring.plugins.web.token_files import IssuedToken, key_text
 from mooring.plugins.web.token_store import TokenStore
+from storage import StorageError
 
 EVERY_CHANNEL = "*"
+_SALT = "mooring token"
+"""Part of what is signed, so that nothing else that might ever be signed with the same key is a token."""
 
 
 class TokenRefused(Exception):
@@ -38,10 +39,15 @@ class Identity(Struct, frozen=True):
     made: int
     given: bool = False
     roles: dict[str, Role] = {}
+    until: int | None = None
+    """When it ends, in seconds since 1970; None is never."""
 
     def role_in(self, channel_id: str) -> Role | None:
-        """The role that the token gives there; None leaves it to the channel."""
-        return self.roles.get(channel_id, self.roles.get(EVERY_CHANNEL))
+        """The role that the token gives there; None leaves it to the channel.
+
+        A given one that names the channel not at all makes a member: what an earlier token gave there has ended with that.
+        """
+        return self.roles.get(channel_id, self.roles.get(EVERY_CHANNEL, "member" if self.given else None))
 
 
 class Identities:
@@ -50,6 +56,7 @@ class Identities:
     def __init__(self, store: TokenStore) -> None:
         self._store = store
         self._key = store.key()
+        self._signer = URLSafeSerializer(self._key, _SALT, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"})
         self._given: dict[str, IssuedToken] = {}
         self.reload()
 
@@ -65,9 +72,12 @@ class Identities:
         """A new person."""
         return Identity(secrets.token_hex(8), f"m-{secrets.token_hex(8)}", name, int(time.time()))
 
-    def give(self, name: str, roles: Mapping[str, Role]) -> tuple[Identity, str]:
-        """A new person whose token can be revoked, and the token. The same name again is the same person."""
-        identity = self._store.change(lambda given: _enter(given, name, roles))
+    def give(self, name: str, roles: Mapping[str, Role], seconds: float | None = None) -> tuple[Identity, str]:
+        """A new person whose token can be revoked, and the token, which is good for so long; without a time, until it is revoked.
+
+        The same name again is the same person, and the new token takes the place of the earlier ones, which are revoked.
+        """
+        identity = self._store.change(lambda given: _enter(given, name, roles, seconds))
         self.reload()
         return identity, self.token(identity)
 
@@ -91,37 +101,52 @@ class Identities:
 
     def token(self, identity: Identity) -> str:
         """The token that says this."""
-        payload = base64.urlsafe_b64encode(msgspec.json.encode(identity)).rstrip(b"=")
-        return f"{payload.decode()}.{self._sign(payload)}"
+        return str(self._signer.dumps(msgspec.to_builtins(identity)))
 
     def check(self, token: str) -> Identity:
-        """What a token says. Raises TokenRefused if it was not made here or was revoked."""
-        payload, _, signature = token.encode("utf-8", "replace").partition(b".")
-        if not hmac.compare_digest(self._sign(payload).encode(), signature):
-            raise TokenRefused("This token was not made by this service.")
+        """What a token says. Raises TokenRefused if it was not made here, was revoked or has ended."""
         try:
-            identity = msgspec.json.decode(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)), type=Identity)
-        except (binascii.Error, msgspec.DecodeError) as error:
+            identity = msgspec.convert(self._signer.loads(token.encode("utf-8", "replace")), Identity)
+        except (BadPayload, msgspec.ValidationError) as error:
             raise TokenRefused("This token is of a kind that this service no longer reads.") from error
+        except BadData as error:
+            raise TokenRefused("This token was not made by this service.") from error
+        if _has_ended(identity):
+            raise TokenRefused("This token has ended. Ask the operator for another.")
+        if identity.given and identity.token_id not in self._given:
+            self._look_again()
         if not self.still_good(identity):
             raise TokenRefused("This token was revoked.")
         return identity
 
+    def _look_again(self) -> None:
+        """For a token that was signed here and is not in the list: it may have been made a moment ago, by the command line."""
+        try:
+            self.reload()
+        except StorageError as error:
+            raise TokenRefused("Whether this token is good cannot be seen at the moment. Try again soon.") from error
+
     def still_good(self, identity: Identity) -> bool:
-        """False once a given token was revoked."""
+        """False once a given token was revoked or has ended."""
         if not identity.given:
             return True
+        if _has_ended(identity):
+            return False
         line = self._given.get(identity.token_id)
         return line is not None and line.revoked is None
 
-    def _sign(self, payload: bytes) -> str:
-        return base64.urlsafe_b64encode(hmac.digest(self._key, payload, hashlib.sha256)).rstrip(b"=").decode()
+
+def _has_ended(identity: Identity) -> bool:
+    return identity.until is not None and time.time() >= identity.until
 
 
-def _enter(given: dict[str, IssuedToken], name: str, roles: Mapping[str, Role]) -> Identity:
+def _enter(given: dict[str, IssuedToken], name: str, roles: Mapping[str, Role], seconds: float | None) -> Identity:
+    now = int(time.time())
     earlier = next((line.member_id for line in given.values() if line.name == name), None)
-    identity = Identity(secrets.token_hex(8), earlier or f"m-{secrets.token_hex(8)}", name, int(time.time()), True, dict(roles))
-    given[identity.token_id] = IssuedToken(identity.member_id, name, dict(roles), identity.made)
+    _revoke(given, name)
+    until = None if seconds is None else now + int(seconds)
+    identity = Identity(secrets.token_hex(8), earlier or f"m-{secrets.token_hex(8)}", name, now, True, dict(roles), until)
+    given[identity.token_id] = IssuedToken(identity.member_id, name, dict(roles), identity.made, until=until)
     return identity
 
 

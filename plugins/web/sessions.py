@@ -187,6 +187,6 @@ async def sweep(hub: Hub, every: float) -> None:
             elif now - connection.heard > hub.limits.idle_seconds:
                 hub.refuse(connection, FrameError("idle", "Nothing was heard from you for a long time. Come back whenever you like."))
                 hub.end(connection, 1000, "idle", "idle")
-            elif changed and not hub.identities.still_good(connection.identity):
-                hub.refuse(connection, FrameError("revoked", "Your token was revoked."))
+            elif (changed or connection.identity.until is not None) and not hub.identities.still_good(connection.identity):
+                hub.refuse(connection, FrameError("revoked", "Your token was revoked, or has ended."))
                 hub.end(connection, 1008, "token revoked", "revoked")

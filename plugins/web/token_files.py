@@ -33,6 +33,7 @@ class IssuedToken(Struct):
     roles: dict[str, Role]
     made: int
     revoked: int | None = None
+    until: int | None = None
 
 
 class TokenFiles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from mooring import ROLES, CliContext, CommandError, NameRefused, Role, clean_name, cli_command
+from mooring import ROLES, CliContext, CommandError, NameRefused, Role, clean_name, cli_command, parse_duration
 from mooring.plugins.web.identity import EVERY_CHANNEL, Identities
+from mooring.plugins.web.token_files import IssuedToken
 from mooring.plugins.web.token_store import open_token_store
 from storage import ConfigError, StorageError
 
@@ -19,14 +21,15 @@ DataDir = Annotated[Path | None, typer.Option(envvar="MOORING_DATA_DIR", help="W
 
 
 @cli_command("token create")
-def create_token(
+def create_token(  # noqa: PLR0917 - typer reads the options from the arguments
     ctx: CliContext,
     name: str,
     role: Annotated[str, typer.Option(help="owner, moderator or member.")] = "member",
     channel: Annotated[list[str] | None, typer.Option(help="Where the role holds; may be repeated. Everywhere if left out.")] = None,
+    valid: Annotated[str, typer.Option(help="For how long it is good, like 30d; until it is revoked if left out.")] = "",
     data_dir: DataDir = None,
 ) -> str:
-    """Make a token for NAME and print it, once; only its bearer keeps it."""
+    """Make a token for NAME and print it, once; only its bearer keeps it. Earlier tokens of the name are void then."""
     known: Mapping[str, Role] = {each: each for each in ROLES}
     if role not in known:
         raise typer.BadParameter(f"{role} is no role; expected {', '.join(known)}")
@@ -34,8 +37,12 @@ def create_token(
         cleaned = clean_name(name)
     except NameRefused as error:
         raise typer.BadParameter(str(error)) from error
+    try:
+        seconds = parse_duration(valid).total_seconds() if valid else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     with _kept(ctx, data_dir) as (identities, place):
-        identity, token = identities.give(cleaned, dict.fromkeys(channel or [EVERY_CHANNEL], known[role]))
+        identity, token = identities.give(cleaned, dict.fromkeys(channel or [EVERY_CHANNEL], known[role]), seconds)
     where = ", ".join(channel) if channel else "every channel"
     typer.echo(f"Token {identity.token_id} makes its bearer {cleaned}, {role} in {where} (listed in {place}):", err=True)
     return token
@@ -48,7 +55,7 @@ def list_tokens(ctx: CliContext, data_dir: DataDir = None) -> None:
         listed = identities.given()
     for token_id, given in listed.items():
         roles = ", ".join(f"{role} in {'every channel' if channel == EVERY_CHANNEL else channel}" for channel, role in given.roles.items())
-        state = "good" if given.revoked is None else f"revoked {_day(given.revoked)}"
+        state = _state(given, time.time())
         typer.echo(f"{token_id}  {given.name}  {roles or 'no role'}  made {_day(given.made)}  {state}")
 
 
@@ -72,6 +79,14 @@ def _kept(ctx: CliContext, data_dir: Path | None) -> Iterator[tuple[Identities, 
         raise  # told with all its faults
     except StorageError as error:
         raise CommandError(f"The tokens cannot be reached, and nothing was changed: {error}") from error
+
+
+def _state(given: IssuedToken, now: float) -> str:
+    if given.revoked is not None:
+        return f"revoked {_day(given.revoked)}"
+    if given.until is None:
+        return "good"
+    return f"good until {_day(given.until)}" if now < given.until else f"ended {_day(given.until)}"
 
 
 def _day(seconds: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,14 +58,69 @@ async def test_a_revoked_token_ends_its_connection_and_opens_no_other(tmp_path: 
 
 async def test_the_same_name_given_again_is_the_same_person(tmp_path: Path) -> None:
     operator = Identities(TokenFiles(tmp_path))
-    first, _ = operator.give("olga", {"*": "member"})
+    first, earlier = operator.give("olga", {"*": "member"})
     second, token = operator.give("olga", {"*": "moderator"})
     assert first.member_id == second.member_id
-    operator.revoke(first.token_id)
+    with pytest.raises(TokenRefused, match="was revoked"):
+        Identities(TokenFiles(tmp_path)).check(earlier)
     identity = Identities(TokenFiles(tmp_path)).check(token)
     assert identity.role_in("anywhere") == "moderator"
     assert stat.S_IMODE((tmp_path / "tokens.json").stat().st_mode) == 0o600
     assert token not in (tmp_path / "tokens.json").read_text()
+
+
+async def test_a_weaker_token_takes_the_place_of_a_stronger_one_in_every_channel(tmp_path: Path) -> None:
+    operator = Identities(TokenFiles(tmp_path / "gateway"))
+    _, strong = operator.give("olga", {"*": "owner"})
+    async with gateway(tmp_path, channels=["tavern", "library"], web={"limits": {"idle_seconds": 0.4}}) as place:
+        async with place.returning(strong) as olga:
+            await olga.join("library")
+            _, weak = await asyncio.to_thread(operator.give, "olga", {"tavern": "moderator"})
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await olga.ask("ping")
+                    await asyncio.sleep(0.05)
+        async with place.returning(weak) as olga:
+            await olga.join("library")
+            member_id = operator.check(weak).member_id
+            shown = {channel: place.service.members(channel)[member_id].character_context or {} for channel in ("tavern", "library")}
+            roles = {channel: context["role"] for channel, context in shown.items()}
+            assert roles == {"tavern": "moderator", "library": "member"}
+
+
+async def test_a_token_that_has_ended_ends_its_connection_and_opens_no_other(tmp_path: Path) -> None:
+    operator = Identities(TokenFiles(tmp_path / "gateway"))
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 0.4}}) as place:
+        _, token = operator.give("olga", {"*": "moderator"}, seconds=3)
+        async with place.returning(token) as olga:
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await olga.ask("ping")
+                    await asyncio.sleep(0.05)
+            assert olga.socket.close_code == 1008
+        async with place.connection() as back:
+            assert (await back.hello(token=token))["body"]["message"] == "This token has ended. Ask the operator for another."
+
+
+async def test_a_token_opens_the_door_in_the_moment_of_its_making(tmp_path: Path) -> None:
+    operator = Identities(TokenFiles(tmp_path / "gateway"))
+    async with gateway(tmp_path) as place:  # which looks through the list every few seconds
+        for number in range(5):
+            _, token = operator.give(f"guest{number}", {})
+            async with place.connection() as client:
+                assert (await client.hello(token=token))["type"] == "welcome"
+
+
+def test_a_token_is_good_at_once_and_nobody_makes_one_of_it(tmp_path: Path) -> None:
+    operator = Identities(TokenFiles(tmp_path))
+    identity, token = operator.give("olga", {"*": "member"}, seconds=1)
+    assert operator.check(token) == identity
+    payload, _, signature = token.rpartition(".")
+    _, stronger = Identities(TokenFiles(tmp_path / "another")).give("olga", {"*": "owner"})
+    cut = (payload, f"{payload}.", f".{signature}", token[:-2], "", "é.ü")
+    for forged in (stronger, f"{stronger.rpartition('.')[0]}.{signature}", f"{token}.{token}", f"{payload}.{signature}A", *cut):
+        with pytest.raises(TokenRefused, match="not made by this service"):
+            operator.check(forged)
 
 
 def test_the_command_line_gives_lists_and_revokes(tmp_path: Path) -> None:
@@ -81,6 +137,9 @@ def test_the_command_line_gives_lists_and_revokes(tmp_path: Path) -> None:
     assert "olga  moderator in vault" in listed
     assert made.stdout.strip() not in listed
     assert mooring("create", "olga", "--role", "king").exit_code == 2
+    assert mooring("create", "olga", "--valid", "soon").exit_code == 2
+    assert mooring("create", "paul", "--valid", "30d").exit_code == 0
+    assert re.search(r"paul  member in every channel  made \S+  good until 20", mooring("list").stdout)
     assert mooring("create", "two words").exit_code == 2
     assert identity.token_id in mooring("revoke", "olga").stdout
     assert "revoked 20" in mooring("list").stdout
