@@ -116,6 +116,11 @@ def add_channel(app: typer.Typer) -> None:
                 typer.echo(f"{line['id']}  {line['state']}  {line['name']}")
 
 
+def made_channel_ids(config: Path, db_config: Path) -> list[str]:
+    """The ids of the channels that were made at run time and not deleted. Exits with a message if they cannot be known."""
+    return [line["id"] for line in _run("channel list", {}, config, db_config) if line["state"] in {"open", "archived"}]
+
+
 def _run(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path) -> Any:
     return operate(command, arguments, config, db_config, _in_the_store)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from storage.db_config import DbConfig
@@ -27,6 +28,10 @@ class CliContext:
     config: Any
     """The plugin's own settings: an instance of its `Config`, None if it has none."""
     db_config: DbConfig
+    config_file: Path | None = None
+    """Where the service's config is; None if there is none, and all of this are defaults."""
+    made_channel_ids: Callable[[], list[str]] = list
+    """Asks the running service, or its store, for the channels that were made at run time. Ends the command with a message if it cannot."""
 
 
 def cli_command(name: str) -> Callable[[Handler], Handler]:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from typer.main import get_group
 
 from mooring.bots.declarations import config_of
 from mooring.bots.discovery import built_in_names, find_plugin
+from mooring.cli.channels import made_channel_ids
 from mooring.cli.command import CliContext, cli_commands_of
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.config import PluginEntry, ServiceConfig, parse_service
@@ -118,11 +120,14 @@ def _with_options(plugin: str, module: ModuleType, function: Callable[..., Any])
 
 def _context(plugin: str, module: ModuleType, config: Path, db_config: Path) -> CliContext:
     """Whoever has no config at all gets the defaults; a file that was named must be there."""
-    service = ServiceConfig() if config == CONFIG and not config.exists() else read_service(config)
+    is_there = config != CONFIG or config.exists()
+    service = read_service(config) if is_there else ServiceConfig()
     entry = next((entry for entry in service.plugins if entry.name == plugin), PluginEntry(name=plugin))
     return CliContext(
         service_id=service.service_id,
         channel_ids=tuple(channel.id for channel in service.channels),
         config=config_of(module, entry, str(config)),
         db_config=[] if db_config == DB_CONFIG and not db_config.exists() else db_config,
+        config_file=config if is_there else None,
+        made_channel_ids=partial(made_channel_ids, config, db_config),
     )

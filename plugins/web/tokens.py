@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mooring import ROLES, CliContext, CommandError, NameRefused, Role, clean_name, cli_command, parse_duration
+from mooring import ROLES, CliContext, CommandError, NameRefused, Role, clean_name, cli_command, clip, parse_duration, suggestion
 from mooring.plugins.web.identity import EVERY_CHANNEL, Identities
 from mooring.plugins.web.token_files import IssuedToken
 from mooring.plugins.web.token_store import open_token_store
@@ -41,6 +41,7 @@ def create_token(  # noqa: PLR0917 - typer reads the options from the arguments
         seconds = parse_duration(valid).total_seconds() if valid else None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    _check_channels(ctx, channel or [])
     with _kept(ctx, data_dir) as (identities, place):
         identity, token = identities.give(cleaned, dict.fromkeys(channel or [EVERY_CHANNEL], known[role]), seconds)
     where = ", ".join(channel) if channel else "every channel"
@@ -69,9 +70,22 @@ def revoke_token(ctx: CliContext, name_or_id: str, data_dir: DataDir = None) -> 
     return f"Revoked {', '.join(revoked)}."
 
 
+def _check_channels(ctx: CliContext, channels: Sequence[str]) -> None:
+    unknown = [channel for channel in channels if channel not in ctx.channel_ids]
+    if unknown and ctx.config_file is not None:
+        there = [*ctx.channel_ids, *ctx.made_channel_ids()]
+        for channel in unknown:
+            if channel not in there:
+                raise CommandError(f"There is no channel {clip(channel)} here, and nothing was made.{suggestion(channel, there)}")
+
+
 @contextmanager
 def _kept(ctx: CliContext, data_dir: Path | None) -> Iterator[tuple[Identities, str]]:
     """The service's tokens, and where they are, in words."""
+    if ctx.config_file is None and data_dir is None:
+        # Or a key would be made here, and what it signs would be good nowhere.
+        remedy = "Go to the folder of the service, or say --config or --data-dir"
+        raise CommandError(f"{Path.cwd()} has no config/service.json, and nothing was made. {remedy}.")
     try:
         with closing(open_token_store(data_dir or ctx.config.data_dir, ctx.service_id, ctx.db_config)) as store:
             yield Identities(store), str(store)

@@ -19,6 +19,7 @@ from mooring import ChannelService
 from mooring.cli.main import build_app
 from mooring.plugins.web.identity import Identities, TokenRefused
 from mooring.plugins.web.token_files import TokenFiles
+from tests.mooring.cli.test_channels import mooring
 from tests.plugins.web.harness import gateway
 from tests.process_for_tests import start, write_configs
 
@@ -125,7 +126,8 @@ def test_a_token_is_good_at_once_and_nobody_makes_one_of_it(tmp_path: Path) -> N
 
 def test_the_command_line_gives_lists_and_revokes(tmp_path: Path) -> None:
     config = tmp_path / "service.json"
-    config.write_text(json.dumps({"plugins": ["help", {"name": "web", "config": {"data_dir": str(tmp_path / "keys")}}]}))
+    web = {"name": "web", "config": {"data_dir": str(tmp_path / "keys")}}
+    config.write_text(json.dumps({"channels": ["vault"], "plugins": ["help", web]}))
 
     def mooring(*arguments: str) -> Any:
         return CliRunner().invoke(build_app(ChannelService), ["token", *arguments, "--config", str(config)])
@@ -234,3 +236,33 @@ def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> 
     os.chown(tmp_path, 12345, 12346)
     Identities(TokenFiles(tmp_path)).give("ann", {})
     assert {(file.stat().st_uid, file.stat().st_gid) for file in tmp_path.iterdir() if file.name != ".lock"} == {(12345, 12346)}
+
+
+def test_the_command_line_makes_nothing_where_no_service_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for line in (["create", "olga"], ["list"], ["revoke", "olga"], ["create", "olga", "--config", "nothing.json"]):
+        ran = CliRunner().invoke(build_app(ChannelService), ["token", *line])
+        assert ran.exit_code in {1, 2}
+        assert "service.json" in ran.output or "nothing.json" in ran.output
+    assert list(tmp_path.iterdir()) == []
+    assert CliRunner().invoke(build_app(ChannelService), ["token", "create", "olga", "--data-dir", "keys"]).exit_code == 0
+    assert (tmp_path / "keys" / "tokens.json").exists()
+
+
+async def test_the_command_line_makes_no_token_for_a_channel_that_is_not_there(tmp_path: Path) -> None:
+    options = write_configs(tmp_path)
+
+    async def make(channel: str) -> tuple[int, str]:
+        return await mooring(tmp_path, "token", "create", "olga", "--channel", channel, "--data-dir", "keys")
+
+    assert (await mooring(tmp_path, "channel", "create", "club"))[0] == 0
+    for is_up in (False, True):
+        process = await start(tmp_path, *options) if is_up else None
+        code, said = await make("tavrn")
+        assert (code, said.strip()) == (1, "There is no channel tavrn here, and nothing was made. Did you mean tavern?")
+        if not is_up:
+            assert not (tmp_path / "keys").exists()
+        for channel in ("tavern", "club"):
+            assert (await make(channel))[0] == 0
+        if process is not None:
+            assert (await process.end())[0] == 0
