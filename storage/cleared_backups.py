@@ -1,16 +1,18 @@
-"""What `clear: true` removes is kept in a dated file until the next clean close."""
+"""What `clear: true`, a migration or a restoring removes is kept in dated files, the newest few of each dict, and can be put back."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
 from storage.dicts import locks
+from storage.encoding.codec import Encoded
+from storage.errors import StorageError
 from storage.files import Files, make_folders, replace_file
 from storage.json import snapshots
 from storage.json.paths import snapshot_path
@@ -20,6 +22,8 @@ DEFAULT_ROOT = "mooring_cleared"
 """Where the files of engines without a `root_dir` go."""
 
 _LONGEST_NAME = 200
+_KEPT_COPIES = 5
+_KEPT_BYTES = 256 << 20
 _log = logging.getLogger(__name__)
 
 
@@ -32,27 +36,86 @@ def clear(database: DatabaseInterface, root: Path) -> Finding | None:
         texts = database.load_all()
         if not texts:
             return None
-        kept = root / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{_file_name(database.domain)}"
-        files = Files()
-        make_folders(files, kept.parent)
-        replace_file(files, kept, snapshots.render(database.domain, 0, texts))
+        kept = _keep(database, texts, root)
         database.commit_batch([DomainChanges(database, [(key, None) for key in texts])], Origin(), sync=True)
-    reason = f"cleared {len(texts)} keys, as the config says; {kept} keeps them until the next clean close"
+    reason = f"cleared {len(texts)} keys, as the config says; they are kept in {kept}, and come back by: mooring cleared restore {kept}"
     _log.warning("%s: %s", database.domain, reason)
     return Finding("cleared", database.domain, None, repr(database), reason, str(kept))
 
 
-def forget_cleared(domains: Iterable[str], root: Path) -> None:
-    """Remove the files that `clear` wrote for these domains, in this run or an earlier one. The keys are gone then."""
-    folder = root / FOLDER
-    names = tuple(f"-{_file_name(domain)}" for domain in domains)
-    for path in folder.glob("*.json"):
-        if path.name.endswith(names):
-            path.unlink(missing_ok=True)
-    with suppress(OSError):  # it is not there, or other files are left in it
-        folder.rmdir()
-        if root.name == DEFAULT_ROOT:
-            root.rmdir()
+@dataclass(frozen=True)
+class ClearedDict:
+    """One of the files."""
+
+    path: Path
+    domain: str
+    when: str
+    """The time in UTC, as the name of the file has it: `20261126T231500.123456Z`."""
+    texts: Mapping[str, Encoded]
+    size: int
+    """Bytes on the disk."""
+
+
+def cleared_dicts(root: Path) -> list[ClearedDict]:
+    """What is kept under a root, the newest first. Files that are damaged or somebody else's are left out, with a line in the log."""
+    found = []
+    for path in sorted((root / FOLDER).glob("*.json"), reverse=True):
+        try:
+            found.append(read_cleared(path))
+        except StorageError as error:
+            _log.warning("%s", error)
+    return found
+
+
+def read_cleared(path: Path) -> ClearedDict:
+    """One file. Raises StorageError if it is damaged or none of these."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    domain = snapshots.domain_in(data)
+    snapshot = None if domain is None else snapshots.read(data, domain)
+    if domain is None or snapshot is None or snapshot.faults:
+        raise StorageError(f"{path} is damaged, or not a copy of a dict; nothing was done with it")
+    return ClearedDict(path, domain, path.name.partition("-")[0], snapshot.values, len(data))
+
+
+def put_back(copy: ClearedDict, database: DatabaseInterface, root: Path) -> Finding | None:
+    """Let the dict hold what the copy holds and nothing else, in one commit. What it held is kept first, and named by the result.
+
+    Raises what `clear` raises.
+    """
+    with locks.held((database.lock,)):
+        there = database.load_all()
+        kept = _keep(database, there, root) if there else None
+        changes = [*((key, None) for key in there if key not in copy.texts), *copy.texts.items()]
+        database.commit_batch([DomainChanges(database, changes)], Origin(event="restore"), sync=True)
+    if kept is None:
+        return None
+    return Finding("cleared", database.domain, None, repr(database), f"{len(there)} keys gave way to those of {copy.path}", str(kept))
+
+
+def _keep(database: DatabaseInterface, texts: Mapping[str, Encoded], root: Path) -> Path:
+    kept = root / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{_file_name(database.domain)}"
+    files = Files()
+    make_folders(files, kept.parent)
+    replace_file(files, kept, snapshots.render(database.domain, 0, texts))
+    for old in _surplus(kept.parent, database.domain):
+        old.unlink(missing_ok=True)
+    return kept
+
+
+def _surplus(folder: Path, domain: str) -> list[Path]:
+    """The copies of one dict that are too many, and the oldest of all beyond what they may take together. The newest is never among them."""
+    newest_first = sorted(folder.glob("*.json"), reverse=True)
+    own = [path for path in newest_first if path.name.partition("-")[2] == _file_name(domain)]
+    surplus = dict.fromkeys(own[_KEPT_COPIES:])
+    size = 0
+    for place, path in enumerate(path for path in newest_first if path not in surplus):
+        size += path.stat().st_size
+        if place and size > _KEPT_BYTES:
+            surplus[path] = None
+    return list(surplus)
 
 
 def _file_name(domain: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
-from storage.cleared_backups import DEFAULT_ROOT, forget_cleared
+from storage.cleared_backups import DEFAULT_ROOT
 from storage.cleared_backups import clear as clear_engine
 from storage.database_interface import DatabaseInterface, Finding, Origin
 from storage.db_config import DbConfig, DictConfig, name_problem, read_config
@@ -60,8 +60,6 @@ class MoobiusStorage:
         self._systems: dict[str, CachedDict] = {}
         self._beside: DictConfig | None = None
         """The first entry that keeps its data."""
-        self._roots: dict[Path, list[str]] = {}
-        """The folders that may hold what was cleared, with the domains that it may be from."""
         self._findings: list[Finding] = []
         self._adopted: dict[DomainLock, DictState] = {}
         """All dicts, by the locks of their data."""
@@ -356,7 +354,6 @@ class MoobiusStorage:
             made.load()
         if is_inside_one:
             made.clear()
-        self._roots.setdefault(root, []).append(database.domain)
         self._adopted[database.lock] = made._state
         if not self._is_opening:
             self._count_in()
@@ -409,8 +406,6 @@ class MoobiusStorage:
                 self._two_phase.close()
                 while self._ends:
                     self._ends.pop()()
-        for root, domains in self._roots.items():
-            forget_cleared(domains, root)
 
     def _close_at_exit(self) -> None:
         if os.getpid() != self._pid:

@@ -124,6 +124,13 @@ def read(data: bytes, domain: str) -> Snapshot | None:
     return _of_domain(header, domain, Snapshot(values, header.sequence, len(data)))
 
 
+def domain_in(data: bytes) -> str | None:
+    """The domain that an intact header names; None if there is none."""
+    line_end = data.find(b"\n", len(OPENING))
+    header = verified_header(data[len(OPENING) : line_end]) if data.startswith(OPENING) else None
+    return None if header is None else codec.unescape_key(header.domain)
+
+
 def verified_header(line: bytes) -> Header | None:
     """The header, if its own checksum says that it is as it was written; `line` is without its line break.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -19,7 +18,7 @@ from storage.json.entry import JournalEntry
 from storage.json.journal import Journal
 from storage.json.journal_records import NOBODY, History, record_text, report, single_text, sort_history
 from storage.json.lockfile import FolderLock
-from storage.json.paths import CLEARED, JOURNAL, OWNER
+from storage.json.paths import JOURNAL, OWNER
 from storage.json.quarantine import Quarantine
 from storage.json.snapshots import render
 from storage.json.table import Change, Table, Watcher, read_snapshot
@@ -180,7 +179,6 @@ class Store:
                     self._load_once(table)  # nobody may have asked for it since the journal was replayed
                 self._write_snapshots([(table, table.values) for table in self._dirty], self._journal.sequence, 0.0)
                 self._journal.remove()
-                self._remove_cleared()
         except (OSError, StorageError) as error:
             _log.warning("%s: the last checkpoint failed (%s); nothing is lost, the next opening replays the journal", self.root, error)
         finally:
@@ -282,14 +280,6 @@ class Store:
         # Not after each file: until the journal is dropped, the old file does as well as the new one.
         for folder in folders:
             self._files.sync_folder(folder)
-
-    def _remove_cleared(self) -> None:
-        """A clean close is the end of the way back that clearing a dict left."""
-        folder = self.root / CLEARED
-        for name in self._files.names(folder):
-            self._files.unlink(folder / name)
-        with suppress(FileNotFoundError):
-            self._files.remove_folder(folder)
 
     def _check_process(self) -> None:
         if os.getpid() != self.pid:

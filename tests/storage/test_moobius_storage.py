@@ -189,7 +189,7 @@ class TestDurability:
 
 
 class TestClear:
-    def test_keeps_what_it_removes_until_the_next_clean_close(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_keeps_what_it_removes_over_clean_closes(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         with MoobiusStorage("1", "tavern", [entry(tmp_path), entry(tmp_path, "mana")]) as storage:
             storage.bars.update(ann=1, bob={"hp": 2})
             storage.mana["ann"] = 3
@@ -208,9 +208,33 @@ class TestClear:
             assert "service_1.channel_tavern.bars" in caplog.text
             assert finding.kept in caplog.text
             storage.bars["cid"] = 4
-        assert files(tmp_path) == ["service_1/channel_tavern/bars.json", "service_1/channel_tavern/mana.json"]
         with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
             assert storage.bars == {"cid": 4}
+        left = ["service_1/channel_tavern/bars.json", "service_1/channel_tavern/mana.json"]
+        assert files(tmp_path) == [str(kept.relative_to(tmp_path)), *left]
+
+    def test_keeps_the_newest_few_of_each_dict_and_so_many_bytes_of_all(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def cleared(number: int, name: str = "bars") -> None:
+            with MoobiusStorage("1", "tavern", entry(tmp_path, name)) as storage:
+                getattr(storage, name)["number"] = number
+            with MoobiusStorage("1", "tavern", entry(tmp_path, name, clear=True)):
+                pass
+
+        def kept() -> list[tuple[str, int]]:
+            found = [json.loads(path.read_text()) for path in sorted((tmp_path / "cleared").iterdir())]
+            return [(content["$mooring"]["domain"].rpartition(".")[2], content["number"]) for content in found]
+
+        cleared(0, "mana")
+        for number in range(8):
+            cleared(number)
+        assert kept() == [("mana", 0), *(("bars", number) for number in range(3, 8))]
+        size = (tmp_path / "cleared" / sorted(path.name for path in (tmp_path / "cleared").iterdir())[-1]).stat().st_size
+        monkeypatch.setattr("storage.cleared_backups._KEPT_BYTES", 3 * size)
+        cleared(8)
+        assert kept() == [("bars", 6), ("bars", 7), ("bars", 8)]
+        monkeypatch.setattr("storage.cleared_backups._KEPT_BYTES", 1)
+        cleared(9)
+        assert kept() == [("bars", 9)], "the newest stays, whatever its size"
 
     def test_what_it_kept_can_be_put_back(self, tmp_path: Path) -> None:
         with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
@@ -233,7 +257,7 @@ class TestClear:
         (kept,) = (tmp_path / "mooring_cleared" / "cleared").iterdir()
         assert json.loads(kept.read_text())["ann"] == [1]
         storage.close()
-        assert list(tmp_path.iterdir()) == []
+        assert kept.exists()
 
     def test_nothing_to_remove(self, tmp_path: Path) -> None:
         with MoobiusStorage("1", "tavern", entry(tmp_path, clear=True)) as storage:

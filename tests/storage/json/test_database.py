@@ -89,7 +89,8 @@ def test_a_clean_close_leaves_readable_files_and_nothing_else(opened: Opener, tm
     second.close()
     left = sorted(str(path.relative_to(tmp_path / "store")) for path in (tmp_path / "store").rglob("*"))
     folder = "service_1/channel_x"
-    assert left == ["service_1", folder, f"{folder}/bars.json", f"{folder}/mana.json"]
+    kept = ["cleared", "cleared/2026-01-01-bars.json"]  # a way back, which no clean close takes
+    assert left == [*kept, "service_1", folder, f"{folder}/bars.json", f"{folder}/mana.json"]
     assert json.loads((tmp_path / "store" / folder / "bars.json").read_text())["ann"] == {"hp": 3}
 
 
