@@ -68,6 +68,8 @@ class ServiceConfig(StrictModel):
     templates: dict[str, TemplateConfig] = Field(default_factory=dict)
     plugins: list[PluginEntry] = Field(default_factory=list)
     plugin_folders: list[str] = Field(default_factory=list)
+    reserved_names: list[str] = Field(default_factory=list)
+    """Names that nobody may pick, besides those of the people in charge."""
     groups: dict[str, list[str]] = Field(default_factory=dict)
     """The ids of members, by the names under which permissions speak of them."""
     limits: ChannelLimits = ChannelLimits()

@@ -274,6 +274,9 @@ class Service(Protocol[ContextT_co]):
     def first_number(self, channel_id: str) -> int:
         """The number of the oldest kept down of the channel, 0 if there is none; older ones are gone for good."""
 
+    def reserved_names(self) -> Collection[str]:
+        """Names that nobody may pick, besides those of the people in charge."""
+
     def access(self, channel_id: str) -> Literal["open", "token"]:
         """Whether whoever picks a name comes into the channel, or only who was given a token."""
 

@@ -51,7 +51,7 @@ class Admission:
             cleaned = clean_name(name)
         except NameRefused as error:
             raise AdmissionRefused("bad_name", str(error)) from error
-        if is_reserved(cleaned):
+        if is_reserved(cleaned, self._service.reserved_names()):
             raise AdmissionRefused("bad_name", f"The name {cleaned} is for those in charge, or looks like one that is. Choose another.")
         indexes = (self._connected, *(self._index(channel_id) for channel_id in self._service.channel_ids()))
         if any(index.owner(cleaned) is not None for index in indexes):

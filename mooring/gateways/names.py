@@ -67,9 +67,10 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
-def is_reserved(name: str) -> bool:
-    """Whether a reader could take the name for that of somebody in charge, or of the service."""
-    return not lookalike_keys(name).isdisjoint(_reserved_keys())
+def is_reserved(name: str, more: Iterable[str] = ()) -> bool:
+    """Whether a reader could take the name for that of somebody in charge, of the service, or for one of `more`."""
+    keys = lookalike_keys(name)
+    return not keys.isdisjoint(_reserved_keys()) or any(not keys.isdisjoint(lookalike_keys(word)) for word in more)
 
 
 @cache

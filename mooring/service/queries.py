@@ -29,6 +29,7 @@ class Queries(Hooks):
 
     _hosted: dict[str, HostedChannel]
     _process_id: str
+    _reserved_names: Collection[str]
     _closing: set[str]
     """Channels that take nothing new, as they are about to be closed."""
     _gateways: Gateways
@@ -74,6 +75,10 @@ class Queries(Hooks):
     def plugin_names(self, channel_id: str) -> Collection[str]:
         """The plugins that serve the channel, in their order."""
         return self._channel_plugins(channel_id).loaded
+
+    def reserved_names(self) -> Collection[str]:
+        """Names that nobody may pick, besides those of the people in charge."""
+        return self._reserved_names
 
     def access(self, channel_id: str) -> Literal["open", "token"]:
         """Whether whoever picks a name comes into the channel, or only who was given a token."""

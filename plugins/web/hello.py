@@ -17,7 +17,10 @@ def introduce(hello: Hello, admission: Admission, identities: Identities, reques
         except TokenRefused as error:
             raise FrameError("bad_token", str(error), request_id) from error
     try:
-        return identities.guest(admission.free_name(hello.name or ""))
+        name = admission.free_name(hello.name or "")
+        if identities.is_given(name):
+            raise AdmissionRefused("name_taken", f"The name {name} is taken, or looks like one that is. Choose another.")
+        return identities.guest(name)
     except AdmissionRefused as error:
         raise FrameError(error.code, str(error), request_id) from error
 

@@ -16,7 +16,7 @@ import msgspec
 from itsdangerous import BadData, BadPayload, URLSafeSerializer
 from msgspec import Struct
 
-from mooring import Role
+from mooring import NameIndex, Role
 from mooring.plugins.web.token_files import IssuedToken, key_text
 from mooring.plugins.web.token_store import TokenStore
 from storage import StorageError
@@ -58,6 +58,7 @@ class Identities:
         self._key = store.key()
         self._signer = URLSafeSerializer(self._key, _SALT, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"})
         self._given: dict[str, IssuedToken] = {}
+        self._names = NameIndex()
         self.reload()
 
     def secrets(self) -> list[str]:
@@ -97,7 +98,15 @@ class Identities:
         if news is None:
             return False
         self._given = news
+        self._names = NameIndex()
+        for line in news.values():
+            if line.revoked is None:
+                self._names.add(line.member_id, line.name)
         return True
+
+    def is_given(self, name: str) -> bool:
+        """Whether somebody was given this name, or one that looks like it, be they here or not."""
+        return self._names.owner(name) is not None
 
     def token(self, identity: Identity) -> str:
         """The token that says this."""

@@ -93,6 +93,11 @@ def test_others_are_not(name: str) -> None:
     assert not is_reserved(name)
 
 
+def test_the_config_reserves_more(name: str = "Cap\u0455ule") -> None:
+    assert is_reserved(name, ["capsule"])
+    assert not is_reserved("ann", ["capsule"])
+
+
 def test_an_index_knows_who_is_called_what_and_forgets() -> None:
     index = NameIndex()
     index.add("1", "ann")

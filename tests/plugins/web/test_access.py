@@ -20,7 +20,7 @@ from mooring.cli.main import build_app
 from mooring.plugins.web.identity import Identities, TokenRefused
 from mooring.plugins.web.token_files import TokenFiles
 from tests.mooring.cli.test_channels import mooring
-from tests.plugins.web.harness import gateway
+from tests.plugins.web.harness import Client, gateway
 from tests.process_for_tests import start, write_configs
 
 CHANNELS = ["tavern", {"id": "vault", "access": "token"}]
@@ -266,3 +266,21 @@ async def test_the_command_line_makes_no_token_for_a_channel_that_is_not_there(t
             assert (await make(channel))[0] == 0
         if process is not None:
             assert (await process.end())[0] == 0
+
+
+async def test_a_name_that_was_given_or_is_reserved_is_no_guests(tmp_path: Path) -> None:
+    operator = Identities(TokenFiles(tmp_path / "gateway"))
+    operator.give("olga", {"*": "moderator"})
+    async with gateway(tmp_path, reserved_names=["capsule"]) as place:
+        for wanted, code in (("olga", "name_taken"), ("Olga", "name_taken"), ("0lga", "name_taken"), ("Capsule", "bad_name"), ("oleg", None)):
+            async with place.connection() as client:
+                answer = await client.hello(name=wanted)
+                assert answer["body"].get("code") == code, wanted
+        operator.revoke("olga")
+        async with place.connection() as client:
+            await eventually_welcome(client, "olga")
+
+
+async def eventually_welcome(client: Client, name: str) -> None:
+    while (await client.hello(name=name))["type"] != "welcome":
+        await asyncio.sleep(0.1)
