@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -47,6 +48,14 @@ class Config(BaseModel):
     )
     allowed_origins: list[str] = Field(default_factory=list, description="Other sites whose pages may connect, as `https://name`.")
     trusted_proxies: list[str] = Field(default_factory=list, description="Addresses or networks whose X-Forwarded-For is believed.")
+    metrics: Literal["open", "closed"] = Field(default="open", description="Whether `/metrics` is there for whoever reaches the page.")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="A port of its own, on `metrics_host`, for `/metrics`, `/readyz` and `/healthz`; `/metrics` is nowhere else then.",
+    )
+    metrics_host: str = "127.0.0.1"
     certfile: Path | None = None
     keyfile: Path | None = None
     data_dir: Path = Field(
@@ -67,6 +76,11 @@ class Config(BaseModel):
         if self.keyfile is not None and self.certfile is None:
             raise ValueError("a keyfile needs a certfile")
         return self
+
+    @property
+    def shows_metrics(self) -> bool:
+        """Whether `/metrics` is on the page's own port."""
+        return self.metrics == "open" and self.metrics_port is None
 
     @property
     def lets_strangers_in(self) -> bool:

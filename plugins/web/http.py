@@ -21,6 +21,8 @@ from mooring.plugins.web.site import SAFETY, Site
 
 WEBSOCKET_PATH = "/ws"
 SENT_FILES = "/files/"
+_HTTPS_ONLY = "max-age=31536000"
+"""A year in which browsers that were here by TLS come back by nothing else."""
 _LARGEST_SENT = 64 * 1024 * 1024
 """Bytes; an answer is in memory as a whole."""
 _SHOWN = {
@@ -68,9 +70,21 @@ class HttpAnswers:
         if path is None:
             return _response(400, b"This is no request that could be answered.\n")
         answer = await self._answer(connection, request, path)
-        if answer is not None and request.method == "HEAD":
-            answer.body = b""  # the headers are those of GET, its length included
-        return answer
+        if answer is None:
+            return None
+        if self._config.certfile is not None:
+            answer.headers["Strict-Transport-Security"] = _HTTPS_ONLY
+        return _as_asked(request, answer)
+
+    async def answer_probe(self, connection: ServerConnection, request: Request) -> Response:
+        """The same on the port of the metrics, which has the probes and nothing else. No browser has a say here, so any host name will do."""
+        if request.method not in {"GET", "HEAD"}:
+            return _response(405, b"Only GET and HEAD are of use here.\n")
+        path = _path_of(request)
+        if path is None:
+            return _response(400, b"This is no request that could be answered.\n")
+        found = await self._probe(path, shows_metrics=True)
+        return _as_asked(request, found or _response(404, b"There are /metrics, /readyz and /healthz here.\n"))
 
     async def _answer(self, connection: ServerConnection, request: Request, path: str) -> Response | None:
         if not self._is_host_ours(request):
@@ -79,7 +93,7 @@ class HttpAnswers:
             return self._refuse_socket(connection, request)
         if path.startswith(SENT_FILES):
             return await self._sent_file(path)
-        return await self._probe(path) or self._file(path, request)
+        return await self._probe(path, shows_metrics=self._config.shows_metrics) or self._file(path, request)
 
     def _refuse_socket(self, connection: ServerConnection, request: Request) -> Response | None:
         if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -95,13 +109,13 @@ class HttpAnswers:
             return _response(429, refusal.encode() + b"\n", Retry_After="10")
         return None
 
-    async def _probe(self, path: str) -> Response | None:
+    async def _probe(self, path: str, *, shows_metrics: bool) -> Response | None:
         if path == "/healthz":
             return _response(200, b"alive\n")
         if path == "/readyz":
             health = await asyncio.to_thread(self._service.health)
             return _response(200 if health["ready"] else 503, msgspec.json.encode(health) + b"\n", "application/json")
-        if path == "/metrics":
+        if path == "/metrics" and shows_metrics:
             page = self._hub.metrics.page() + await asyncio.to_thread(self._service.metrics_page)
             return _response(200, page, "text/plain; version=0.0.4; charset=utf-8")
         return None
@@ -156,6 +170,12 @@ class HttpAnswers:
         except ValueError:
             return False
         return any(parsed in network for network in self._proxies)
+
+
+def _as_asked(request: Request, answer: Response) -> Response:
+    if request.method == "HEAD":
+        answer.body = b""  # the headers are those of GET, its length included
+    return answer
 
 
 def _read_sent(place: Path) -> bytes | None:

@@ -45,6 +45,9 @@ class WebGateway:
         self._count = ConnectionCount(_connections(config.limits.connections), config.limits.connections_per_address)
         self._http = HttpAnswers(service, config, self._hub, self._count)
         self._server: Server | None = None
+        self._probes: Server | None = None
+        self.probe_address = ""
+        """Where the metrics are, if they have a port of their own."""
         self._sweeper: asyncio.Task[None] | None = None
         self._port = config.port
 
@@ -80,8 +83,21 @@ class WebGateway:
         listening = await listen(config.host, config.port, connection, tls, limits.first_frame_seconds)
         server.server = cast("asyncio.Server", listening)
         self._port = server.sockets[0].getsockname()[1]
+        try:
+            if config.metrics_port is not None:
+                await self._start_probes(config.metrics_host, config.metrics_port)
+        except OSError as error:
+            await self.close()
+            place = f"metrics_port {config.metrics_port} on {config.metrics_host}"
+            raise PluginError(f"the gateway cannot have {place}: {error.strerror}") from error
         every = min(1.0, config.limits.first_frame_seconds / 2, config.limits.idle_seconds / 2)
         self._sweeper = asyncio.create_task(sweep(self._hub, every))
+
+    async def _start_probes(self, host: str, port: int) -> None:
+        self._probes = await serve(_no_socket, host, port, process_request=self._http.answer_probe, server_header=None, logger=_quiet)
+        shown = f"[{host}]" if ":" in host else host
+        self.probe_address = f"http://{shown}:{self._probes.sockets[0].getsockname()[1]}/"
+        log.info("the metrics are at %smetrics", self.probe_address)
 
     def stop_accepting(self) -> None:
         """Close the door and say so to those inside."""
@@ -101,6 +117,9 @@ class WebGateway:
             self._outgoing.flush()
             await asyncio.gather(*(connection.close(1001, "the service stops") for connection in self._server.connections))
             await self._server.wait_closed()
+        if self._probes is not None:  # last, so that whoever watches sees the stop
+            self._probes.close()
+            await self._probes.wait_closed()
 
     def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
         """Pass downs on to those whom they are for."""
@@ -121,6 +140,10 @@ class WebGateway:
         finally:
             self._hub.gone(connection)
             self._count.leave(address)
+
+
+async def _no_socket(socket: ServerConnection) -> None:
+    """Every request is answered before it could become a WebSocket."""
 
 
 def _connections(wanted: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import socket
 import ssl
 import stat
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from mooring import PluginError
 from mooring.plugins.web.site import PAGE
 from tests.plugins.web.harness import Gateway, gateway
 
@@ -126,6 +128,39 @@ async def test_probes_say_what_is_wrong(tmp_path: Path) -> None:
         assert zebedee.welcome["member_id"] not in page
 
 
+async def test_metrics_can_be_closed(tmp_path: Path) -> None:
+    async with gateway(tmp_path, web={"metrics": "closed"}) as place:
+        assert (await place.get("/metrics")).status_code == 404
+        assert (await place.get("//metrics")).status_code == 404
+        assert (await place.get("/readyz")).status_code == 200
+
+
+async def test_metrics_can_have_a_port_of_their_own(tmp_path: Path) -> None:
+    async with gateway(tmp_path, web={"metrics_port": 0}) as place, httpx.AsyncClient(trust_env=False) as http:
+        assert (await place.get("/metrics")).status_code == 404
+        own = place.service.plugins.runtime.states["web"].probe_address
+        assert "mooring_turns" in (await http.get(f"{own}metrics")).text
+        assert (await http.get(f"{own}readyz")).json()["ready"] is True
+        assert (await http.get(f"{own}healthz", headers={"Host": "monitoring.internal"})).text == "alive\n"
+        assert (await http.head(f"{own}metrics")).content == b""
+        for path, status in (("", 404), ("ws", 404), ("app.js", 404), ("files/tavern/x/y", 404)):
+            assert (await http.get(f"{own}{path}")).status_code == status
+        assert (await http.post(f"{own}metrics")).status_code in {400, 405}
+    with pytest.raises(httpx.ConnectError):
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await http.get(f"{own}metrics")
+
+
+async def test_a_port_for_the_metrics_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PluginError, match=f"metrics_port {port}"):
+            async with gateway(tmp_path, web={"metrics_port": port}):
+                pass
+
+
 async def test_tls_with_a_certificate(tmp_path: Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:
@@ -138,7 +173,9 @@ async def test_tls_with_a_certificate(tmp_path: Path) -> None:
     async with gateway(tmp_path, web={"certfile": str(certificate), "keyfile": str(key)}) as place:
         assert place.address.startswith("https://127.0.0.1:")
         async with httpx.AsyncClient(trust_env=False, verify=trust) as http:
-            assert (await http.get(place.address)).status_code == 200
+            answer = await http.get(place.address)
+            assert answer.status_code == 200
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         async with place.member("ann", ssl=trust, origin=place.address.rstrip("/")) as ann:
             assert (await ann.say("quietly"))["body"]["ok"]
 
