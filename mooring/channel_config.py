@@ -71,6 +71,7 @@ class OwnLimits(StrictModel):
 
     queue_length: int | None = Field(default=None, ge=1)
     history_length: int | None = Field(default=None, ge=1)
+    history_bytes: int | None = Field(default=None, ge=1_000)
     handled_hours: float | None = Field(default=None, gt=0)
     handled_length: int | None = Field(default=None, ge=1)
     handled_per_member: int | None = Field(default=None, ge=1)
@@ -144,6 +145,8 @@ class ChannelLimits(StrictModel):
 
     queue_length: int = Field(default=1000, ge=1)
     history_length: int = Field(default=500, ge=1)
+    history_bytes: int = Field(default=20_000_000, ge=1_000)
+    """The most bytes of all messages that are kept; the newest stays, whatever its size."""
     blocking_seconds: float = Field(default=1, gt=0)
     """How long the event loop may be blocked before the culprit is named in the log."""
     handler_seconds: float = Field(default=30, gt=0)

@@ -26,6 +26,12 @@ _DROPPED_FOR_ONE = 4
 """How many old messages at most give way to a new one: more than one, so that a memory made shorter shrinks; few, so that no event pays for all."""
 
 
+_DROPPED_FOR_BYTES = 64
+"""The same where it is bytes that are too many: large messages come after many small ones."""
+_BESIDES = 200
+"""Bytes of a message's record besides its content and context."""
+
+
 class _Kept(NamedTuple):
     """One message: its newest content under its own number, and the number of its newest edit, 0 if there was none."""
 
@@ -48,9 +54,10 @@ class History:
     While commits are on their way, the next messages are numbered after those that were handed in; what is found is what is kept.
     """
 
-    def __init__(self, stored: MutableMapping[str, Any], *, keep: int) -> None:
+    def __init__(self, stored: MutableMapping[str, Any], *, keep: int, keep_bytes: int = 1 << 62) -> None:
         self._stored = stored
         self._keep = keep
+        self._keep_bytes = keep_bytes
         numbers = sorted(int(key) for key in stored if key.isdecimal())
         readable = ((number, _from_record(number, stored[str(number)])) for number in numbers)
         self._kept = {number: kept for number, kept in readable if kept is not None}
@@ -58,6 +65,9 @@ class History:
         # The counter may be lost to damage while messages are not; a number is never given twice.
         self.last: int = max(stored.get(LAST, 0), *numbers, *(kept.edited for kept in self._kept.values()), 0)
         self._handed: dict[int, str] = {}
+        self._sizes: dict[int, int] = {}
+        self._bytes = 0
+        """Those of all that are handed in."""
         self._places: dict[str, int] = {}
         self._handed_last = self.last
         self.reset()
@@ -105,7 +115,11 @@ class History:
         for number, kept in numbered.changed.items():
             self._handed[number] = kept.down.body.message_id or ""
             self._places[self._handed[number]] = number
+            size = _size(kept.down)
+            self._bytes += size - self._sizes.get(number, 0)
+            self._sizes[number] = size
         for number in numbered.dropped:
+            self._bytes -= self._sizes.pop(number, 0)
             message_id = self._handed.pop(number, None)
             if message_id is not None and self._places.get(message_id) == number:
                 del self._places[message_id]
@@ -122,6 +136,8 @@ class History:
     def reset(self) -> None:
         """Nothing of what was handed in and not accepted is kept."""
         self._handed = {number: kept.down.body.message_id or "" for number, kept in self._kept.items()}
+        self._sizes = {number: _size(kept.down) for number, kept in self._kept.items()}
+        self._bytes = sum(self._sizes.values())
         self._places = {message_id: number for number, message_id in self._handed.items()}
         self._handed_last = self.last
 
@@ -185,7 +201,25 @@ class History:
 
     def _surplus(self, added: int) -> list[int]:
         surplus = min(len(self._unreadable) + len(self._handed) + added - self._keep, _DROPPED_FOR_ONE * added)
-        return list(itertools.islice(itertools.chain(self._unreadable, self._handed), surplus)) if surplus > 0 else []
+        dropped = list(itertools.islice(itertools.chain(self._unreadable, self._handed), surplus)) if surplus > 0 else []
+        return dropped if self._bytes <= self._keep_bytes else self._too_large(dropped, added)
+
+    def _too_large(self, dropped: list[int], added: int) -> list[int]:
+        """More of the oldest messages, so that what is there takes no more bytes than it may. What is new counts when the next one comes."""
+        left = self._bytes - sum(self._sizes.get(number, 0) for number in dropped)
+        for number in itertools.islice(self._handed, _DROPPED_FOR_BYTES * added):
+            if left <= self._keep_bytes:
+                break
+            if number not in dropped:
+                dropped.append(number)
+                left -= self._sizes[number]
+        return dropped
+
+
+def _size(down: Down) -> int:
+    """About as many bytes as its record takes."""
+    body = down.body
+    return _BESIDES + len(msgspec.json.encode((vars(body.content), body.context)))
 
 
 def _remove(stored: MutableMapping[str, Any], key: str) -> None:

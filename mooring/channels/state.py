@@ -34,7 +34,7 @@ class ChannelState:
         self, storage: MoobiusStorage, limits: ChannelLimits, config: ChannelConfig, plugin_names: Callable[[], Iterable[str]] = tuple
     ) -> None:
         self.members = Members(system_dicts.MEMBERS.of(storage))
-        self.history = History(system_dicts.HISTORY.of(storage), keep=limits.history_length)
+        self.history = History(system_dicts.HISTORY.of(storage), keep=limits.history_length, keep_bytes=limits.history_bytes)
         self.handled = Deduplicator(
             system_dicts.HANDLED.of(storage),
             window=limits.handled_hours * 3600,

@@ -142,3 +142,32 @@ def test_a_lost_counter_gives_no_number_twice() -> None:
     say(History(stored, keep=10), message("a"), message("b"))
     del stored["last"]
     assert [down.number for down in say(History(stored, keep=10), message("c"))] == [3]
+
+
+def test_what_is_kept_takes_no_more_bytes_than_it_may() -> None:
+    stored: dict[str, Any] = {}
+    history = History(stored, keep=1000, keep_bytes=100_000)
+    for number in range(300):
+        say(history, message(f"small {number}"))
+    for number in range(60):
+        say(history, message(f"{number} " + "x" * 10_000, extra="y" * 500))
+    for kept in (history, History(stored, keep=1000, keep_bytes=100_000)):
+        found = texts(kept.find("ann", limit=1000))
+        assert [text.split()[0] for text in found] == [str(number) for number in range(60 - len(found), 60)]
+        assert 80_000 < sum(map(len, found)) < 110_000
+    assert len(stored) == len(history.messages()) + 1, "and the counter"
+    say(history, edit("short", "59 " + "x" * 10_000), message("z" * 200_000))
+    say(history, message("last"))
+    assert [text[:5] for text in texts(history.find("ann"))][-1] == "last"
+    say(history, message("after"))
+    assert texts(history.find("ann")) == ["last", "after"], "what was larger than all may be"
+
+
+def test_what_failed_counts_no_bytes() -> None:
+    history = History({}, keep=1000, keep_bytes=10_000)
+    say(history, message("kept"))
+    history.hand(history.number([message("x" * 50_000)]))
+    history.reset()
+    say(history, message("also kept"))
+    say(history, message("and this"))
+    assert texts(history.find("ann")) == ["kept", "also kept", "and this"]
