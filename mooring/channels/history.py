@@ -136,7 +136,8 @@ class History:
     def reset(self) -> None:
         """Nothing of what was handed in and not accepted is kept."""
         self._handed = {number: kept.down.body.message_id or "" for number, kept in self._kept.items()}
-        self._sizes = {number: _size(kept.down) for number, kept in self._kept.items()}
+        # As they were noted, since this is done for each commit of others: an edit that was not kept may leave its size behind.
+        self._sizes = {number: self._sizes.get(number) or _size(kept.down) for number, kept in self._kept.items()}
         self._bytes = sum(self._sizes.values())
         self._places = {message_id: number for number, message_id in self._handed.items()}
         self._handed_last = self.last
@@ -151,6 +152,7 @@ class History:
         for number in changed:
             record = self._stored.get(str(number))
             kept = None if record is None else _from_record(number, record)
+            self._sizes.pop(number, None)
             if kept is None:
                 self._kept.pop(number, None)
             else:
