@@ -71,16 +71,19 @@ def test_a_checkpoint_that_fails_is_told_and_tried_again(tmp_path: Path, monkeyp
         storage.gold["ann"] = 1
         store = store_of(storage)
         calls: list[int] = []
+        seen = threading.Event()
 
         def settle() -> None:
             calls.append(1)
             if len(calls) < 3:
                 raise KeyError("somebody else took it out")
+            seen.wait(20)
 
         monkeypatch.setattr(store._quarantine, "settle", settle)
         store._checkpoints.wake()
         wait_until(lambda: bool(storage.problems()))
         [problem] = storage.problems()
+        seen.set()
         assert "checkpoint" in problem
         assert "somebody else took it out" in problem
         wait_until(lambda: not storage.problems())
