@@ -59,6 +59,8 @@ class Identities:
         self._signer = URLSafeSerializer(self._key, _SALT, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"})
         self._given: dict[str, IssuedToken] = {}
         self._names = NameIndex()
+        self.changes = 0
+        """How often another list was taken over. Who has to act on each looks at this: whoever reloads first is the only one to be told."""
         self.reload()
 
     def secrets(self) -> list[str]:
@@ -92,17 +94,17 @@ class Identities:
         """The given tokens by token id, revoked ones too."""
         return self._given
 
-    def reload(self) -> bool:
-        """Look whether another process changed the list; true if it did. It may read the disk or ask a server."""
+    def reload(self) -> None:
+        """Take over the list if another process changed it. It may read the disk or ask a server."""
         news = self._store.news()
         if news is None:
-            return False
-        self._given = news
-        self._names = NameIndex()
+            return
+        names = NameIndex()
         for line in news.values():
             if line.revoked is None:
-                self._names.add(line.member_id, line.name)
-        return True
+                names.add(line.member_id, line.name)
+        self._given, self._names = news, names
+        self.changes += 1
 
     def is_given(self, name: str) -> bool:
         """Whether somebody was given this name, or one that looks like it, be they here or not."""

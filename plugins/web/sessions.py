@@ -171,13 +171,14 @@ def _refusal(error: ServiceError, request_id: str) -> FrameError:
 
 async def sweep(hub: Hub, every: float) -> None:
     """Close, for as long as it runs, connections that are silent for too long, and those whose token was revoked meanwhile."""
+    seen = hub.identities.changes
     while True:
         await asyncio.sleep(every)
         try:
-            changed = await asyncio.to_thread(hub.identities.reload)
+            await asyncio.to_thread(hub.identities.reload)
         except StorageError as error:
-            changed = False
             log.warning("whether tokens were revoked cannot be seen at the moment: %s", error)
+        before, seen = seen, hub.identities.changes
         now = hub.now()
         for connection in hub.connections():
             if connection.identity is None:
@@ -187,6 +188,6 @@ async def sweep(hub: Hub, every: float) -> None:
             elif now - connection.heard > hub.limits.idle_seconds:
                 hub.refuse(connection, FrameError("idle", "Nothing was heard from you for a long time. Come back whenever you like."))
                 hub.end(connection, 1000, "idle", "idle")
-            elif (changed or connection.identity.until is not None) and not hub.identities.still_good(connection.identity):
+            elif (seen != before or connection.identity.until is not None) and not hub.identities.still_good(connection.identity):
                 hub.refuse(connection, FrameError("revoked", "Your token was revoked, or has ended."))
                 hub.end(connection, 1008, "token revoked", "revoked")

@@ -89,6 +89,20 @@ async def test_a_weaker_token_takes_the_place_of_a_stronger_one_in_every_channel
             assert roles == {"tavern": "moderator", "library": "member"}
 
 
+async def test_who_was_revoked_is_put_out_though_somebody_came_in_with_a_new_token_first(tmp_path: Path) -> None:
+    operator = Identities(TokenFiles(tmp_path / "gateway"))
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place:  # which looks once a second
+        _, earlier = operator.give("olga", {"*": "owner"})
+        async with place.returning(earlier) as old:
+            _, later = operator.give("olga", {"*": "member"})
+            async with place.returning(later):
+                with pytest.raises(ConnectionClosed):
+                    while True:
+                        await old.ask("ping")
+                        await asyncio.sleep(0.05)
+                assert old.socket.close_code == 1008
+
+
 async def test_a_token_that_has_ended_ends_its_connection_and_opens_no_other(tmp_path: Path) -> None:
     operator = Identities(TokenFiles(tmp_path / "gateway"))
     async with gateway(tmp_path, web={"limits": {"idle_seconds": 0.4}}) as place:
