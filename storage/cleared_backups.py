@@ -38,6 +38,7 @@ def clear(database: DatabaseInterface, root: Path) -> Finding | None:
             return None
         kept = _keep(database, texts, root)
         database.commit_batch([DomainChanges(database, [(key, None) for key in texts])], Origin(), sync=True)
+    _drop_surplus(kept.parent, database.domain)
     reason = f"cleared {len(texts)} keys, as the config says; they are kept in {kept}, and come back by: mooring cleared restore {kept}"
     _log.warning("%s: %s", database.domain, reason)
     return Finding("cleared", database.domain, None, repr(database), reason, str(kept))
@@ -92,6 +93,7 @@ def put_back(copy: ClearedDict, database: DatabaseInterface, root: Path) -> Find
         database.commit_batch([DomainChanges(database, changes)], Origin(event="restore"), sync=True)
     if kept is None:
         return None
+    _drop_surplus(kept.parent, database.domain)
     return Finding("cleared", database.domain, None, repr(database), f"{len(there)} keys gave way to those of {copy.path}", str(kept))
 
 
@@ -100,9 +102,13 @@ def _keep(database: DatabaseInterface, texts: Mapping[str, Encoded], root: Path)
     files = Files()
     make_folders(files, kept.parent)
     replace_file(files, kept, snapshots.render(database.domain, 0, texts))
-    for old in _surplus(kept.parent, database.domain):
-        old.unlink(missing_ok=True)
     return kept
+
+
+def _drop_surplus(folder: Path, domain: str) -> None:
+    """After the commit, not before: what is put back may be the oldest copy, and is needed if that fails."""
+    for old in _surplus(folder, domain):
+        old.unlink(missing_ok=True)
 
 
 def _surplus(folder: Path, domain: str) -> list[Path]:

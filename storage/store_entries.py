@@ -26,4 +26,3 @@ def entry_for(entries: Iterable[DictConfig], store: str) -> DictConfig:
     if beside is None:
         raise ConfigError([Fault("", store, "name", "no entry of the db config keeps data, so there is no place for it", _REMEDY)])
     return DictConfig(implementation=beside.implementation, name=store, settings=beside.settings)
-

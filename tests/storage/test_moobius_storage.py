@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from storage import moobius_storage
+from storage.cleared_backups import cleared_dicts, put_back, read_cleared
 from storage.dicts import locks as locks_module
 from storage.dicts.cached_dict import CachedDict
 from storage.domain_lock import DomainLock
@@ -188,6 +189,11 @@ class TestDurability:
             assert added() == together
 
 
+class FailsToCommit(JSONDatabase):
+    def commit_batch(self, batch: object, origin: object, *, sync: bool) -> None:
+        raise CommitFailed("the disk of this test is full")
+
+
 class TestClear:
     def test_keeps_what_it_removes_over_clean_closes(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         with MoobiusStorage("1", "tavern", [entry(tmp_path), entry(tmp_path, "mana")]) as storage:
@@ -263,6 +269,20 @@ class TestClear:
         with MoobiusStorage("1", "tavern", entry(tmp_path, clear=True)) as storage:
             assert storage.report == []
             assert not (tmp_path / "cleared").exists()
+
+    def test_the_oldest_copy_is_there_until_it_is_back(self, tmp_path: Path) -> None:
+        for number in range(5):
+            with MoobiusStorage("1", "tavern", entry(tmp_path)) as storage:
+                storage.bars["number"] = number
+            with MoobiusStorage("1", "tavern", entry(tmp_path, clear=True)):
+                pass
+        oldest = cleared_dicts(tmp_path)[-1]
+        engine = FailsToCommit("service_1.channel_tavern.bars", root_dir=str(tmp_path))
+        engine.set_value("number", 5)
+        with pytest.raises(CommitFailed):
+            put_back(oldest, engine, tmp_path)
+        engine.close()
+        assert read_cleared(oldest.path).texts == oldest.texts
 
     def test_nothing_is_removed_that_could_not_be_kept(self, tmp_path: Path) -> None:
         engine = FourMethods("service_1.channel_tavern.bars")
