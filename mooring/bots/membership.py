@@ -17,7 +17,7 @@ async def remove_member(ctx: Context, member: Member) -> None:
 
     Raises CommandError if they are not there any more.
     """
-    turn = ctx.begin_handler("remove_member")
+    turn = ctx._turn
     _check_is_here(member, turn.members)
     await run_hooks(ctx.for_plugin(ctx.plugin, member_id=member.id), "on_leave", SimpleAction("leave", turn.channel_id, member.id))
     turn.members.leave(member.id)
@@ -30,7 +30,7 @@ def set_role(ctx: Context, member: Member, role: Role) -> None:
     """
     if role not in ROLES:
         raise ValueError(f"{role!r} is no role; use one of {', '.join(ROLES)}")
-    turn = ctx.begin_handler("set_role")
+    turn = ctx._turn
     _check_is_here(member, turn.members)
     turn.members.set_role(member.id, role)
 

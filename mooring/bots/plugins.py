@@ -42,7 +42,8 @@ class Plugins:
         self.quotas = quotas_of(self.loaded.values())
         """What they may keep in one channel, as far as that is limited."""
         everybody = self.everywhere.values()
-        self._store_names = {store: f"{plugin.name}.{store.name}" for plugin in everybody for store in plugin.stores}
+        # Not by the objects: work in the background that began before its plugin was loaded anew has those of the old code.
+        self._store_names = {(store.module, store.name): f"{plugin.name}.{store.name}" for plugin in everybody for store in plugin.stores}
         self._store_values = tuple(values for plugin in everybody for values in plugin.store_values)
 
     def hooks(self, name: str) -> list[tuple[Plugin, Callable[..., Any]]]:
@@ -60,7 +61,7 @@ class Plugins:
 
     def store_name(self, store: Store[Any]) -> str:
         """The name of its dict in the storage of a channel. Raises PluginError if no loaded plugin declares it."""
-        name = self._store_names.get(store)
+        name = self._store_names.get((store.module, store.name))
         if name is None:
             raise PluginError(f"{store!r} of {store.module} is declared by no plugin that is loaded, so nobody can tell whose it is")
         return name

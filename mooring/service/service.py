@@ -81,8 +81,8 @@ class ChannelService(Channels):
         self.config: dict[str, Any] = self._settings.raw
         self.service_id: str = self._settings.service.service_id
         self.data_dir = Path(self._settings.service.data_dir)
-        self._reserved_names = self._settings.service.reserved_names
         """Where the running service has its socket for the command line."""
+        self._reserved_names = self._settings.service.reserved_names
         self.plugins = self._settings.plugins
         self.channels = {}
         environment = environment or Environment()

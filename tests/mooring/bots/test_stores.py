@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,37 @@ def test_a_plugin_with_other_stores_waits_for_a_restart(make_bot: MakeBot, tmp_p
     bot.say("mo", "/plugins reload kind")
     bot.settle()
     assert bot.say("ann", "/praise @bob") == "2 for bob, 0 for yourself"
+
+
+WAITING = BASE + '''
+import asyncio
+go_on = asyncio.Event()
+
+@command(example="/later")
+async def later(ctx: Context) -> None:
+    """Praise when it is said to."""
+    async def work(beside):
+        await go_on.wait()
+        await beside.in_channel(now)
+    ctx.background(work)
+
+async def now(ctx: Context) -> None:
+    praises[ctx] += 1
+    ctx.reply("praised")
+'''
+
+
+def test_work_that_began_before_a_reload_finds_its_store(make_bot: MakeBot, tmp_path: Path) -> None:
+    bot = made(make_bot, tmp_path, WAITING)
+    bot.join("mo", role="moderator")
+    bot.say("ann", "/later")
+    old = next(module for name, module in sys.modules.items() if name.endswith("kind") and hasattr(module, "go_on"))
+    bot.say("mo", "/plugins reload kind")
+    while next(module for name, module in sys.modules.items() if name.endswith("kind") and hasattr(module, "go_on")) is old:
+        bot.say("mo", "/help")
+    old.go_on.set()
+    bot.settle()
+    assert bot.say("ann", "/best") == "[('ann', 1)]"
 
 
 def test_a_plugin_that_is_switched_on_finds_its_stores(make_bot: MakeBot, tmp_path: Path) -> None:
