@@ -275,13 +275,18 @@ async def now(ctx: Context) -> None:
 
 
 def test_work_that_began_before_a_reload_finds_its_store(make_bot: MakeBot, tmp_path: Path) -> None:
+    def module() -> Any:
+        """The newest one; None for the moment in which its code runs anew."""
+        return next((each for name, each in list(sys.modules.items()) if name.endswith("kind") and hasattr(each, "go_on")), None)
+
     bot = made(make_bot, tmp_path, WAITING)
     bot.join("mo", role="moderator")
     bot.say("ann", "/later")
-    old = next(module for name, module in sys.modules.items() if name.endswith("kind") and hasattr(module, "go_on"))
+    old = module()
     bot.say("mo", "/plugins reload kind")
-    while next(module for name, module in sys.modules.items() if name.endswith("kind") and hasattr(module, "go_on")) is old:
+    while "was loaded anew" not in "\n".join(bot.heard("mo")):
         bot.say("mo", "/help")
+    assert module() not in {old, None}
     old.go_on.set()
     bot.settle()
     assert bot.say("ann", "/best") == "[('ann', 1)]"
