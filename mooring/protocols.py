@@ -37,7 +37,10 @@ class UnknownChannel(ServiceError):
 
 
 class ChannelBusy(ServiceError):
-    """The channel's queue is full; the same event may be sent again."""
+    """The channel's queue is full, and its sender has as much in it as anybody; the same event may be sent again.
+
+    An event that waits can be turned down so, too, for somebody who has less waiting.
+    """
 
     def __init__(self, channel_id: str, waiting: int) -> None:
         self.channel_id = channel_id

@@ -1,5 +1,7 @@
 """One channel, one order: a bounded queue, and one worker that takes its events through their turns.
 
+What members have waiting comes in turn, and each member's own in the order in which it came: whoever sends much waits for themselves.
+
 The turns overlap their commits: the next one runs on what the one before has handed to the engine, while that is being made
 safe. Results come out in the same order, each when its own commit and all before it are kept. If one fails, so do all that
 were built on it; they are run again on what is kept, before anything else.
@@ -19,6 +21,7 @@ from typing import Any, TypeVar
 from mooring.channels.attempt import Attempt
 from mooring.channels.runner import Body, TurnRunner
 from mooring.channels.turn import current_turn
+from mooring.channels.turn_taking import TurnTaking
 from mooring.events import Acknowledgement, UpEvent
 from mooring.protocols import ChannelBusy, ServiceError, ServiceStopping
 from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, VersionConflict
@@ -39,6 +42,9 @@ _LAST_MOMENT = 0.5
 _RESTART = 0.1
 """Seconds before a worker that ended is followed by another."""
 
+_OWN_WORK = ""
+"""Has its turn like a member: what timers, tasks and other processes want done in the channel's order."""
+
 
 class _Job:
     """Something to do in the channel's order, and who waits for it."""
@@ -55,7 +61,7 @@ class _Job:
         self.doubt: OutcomeUnknown | None = None
         """Why an earlier attempt may have been committed."""
         self.number = 0
-        """Its place in the channel's order."""
+        """Its place in the channel's order, once it was run."""
 
 
 class ChannelQueue:
@@ -70,7 +76,7 @@ class ChannelQueue:
         runner.until_settled = self._until_settled
         self._report = report
         self._queue_length = queue_length
-        self._waiting: deque[_Job] = deque()
+        self._waiting: TurnTaking[_Job] = TurnTaking()
         self._again: deque[_Job] = deque()
         """What was built on a commit that failed, in the channel's order."""
         self._taken = 0
@@ -125,9 +131,19 @@ class ChannelQueue:
         if self._stopping:
             raise ServiceStopping
         if self.is_full:
-            raise ChannelBusy(self._runner.channel_id, self.depth)
+            self._make_room(event.member_id)
         runner = self._runner
-        return self._put(_Job(lambda: runner.event(event), lambda error: runner.unavailable(event, error)))
+        return self._put(_Job(lambda: runner.event(event), lambda error: runner.unavailable(event, error)), event.member_id)
+
+    def _make_room(self, member_id: str) -> None:
+        """Turn down the last of whoever has most waiting, for somebody who has clearly less. Raises ChannelBusy if all have as much."""
+        greediest = self._waiting.largest(besides=_OWN_WORK)
+        busy = ChannelBusy(self._runner.channel_id, self.depth)
+        if self._waiting.count(greediest) <= self._waiting.count(member_id) + 1:
+            raise busy
+        # It was not begun, so it can be sent again like any other that was not taken.
+        _raise(self._waiting.pop_last(greediest).done, busy)
+        self._ended()
 
     async def run(self, body: Body[T], *, member_id: str = "") -> T:
         """Run `body` in its turn; inside a turn of this channel, in that turn. Raises what `body` raises.
@@ -169,13 +185,11 @@ class ChannelQueue:
     def _presence_was_not_told(self, error: CommitFailed) -> None:
         log.warning("the other processes were not told who is connected to channel %s: %s", self._runner.channel_id, error)
 
-    def _put(self, job: _Job) -> asyncio.Future[Any]:
+    def _put(self, job: _Job, party: str = _OWN_WORK) -> asyncio.Future[Any]:
         # Whoever sent an event may go away; that cancels the future and not the job, so the event happens all the same.
-        self._taken += 1
-        job.number = self._taken
         self._unfinished += 1
         self._idle.clear()
-        self._waiting.append(job)
+        self._waiting.put(party, job)
         self._news.set()
         return job.done
 
@@ -228,7 +242,10 @@ class ChannelQueue:
                 if self._again:
                     return self._again.popleft()
                 if self._waiting:
-                    return self._waiting.popleft()
+                    job = self._waiting.pop()
+                    self._taken += 1
+                    job.number = self._taken
+                    return job
             self._news.clear()
             await self._news.wait()
 

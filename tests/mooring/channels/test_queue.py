@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
@@ -11,6 +11,8 @@ import pytest
 from mooring.channels.attempt import Attempt
 from mooring.channels.queue import ChannelQueue, _Job
 from mooring.channels.runner import TurnRunner
+from mooring.events import Acknowledgement, MessageBody, MessageContent, UpEvent
+from mooring.protocols import ChannelBusy
 from storage.errors import OutcomeUnknown, PredecessorFailed, StorageError, StorageUnavailable, VersionConflict
 from storage.outcome import Outcome, WakeUps
 
@@ -128,3 +130,72 @@ async def test_a_turn_can_tell_that_one_before_it_failed_before_the_queue_has_he
     turns.settle("a")
     await done
     assert queue._runner.is_sound()
+
+
+class Events(Runner):
+    """A runner that takes down whose events it runs."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.gate = asyncio.Event()
+
+    async def event(self, event: UpEvent) -> Attempt:
+        await self.gate.wait()
+        self.runs.append(event.request_id)
+        return Attempt(Acknowledgement(event.request_id))
+
+
+def event_of(member_id: str, number: int) -> UpEvent:
+    body = MessageBody("text", "tavern", MessageContent(text="hello"))
+    return UpEvent("message_up", f"{member_id}{number}", "tavern", member_id, body)
+
+
+@pytest.fixture
+async def events() -> AsyncIterator[tuple[ChannelQueue, Events]]:
+    runner = Events()
+    made = ChannelQueue(cast(TurnRunner, runner), queue_length=100, report=lambda _: None)
+    made.start()
+    yield made, runner
+    await made.stop(0.1)
+
+
+async def test_whoever_sends_much_keeps_nobody_else_waiting(events: tuple[ChannelQueue, Events]) -> None:
+    queue, runner = events
+    floods = [queue.enqueue(event_of(f"flooder-{which}-", number)) for number in range(9) for which in range(10)]
+    honest = [queue.enqueue(event_of("ann", number)) for number in range(3)]
+    runner.gate.set()
+    await asyncio.gather(*floods, *honest)
+    places = [runner.runs.index(f"ann{number}") for number in range(3)]
+    assert places == sorted(places), "each member's own order stays"
+    assert places[0] <= 11
+    assert places[2] <= 33
+    for which in range(10):
+        assert [run for run in runner.runs if run.startswith(f"flooder-{which}-")] == [f"flooder-{which}-{number}" for number in range(9)]
+
+
+async def test_those_who_filled_the_queue_make_room_for_others(events: tuple[ChannelQueue, Events]) -> None:
+    queue, runner = events
+    floods = [queue.enqueue(event_of("flooder", 0))]
+    await until_quiet()  # it is in hand
+    floods += [queue.enqueue(event_of("flooder", number)) for number in range(1, 101)]
+    with pytest.raises(ChannelBusy):
+        queue.enqueue(event_of("flooder", 500))
+    honest = [queue.enqueue(event_of(name, 0)) for name in ("ann", "bob")]
+    assert queue.depth == 100
+    runner.gate.set()
+    assert all(answer.ok for answer in await asyncio.gather(*honest))
+    results = await asyncio.gather(*floods, return_exceptions=True)
+    refused = [isinstance(result, ChannelBusy) for result in results]
+    assert refused == [False] * (len(floods) - 2) + [True, True], "the last ones, so that the order of the rest stays"
+    assert [run for run in runner.runs if run.startswith("flooder")] == [f"flooder{number}" for number in range(len(floods) - 2)]
+
+
+async def test_a_full_queue_of_many_takes_nobody_who_has_as_much_waiting(events: tuple[ChannelQueue, Events]) -> None:
+    queue, runner = events
+    taken = [queue.enqueue(event_of(f"member-{number}-", 0)) for number in range(100)]
+    await until_quiet()
+    taken.append(queue.enqueue(event_of("the last one", 0)))
+    with pytest.raises(ChannelBusy):
+        queue.enqueue(event_of("one more", 0))
+    runner.gate.set()
+    assert all(answer.ok for answer in await asyncio.gather(*taken))
