@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,26 +12,23 @@ import msgspec
 from msgspec import Struct
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
-from mooring import Role
+from mooring.plugins.web.signing import SigningKeys, checked_keys, new_keys
+from mooring.plugins.web.token_list import IssuedToken
 from storage import StorageError, StoreLocked
 from storage.json import Files, FolderLock, replace_file
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-KEY_BYTES = 32
 _PATIENCE_SECONDS = 10
 
 
-class IssuedToken(Struct):
-    """A line in the list of tokens that were given out."""
+class Kept(Struct):
+    """All that is kept about tokens."""
 
-    member_id: str
-    name: str
-    roles: dict[str, Role]
-    made: int
-    revoked: int | None = None
-    until: int | None = None
+    keys: SigningKeys
+    tokens: dict[str, IssuedToken]
+    """By token id."""
 
 
 class TokenFiles:
@@ -47,36 +42,54 @@ class TokenFiles:
         self._list_file = folder / "tokens.json"
         self._lock_file = folder / ".lock"
         self._files = Files()
-        self._seen: tuple[int, int] | None = None
+        self._seen: list[tuple[int, int] | None] = []
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def __str__(self) -> str:
         return str(self._list_file.parent)
 
-    def key(self) -> bytes:
-        """The key, which is made if there is none. Raises StorageError if the file holds something else, and StoreLocked."""
+    def news(self) -> Kept | None:
+        """Keys and list if they are not as they were when this was asked last; the first key is made. Reads the disk.
+
+        Raises StorageError if something cannot be read now, or holds something else, and StoreLocked.
+        """
+        seen = [_status(self._key_file), _status(self._list_file)]
+        if seen == self._seen and None not in seen[:1]:
+            return None
+        kept = Kept(self._keys(), self._read() if seen[1] is not None else {})
+        self._seen = [_status(self._key_file), seen[1]]
+        return kept
+
+    def change_keys(self, work: Callable[[SigningKeys], SigningKeys]) -> None:
+        """Write the keys anew. Raises as `change` does."""
+        before = self._keys()
+        with self._locked():
+            self._write_keys(work(self._read_keys() if self._key_file.exists() else before))
+
+    def _keys(self) -> SigningKeys:
         path = self._key_file
         if not path.exists():
             with self._locked():
                 if not path.exists():  # perhaps another process was quicker
-                    replace_file(self._files, path, [secrets.token_bytes(KEY_BYTES)])
+                    self._write_keys(new_keys())
         if path.stat().st_mode & 0o077:
-            log.warning("%s could be read by others; its mode is 0600 now. If somebody may have read it, delete it: all tokens become void.", path)
+            log.warning(
+                "%s could be read by others; its mode is 0600 now. If somebody may have read it, say: mooring token rotate --keep 0s", path
+            )
             path.chmod(0o600)
-        return checked_key(path.read_bytes(), str(path))
+        return self._read_keys()
 
-    def news(self) -> dict[str, IssuedToken] | None:
-        """The list if another process wrote it. Reads the disk. Raises StorageError if it cannot be read now."""
+    def _read_keys(self) -> SigningKeys:
         try:
-            status = self._list_file.stat()
-        except FileNotFoundError:
-            return None
-        seen = (status.st_mtime_ns, status.st_ino)
-        if seen == self._seen:
-            return None
-        given = self._read()
-        self._seen = seen
-        return given
+            kept = msgspec.json.decode(self._key_file.read_bytes())
+        except OSError as error:
+            raise StorageError(f"{self._key_file} cannot be read: {error.strerror}; it has to belong to the user of the service") from error
+        except (msgspec.DecodeError, RecursionError):
+            kept = {"key": ""}
+        return checked_keys(kept, str(self._key_file))
+
+    def _write_keys(self, keys: SigningKeys) -> None:
+        replace_file(self._files, self._key_file, [msgspec.json.encode(keys)])
 
     def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
         """Write the list anew. Raises StoreLocked if others write all the time, and StorageError if what is there cannot be read."""
@@ -89,11 +102,11 @@ class TokenFiles:
     def close(self) -> None:
         """There is nothing open."""
 
-    def export(self) -> tuple[str, dict[str, IssuedToken]] | None:
-        """Key and list for another store, None if no key was ever made here. They stay, until `retire` gives them other names."""
+    def export(self) -> Kept | None:
+        """Keys and list for another store, None if no key was ever made here. They stay, until `retire` gives them other names."""
         if not self._key_file.exists():
             return None
-        return key_text(self.key()), self._read() if self._list_file.exists() else {}
+        return Kept(self._keys(), self._read() if self._list_file.exists() else {})
 
     def retire(self) -> None:
         """They are kept elsewhere: from here they must not come back later with tokens that were revoked there."""
@@ -117,17 +130,14 @@ class TokenFiles:
             return msgspec.json.decode(self._list_file.read_bytes(), type=dict[str, IssuedToken])
         except OSError as error:
             raise StorageError(f"{self._list_file} cannot be read: {error.strerror}; it has to belong to the user of the service") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise StorageError(f"{self._list_file} is no list of tokens: {error}; put a copy of an earlier one in its place") from error
 
 
-def key_text(key: bytes) -> str:
-    """The key as it is kept in a dict."""
-    return base64.b64encode(key).decode()
-
-
-def checked_key(key: bytes, place: str) -> bytes:
-    """The key. Raises StorageError, which names the place, if it is too short to be one."""
-    if len(key) < KEY_BYTES:
-        raise StorageError(f"{place} is too short for a signing key; restore it, or delete it and all tokens become void")
-    return key
+def _status(file: Path) -> tuple[int, int] | None:
+    """Another one whenever the file was written; None if there is none."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino

@@ -7,9 +7,7 @@ place: they are readable by their owner only, and `mooring token` can use them w
 
 from __future__ import annotations
 
-import base64
 import logging
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -17,7 +15,9 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from mooring import ServiceDicts, SystemDict, shared_entry
-from mooring.plugins.web.token_files import KEY_BYTES, IssuedToken, TokenFiles, checked_key, key_text
+from mooring.plugins.web.signing import SigningKeys, checked_keys, new_keys
+from mooring.plugins.web.token_files import Kept, TokenFiles
+from mooring.plugins.web.token_list import IssuedToken
 from storage import DbConfig, MoobiusStorage, StorageError, VersionConflict
 
 log = logging.getLogger(__name__)
@@ -26,18 +26,18 @@ T = TypeVar("T")
 SIGNING, TOKENS = SystemDict("signing"), SystemDict("tokens")
 SERVICE_DICTS = (ServiceDicts("gateway", (SIGNING, TOKENS), is_secret=True),)
 
-_KEY, _CHANGES = "key", "changes"
+_KEY, _OLDER, _CHANGES = "key", "older", "changes"
 _ATTEMPTS = 20
 
 
 class TokenStore(Protocol):
-    """Keeps one key and one list."""
+    """Keeps the keys and one list."""
 
-    def key(self) -> bytes:
-        """The key, which is made when it is first asked for."""
+    def news(self) -> Kept | None:
+        """Keys and list; None if they are as they were when this was asked last. The first key is made when it is first asked for."""
 
-    def news(self) -> dict[str, IssuedToken] | None:
-        """The list by token id; None if it is as it was when this was asked last."""
+    def change_keys(self, work: Callable[[SigningKeys], SigningKeys]) -> None:
+        """Keep what `work` makes of the newest keys. It may run more than once."""
 
     def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
         """Let `work` change the newest list, and keep what it made of it. It may run more than once."""
@@ -46,7 +46,7 @@ class TokenStore(Protocol):
 
 
 class SharedTokenStore:
-    """Key and list in two dicts that other processes use as well."""
+    """Keys and list in two dicts that other processes use as well."""
 
     def __init__(self, storage: MoobiusStorage, place: str) -> None:
         self._storage = storage
@@ -66,39 +66,49 @@ class SharedTokenStore:
         found = None if _KEY in self._signing else files.export()
         if found is None:
             return
-        key, given = found
 
         def fill() -> bool:
             if _KEY in self._signing:
                 return False
-            self._signing[_KEY] = key
-            self._tokens.update({token_id: msgspec.to_builtins(line) for token_id, line in given.items()})
+            self._put_keys(found.keys)
+            self._tokens.update({token_id: msgspec.to_builtins(line) for token_id, line in found.tokens.items()})
             return True
 
         if self._commit(fill):
-            log.warning("signing key and %d tokens of %s are in %s from now on; the files are kept under names with .moved", len(given), files, self)
+            count = len(found.tokens)
+            log.warning("signing key and %d tokens of %s are in %s from now on; the files are kept under names with .moved", count, files, self)
             files.retire()
 
-    def key(self) -> bytes:
-        """The key. Raises ValueError if something else is kept in its place."""
-        kept = self._signing.get(_KEY)
-        if kept is None:
-            made = key_text(secrets.token_bytes(KEY_BYTES))
-            kept = self._commit(lambda: self._signing.setdefault(_KEY, made))
-        return checked_key(base64.b64decode(kept), f"dict {SIGNING.changed_as} in {self}")
+    def news(self) -> Kept | None:
+        """Keys and list if somebody changed them. Asks the server only if the news are that there is no telling what changed.
 
-    def news(self) -> dict[str, IssuedToken] | None:
-        """The list if somebody changed it. Asks the server only if the news are that there is no telling what changed."""
-        self._is_stale = TOKENS.changed_as in self._storage.news() or self._is_stale
+        Raises StorageError if they cannot be read now, or something else is kept in their place.
+        """
+        news = self._storage.news()
+        self._is_stale = self._is_stale or TOKENS.changed_as in news or SIGNING.changed_as in news
         if not self._is_stale:
             return None
-        try:
-            given = self._read()
-        except StorageError as error:
-            log.warning("the list of tokens cannot be read, so the older one holds: %s", error)
-            return None
+        kept = Kept(self._keys(), self._read())
         self._is_stale = False
-        return given
+        return kept
+
+    def change_keys(self, work: Callable[[SigningKeys], SigningKeys]) -> None:
+        """Commit other keys. Raises StorageError, and then nothing was changed."""
+        self._keys()
+        self._is_stale = True
+        self._commit(lambda: self._put_keys(work(self._read_keys())))
+
+    def _keys(self) -> SigningKeys:
+        if _KEY not in self._signing:
+            self._commit(lambda: None if _KEY in self._signing else self._put_keys(new_keys()))
+        return self._read_keys()
+
+    def _read_keys(self) -> SigningKeys:
+        kept = {name: self._signing[name] for name in (_KEY, _OLDER) if name in self._signing}
+        return checked_keys(kept, f"dict {SIGNING.changed_as} in {self}")
+
+    def _put_keys(self, keys: SigningKeys) -> None:
+        self._signing.update(msgspec.to_builtins(keys))
 
     def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
         """Commit the lines that differ. Raises StorageError, and then nothing was changed."""

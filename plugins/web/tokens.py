@@ -13,7 +13,7 @@ import typer
 
 from mooring import ROLES, CliContext, CommandError, NameRefused, Role, clean_name, cli_command, clip, parse_duration, suggestion
 from mooring.plugins.web.identity import EVERY_CHANNEL, Identities
-from mooring.plugins.web.token_files import IssuedToken
+from mooring.plugins.web.token_list import IssuedToken
 from mooring.plugins.web.token_store import open_token_store
 from storage import ConfigError, StorageError
 
