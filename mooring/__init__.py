@@ -10,7 +10,7 @@ from mooring.bars.bar import Bar, Change
 from mooring.bars.spec import BarSpec
 from mooring.bots.calling import run_confirmed
 from mooring.bots.context import Background, Context, Service
-from mooring.bots.membership import remove_member, set_role
+from mooring.bots.membership import address_of, remove_member, set_role, take_role
 from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import ScheduledCall, every
@@ -178,6 +178,7 @@ __all__ = [
     "UpEvent",
     "UpType",
     "Values",
+    "address_of",
     "at_most",
     "card",
     "clean_name",
@@ -201,5 +202,6 @@ __all__ = [
     "shared_entry",
     "suggestion",
     "table",
+    "take_role",
     "types",
 ]

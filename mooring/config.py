@@ -70,6 +70,8 @@ class ServiceConfig(StrictModel):
     plugin_folders: list[str] = Field(default_factory=list)
     reserved_names: list[str] = Field(default_factory=list)
     """Names that nobody may pick, besides those of the people in charge."""
+    guest_days: float = Field(default=30, gt=0)
+    """For so long a guest who stays away is known, and nobody else can pick the name."""
     groups: dict[str, list[str]] = Field(default_factory=dict)
     """The ids of members, by the names under which permissions speak of them."""
     limits: ChannelLimits = ChannelLimits()

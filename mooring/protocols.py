@@ -17,6 +17,7 @@ from typing_extensions import TypeVar
 from mooring.events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
 from mooring.made_channels import MadeChannel
 from mooring.posts import Abilities, Answer, Later, Post
+from mooring.roles import Standing
 from mooring.rooms import Room, WhenUnsure
 from storage import MoobiusStorage
 
@@ -277,8 +278,14 @@ class Service(Protocol[ContextT_co]):
     def first_number(self, channel_id: str) -> int:
         """The number of the oldest kept down of the channel, 0 if there is none; older ones are gone for good."""
 
+    def standing(self, channel_id: str, member_id: str) -> Standing | None:
+        """How a member came into the channel, None for a stranger."""
+
     def reserved_names(self) -> Collection[str]:
         """Names that nobody may pick, besides those of the people in charge."""
+
+    def guest_seconds(self) -> float:
+        """For how long a guest who stays away is known by name."""
 
     def access(self, channel_id: str) -> Literal["open", "token"]:
         """Whether whoever picks a name comes into the channel, or only who was given a token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["member", "moderator", "owner"]
@@ -11,6 +12,20 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 IN_CHARGE = frozenset(ROLES[1:])
 """Roles that are told what only those need to know who look after the channel."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How somebody came into a channel, besides their name and role."""
+
+    is_name_given: bool = False
+    """Whether somebody in charge gave them their name, which is theirs before anybody's who picked it."""
+    is_guest: bool = False
+    """Whether they picked a name and nothing else is known of them; who stays away for long is forgotten, and the name free."""
+    address: str = ""
+    """From where a guest came last, if the gateway knows; nobody is shown it."""
+    idle: float = 0.0
+    """For how many seconds a guest was not seen, to the day or so; 0 for who is here, and for who is no guest."""
 
 
 def rank(role: str | None) -> int:

@@ -35,6 +35,25 @@ def set_role(ctx: Context, member: Member, role: Role) -> None:
     turn.members.set_role(member.id, role)
 
 
+def take_role(ctx: Context, member_id: str, role: Role | None) -> None:
+    """Let a member have the role that their token has by now in this channel, or None if they have no good token any more.
+
+    What the channel itself has decided (`set_role`) stays, but nobody looks after it whose token is no good any more. Strangers stay strangers.
+    """
+    turn = ctx._turn
+    if member_id in turn.members:
+        turn.members.take_role(member_id, role)
+
+
+def address_of(ctx: Context, member: Member) -> str:
+    """From where a guest came in last, an IPv4 address or an IPv6 network; empty if the gateway does not know, and for who is no guest.
+
+    It is nobody's business but of those who keep others out: do not show it.
+    """
+    standing = ctx._turn.members.standing(member.id, ctx.clock())
+    return "" if standing is None else standing.address
+
+
 def _check_is_here(member: Member, members: Container[str]) -> None:
     if member.id not in members:
         raise CommandError(f"{member} is not here any more.")

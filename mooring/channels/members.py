@@ -8,11 +8,16 @@ from typing import Any
 
 from mooring.channels.change_log import ChangeLog
 from mooring.events import Character
-from mooring.roles import ROLES, Role
+from mooring.roles import ROLES, Role, Standing
 from mooring.text import fold_name
 
 _JOINED = "joined"
 """Counts as a session from a join on, until a gateway tells of real ones."""
+
+
+_UNKNOWN = Standing()
+_OF_STANDING = frozenset({"given", "guest", "seen", "address"})
+"""The fields of a record that tell it."""
 
 
 class NameTaken(Exception):
@@ -64,6 +69,11 @@ class Members(Mapping[str, Character]):
         """What a member is called. Raises KeyError for a stranger."""
         return str(self._known[member_id]["name"])
 
+    def standing(self, member_id: str, now: float) -> Standing | None:
+        """How somebody came in, None for a stranger."""
+        kept = self._known.get(member_id)
+        return None if kept is None else _standing_of(kept, now, is_here=self.is_online(member_id))
+
     def is_online(self, member_id: str) -> bool:
         """Whether a member has a connection."""
         return member_id in self._sessions or member_id in self._remote_online
@@ -89,6 +99,10 @@ class Members(Mapping[str, Character]):
         for member_id, kept in sorted(changed, key=_by_join):
             self._put(member_id, None if kept is None else dict(kept))
         self._seen = _version(self.stored)
+
+    def unseen(self, since: float) -> list[str]:
+        """The guests who have a connection to this process, and of whom it is not kept that they were seen after that."""
+        return [member_id for member_id in self._sessions if (kept := self._known.get(member_id, {})).get("guest") and kept.get("seen", 0.0) < since]
 
     def set_remote_online(self, member_id: str, online: bool) -> None:
         """Note whether somebody has a connection to another process."""
@@ -236,15 +250,16 @@ class MembersInTurn(Mapping[str, Character]):
         owner = self._members.handed_owner(name)
         return None if owner in self.changes else owner
 
-    def join(self, member_id: str, name: str, role: str | None, now: float) -> bool:
+    def join(self, member_id: str, name: str, role: str | None, now: float, standing: Standing = _UNKNOWN) -> bool:
         """Let a member in, or take over the new name and role of one who is in; true if the member was not in before.
 
         Raises NameTaken.
         """
-        if self._members.handed_owner(name) not in {None, member_id}:
+        if self.owner_of(name) not in {None, member_id}:
             raise NameTaken(name)
         before = self._members.handed(member_id)
-        kept = {"joined": now, **(before or {}), "name": name}
+        rest = {field: value for field, value in (before or {}).items() if field not in _OF_STANDING}
+        kept = {"joined": now, **rest, "name": name, **_record_of(standing, now)}
         if not kept.get("role_is_set"):  # what the channel has decided counts more than what somebody brings along
             kept["role"] = role if role in ROLES else kept.get("role", "member")
         if kept != before:
@@ -257,7 +272,50 @@ class MembersInTurn(Mapping[str, Character]):
         before = self._kept(member_id)
         if before is None:
             raise KeyError(member_id)
-        self._members.stored[member_id] = self.changes[member_id] = with_role(before, role)
+        self._put(member_id, with_role(before, role))
+
+    def take_role(self, member_id: str, role: Role | None) -> None:
+        """Let a member have the role that their token has now, None if they have none any more. Raises KeyError for a stranger.
+
+        What the channel has decided stays; but nobody looks after it who has no token any more.
+        """
+        before = self._kept(member_id)
+        if before is None:
+            raise KeyError(member_id)
+        kept = dict(before)
+        if role is None:
+            kept.pop("given", None)
+            if kept["role"] != "member":
+                kept.pop("role_is_set", None)
+                kept["role"] = "member"
+        elif not kept.get("role_is_set"):
+            kept["role"] = role
+        self._put(member_id, kept)
+
+    def rename(self, member_id: str, name: str) -> None:
+        """Call a member otherwise. Raises KeyError for a stranger, and NameTaken."""
+        if self.owner_of(name) not in {None, member_id}:
+            raise NameTaken(name)
+        before = self._kept(member_id)
+        if before is None:
+            raise KeyError(member_id)
+        self._put(member_id, {**before, "name": name})
+
+    def saw(self, member_id: str, now: float) -> None:
+        """Note that a guest is here. Raises KeyError for a stranger."""
+        before = self._kept(member_id)
+        if before is None:
+            raise KeyError(member_id)
+        self._put(member_id, {**before, "seen": now})
+
+    def standing(self, member_id: str, now: float) -> Standing | None:
+        """How somebody came in, None for a stranger."""
+        kept = self._kept(member_id)
+        return None if kept is None else _standing_of(kept, now, is_here=self._members.is_online(member_id))
+
+    def _put(self, member_id: str, kept: dict[str, Any]) -> None:
+        if kept != self._kept(member_id):
+            self._members.stored[member_id] = self.changes[member_id] = kept
 
     def gone(self) -> list[str]:
         """Who left in this turn."""
@@ -267,6 +325,20 @@ class MembersInTurn(Mapping[str, Character]):
         """Let a member out."""
         del self._members.stored[member_id]
         self.changes[member_id] = None
+
+
+def _record_of(standing: Standing, now: float) -> dict[str, Any]:
+    if standing.is_name_given:
+        return {"given": True}
+    if not standing.is_guest:
+        return {}
+    return {"guest": True, "seen": now, **({"address": standing.address} if standing.address else {})}
+
+
+def _standing_of(kept: Mapping[str, Any], now: float, *, is_here: bool) -> Standing:
+    is_guest = bool(kept.get("guest"))
+    idle = max(0.0, now - kept.get("seen", kept.get("joined", now))) if is_guest and not is_here else 0.0
+    return Standing(bool(kept.get("given")), is_guest, kept.get("address", ""), idle)
 
 
 def with_role(kept: Mapping[str, Any], role: Role) -> dict[str, Any]:

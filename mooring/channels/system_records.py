@@ -23,6 +23,10 @@ class _Member(msgspec.Struct):
     role_is_set: bool = False
     avatar: str | None = None
     description: str | None = None
+    given: bool = False
+    guest: bool = False
+    seen: float = 0.0
+    address: str = ""
 
 
 class _Room(msgspec.Struct):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mooring.gateways.names import NameIndex, NameRefused, clean_name, is_reserved
+from mooring.gateways.names import LONGEST, NameIndex, NameRefused, clean_name, is_reserved
 from mooring.protocols import Service, UnknownChannel
-from mooring.roles import Role
+from mooring.roles import Role, Standing
+
+_SEEN_SECONDS = 86_400.0
+"""How old what is kept of when a guest was seen may be: nothing is written for who comes back sooner."""
 
 
 class AdmissionRefused(Exception):
@@ -29,6 +34,12 @@ class Applicant:
     """The role that they bring along; None leaves it to the channel."""
     is_vouched_for: bool = False
     """Whether somebody in charge let this very person in; channels with access `token` take nobody else."""
+    is_name_given: bool = False
+    """Whether somebody in charge gave them their name. Who has picked it, or one that looks like it, is called otherwise then."""
+    is_guest: bool = False
+    """Whether they picked a name and nothing else is known of them. Who stays away for long is forgotten, and the name free."""
+    address: str = ""
+    """From where a guest comes, if the gateway knows, so that bans can be by address; nobody is shown it."""
 
 
 class Admission:
@@ -53,14 +64,28 @@ class Admission:
             raise AdmissionRefused("bad_name", str(error)) from error
         if is_reserved(cleaned, self._service.reserved_names()):
             raise AdmissionRefused("bad_name", f"The name {cleaned} is for those in charge, or looks like one that is. Choose another.")
-        indexes = (self._connected, *(self._index(channel_id) for channel_id in self._service.channel_ids()))
-        if any(index.owner(cleaned) is not None for index in indexes):
+        if self._is_taken(cleaned):
             raise AdmissionRefused("name_taken", f"The name {cleaned} is taken, or looks like one that is. Choose another.")
         return cleaned
+
+    def other_name(self, name: str, member_id: str, mark: str = "guest") -> str:
+        """A name like this one that is free in all channels, for somebody who is no newcomer and whose name is somebody else's by now."""
+        return next(other for other in _variations(name, mark) if not self._is_taken(other, member_id))
+
+    def is_forgotten(self, member_id: str, idle: float) -> bool:
+        """Whether a guest was away for so long that they are not known any more; `idle` is since they came for the first time."""
+        if idle <= self._service.guest_seconds():
+            return False
+        found = (self._service.standing(channel_id, member_id) for channel_id in self._service.channel_ids())
+        return min((standing.idle for standing in found if standing is not None), default=idle) > self._service.guest_seconds()
 
     def connected(self, member_id: str, name: str) -> None:
         """Somebody has said who they are, on a new connection; nobody else takes the name while they are here."""
         self._connections[member_id] += 1
+        self._connected.add(member_id, name)
+
+    def renamed(self, member_id: str, name: str) -> None:
+        """Somebody who is connected is called otherwise."""
         self._connected.add(member_id, name)
 
     def disconnected(self, member_id: str) -> None:
@@ -85,16 +110,16 @@ class Admission:
         if not self.may_join(channel_id, is_vouched_for=applicant.is_vouched_for):
             raise AdmissionRefused("forbidden", "This channel is for people with a token. Ask the operator for one.")
         members = self._service.members(channel_id)
-        name, role = applicant.name, applicant.role
         known = members.get(applicant.member_id)
+        name, renames = self._name_in(channel_id, applicant, None if known is None else known.name)
+        role = applicant.role
         is_same = known is not None and known.name == name and role in {None, (known.character_context or {}).get("role")}
+        is_same = is_same and not self._is_news(channel_id, applicant)
         if is_same and after <= self._service.last_number(channel_id) and not self._service.wants_refresh(channel_id):
             return None
         if known is None and len(members) >= self._most:
             raise AdmissionRefused("channel_full", "This channel has as many members as it can take.")
-        if self._index(channel_id).owner(name, besides=applicant.member_id) is not None:
-            raise AdmissionRefused("name_taken", f"Somebody in this channel has the name {name}, or one that looks like it.")
-        return {"name": name, "role": role} if role else {"name": name}
+        return {"name": name, **_facts(applicant), **({"role": role} if role else {}), **({"renames": renames} if renames else {})}
 
     def forget(self, channel_id: str) -> None:
         """The channel is no more, or will have other members when it is there again."""
@@ -105,6 +130,42 @@ class Admission:
         """The name of a member or agent, empty for a stranger."""
         agent = self._service.agent(character_id) if character_id else None
         return agent.name if agent else self._index(channel_id).name_of(character_id)
+
+    def _is_taken(self, name: str, besides: str = "") -> bool:
+        if self._connected.owner(name, besides) is not None:
+            return True
+        channel_ids = self._service.channel_ids()
+        return any(not self._is_gone(channel_id, owner) for channel_id in channel_ids for owner in self._index(channel_id).owners(name, besides))
+
+    def _is_gone(self, channel_id: str, member_id: str) -> bool:
+        """Whether somebody is a guest who was away for so long that the name is free."""
+        standing = self._service.standing(channel_id, member_id)
+        return standing is not None and standing.idle > self._service.guest_seconds()
+
+    def _name_in(self, channel_id: str, applicant: Applicant, known: str | None) -> tuple[str, dict[str, str]]:
+        """What somebody is called in a channel, and the other names of those who have to give way. Raises AdmissionRefused.
+
+        Whom the operator has given the name comes before all others, and who is here before who is forgotten. A guest who comes second is no
+        newcomer (`free_name` has seen to that), and so is called a little otherwise here.
+        """
+        name, index = applicant.name, self._index(channel_id)
+        giving_way = []
+        for owner in index.owners(name, besides=applicant.member_id):
+            standing = self._service.standing(channel_id, owner) or Standing()
+            if self._is_gone(channel_id, owner) or (applicant.is_name_given and not standing.is_name_given):
+                giving_way.append(owner)
+            elif applicant.is_guest:
+                return known if known not in {None, name} else _free_variation(index, name, applicant.member_id), {}
+            else:
+                raise AdmissionRefused("name_taken", f"Somebody in this channel has the name {name}, or one that looks like it.")
+        return name, {owner: _free_variation(index, index.name_of(owner), owner) for owner in giving_way}
+
+    def _is_news(self, channel_id: str, applicant: Applicant) -> bool:
+        """Whether the channel does not know yet how somebody comes in."""
+        before = self._service.standing(channel_id, applicant.member_id) or Standing()
+        if before.is_name_given != applicant.is_name_given or before.is_guest != applicant.is_guest:
+            return True
+        return applicant.is_guest and (before.address != applicant.address or before.idle > _SEEN_SECONDS)
 
     def _index(self, channel_id: str) -> NameIndex:
         """The names of a channel's members, brought up to date with what changed since they were asked for last."""
@@ -122,3 +183,21 @@ class Admission:
                 else:
                     index.add(member_id, character.name)
         return index
+
+
+def _facts(applicant: Applicant) -> dict[str, Any]:
+    """What the context of a join says of how somebody comes in."""
+    if applicant.is_name_given:
+        return {"given": True}
+    return {"guest": True, "address": applicant.address} if applicant.is_guest else {}
+
+
+def _free_variation(index: NameIndex, name: str, member_id: str) -> str:
+    return next(other for other in _variations(name) if index.owner(other, member_id) is None)
+
+
+def _variations(name: str, mark: str = "guest") -> Iterator[str]:
+    """`ann-guest`, `ann-guest2`, `ann-guest3`, ..."""
+    for number in itertools.count(1):
+        end = f"-{mark}{number if number > 1 else ''}"
+        yield f"{name[: LONGEST - len(end)]}{end}"

@@ -154,6 +154,11 @@ class NameIndex:
                     return member_id
         return None
 
+    def owners(self, name: str, besides: str = "") -> list[str]:
+        """All others whose names are alike."""
+        found = (member_id for key in lookalike_keys(name) for member_id in self._owners.get(key, ()))
+        return [member_id for member_id in dict.fromkeys(found) if member_id != besides]
+
     def add(self, member_id: str, name: str) -> None:
         """Note a name; an earlier one of the same member is forgotten."""
         if self._names.get(member_id) == name:

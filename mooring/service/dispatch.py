@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mooring.channels.channel import HostedChannel
@@ -13,9 +13,14 @@ from mooring.errors import CommandError
 from mooring.events import ButtonClick, MenuItemClick, MessageBody, MessageContent, SimpleAction, UpBody, copy_with
 from mooring.kinds import BUTTONS, DOWN_KINDS, MENU
 from mooring.recipients import SERVICE, Everyone
-from mooring.roles import IN_CHARGE
+from mooring.roles import IN_CHARGE, Standing
 from mooring.service.hooks import Hooks
 from mooring.types.words import ALL
+
+
+def _standing_from(facts: Mapping[str, Any]) -> Standing:
+    """How somebody comes in, from what the gateway says with a join."""
+    return Standing(bool(facts.get("given")), bool(facts.get("guest")), str(facts.get("address") or ""))
 
 
 async def dispatch(hooks: Hooks, turn: Turn, channel: HostedChannel) -> None:
@@ -106,9 +111,12 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, channel: HostedC
     except UnicodeEncodeError as error:
         raise CommandError("This name holds what is no character; choose another.") from error
     try:
-        is_new = turn.members.join(turn.member_id, name, facts.get("role") or _role_of_maker(turn, channel), turn.clock())
+        _rename(turn, name, facts.get("renames") or {})
+        is_new = turn.members.join(turn.member_id, name, facts.get("role"), turn.clock(), _standing_from(facts))
     except NameTaken as error:
         raise CommandError(str(error)) from error
+    if is_new and channel.made is not None and channel.made.made_by == turn.member_id:
+        turn.members.set_role(turn.member_id, "owner")  # whatever their token says, as they made it
     after = turn.members[turn.member_id]
     # Coming back is no news for the others, but the member has to see everything again.
     await hooks._act(action if is_new else copy_with(action, subtype="refresh"))
@@ -120,7 +128,10 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, channel: HostedC
         turn.sends.message(f"Unreadable data was set aside in this channel ({len(findings)}): {lost}", [turn.member_id])
 
 
-def _role_of_maker(turn: Turn, channel: HostedChannel) -> str | None:
-    """Who made a channel looks after it from the first join on; None for others."""
-    is_maker = channel.made is not None and channel.made.made_by == turn.member_id != ""
-    return "owner" if is_maker and turn.member_id not in turn.members else None
+def _rename(turn: Turn, name: str, renames: Mapping[str, str]) -> None:
+    """Let those go by another name who had this one, which belongs to somebody else. Raises NameTaken."""
+    for member_id, other in renames.items():
+        standing = turn.members.standing(member_id, turn.clock())
+        if standing is not None and not standing.is_name_given and member_id != turn.member_id:
+            turn.members.rename(member_id, other)
+            turn.sends.message(f"The name {name} belongs to somebody else, so you are called {other} here from now on.", [member_id])

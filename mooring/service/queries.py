@@ -18,10 +18,12 @@ from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
 from mooring.kinds import CHARACTER_KINDS
 from mooring.protocols import CharacterPage, Gateway, MemberChanges, NetworkGateway, UnknownChannel
+from mooring.roles import Standing
 from mooring.service.health import health
 from mooring.service.hooks import Hooks
 from mooring.service.incidents import Incidents
 from mooring.service.tasks import Tasks
+from mooring.settings import Settings
 
 
 class Queries(Hooks):
@@ -29,6 +31,7 @@ class Queries(Hooks):
 
     _hosted: dict[str, HostedChannel]
     _process_id: str
+    _settings: Settings
     _reserved_names: Collection[str]
     _closing: set[str]
     """Channels that take nothing new, as they are about to be closed."""
@@ -79,6 +82,17 @@ class Queries(Hooks):
     def reserved_names(self) -> Collection[str]:
         """Names that nobody may pick, besides those of the people in charge."""
         return self._reserved_names
+
+    def guest_seconds(self) -> float:
+        """For how long a guest who stays away is known by name."""
+        return self._settings.service.guest_days * 86_400
+
+    def standing(self, channel_id: str, member_id: str) -> Standing | None:
+        """How a member came into the channel, None for a stranger."""
+        turn = current_turn()
+        if turn is not None and turn.open and turn.channel_id == channel_id:
+            return turn.members.standing(member_id, turn.clock())
+        return self._channel(channel_id).state.members.standing(member_id, self._clock())
 
     def access(self, channel_id: str) -> Literal["open", "token"]:
         """Whether whoever picks a name comes into the channel, or only who was given a token."""

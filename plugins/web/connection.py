@@ -21,8 +21,10 @@ class Transport(Protocol):
 class Connection:
     """The state of one connection. Only the hub ends it; `is_gone` is set then, and nothing is sent any more."""
 
-    def __init__(self, transport: Transport, now: float) -> None:
+    def __init__(self, transport: Transport, now: float, address: str = "") -> None:
         self.transport = transport
+        self.address = address
+        """Where it comes from, as `group_of` gives it."""
         self.identity: Identity | None = None
         """Who said hello; None until then."""
         self.channels: set[str] = set()

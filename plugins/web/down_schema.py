@@ -26,7 +26,10 @@ class ChannelEntry(Struct):
 
 
 class Welcome(Struct):
-    """Answers `hello`: who you are, what is there, and the commands for completion. Keep `token`; it is the proof of who you are."""
+    """Answers `hello`: who you are, what is there, and the commands for completion. Keep `token`; it is the proof of who you are.
+
+    It comes again, without a request, when you are called otherwise: a name that the operator gives to somebody is theirs before any guest's.
+    """
 
     member_id: str
     name: str

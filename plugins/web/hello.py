@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from mooring import Admission, AdmissionRefused, Service
+import asyncio
+import time
+
+from msgspec.structs import replace
+
+from mooring import Admission, AdmissionRefused, Applicant, Service
 from mooring.plugins.web.down_schema import ChannelEntry, Welcome
 from mooring.plugins.web.frames import FrameError
 from mooring.plugins.web.identity import Identities, Identity, TokenRefused
 from mooring.plugins.web.up_schema import Hello
+from storage import StorageError
+
+_NOT_NOW = "Whether this token is good cannot be seen at the moment. Try again soon."
 
 
 def introduce(hello: Hello, admission: Admission, identities: Identities, request_id: str) -> Identity:
     """Who says hello. Raises FrameError."""
     if hello.token is not None:
         try:
-            return identities.check(hello.token)
+            return _as_known(identities.check(hello.token), admission, identities)
         except TokenRefused as error:
             raise FrameError("bad_token", str(error), request_id) from error
+        except StorageError as error:
+            raise FrameError("busy", _NOT_NOW, request_id, retry=True) from error
     try:
         name = admission.free_name(hello.name or "")
         if identities.is_given(name):
@@ -23,6 +33,38 @@ def introduce(hello: Hello, admission: Admission, identities: Identities, reques
         return identities.guest(name)
     except AdmissionRefused as error:
         raise FrameError(error.code, str(error), request_id) from error
+
+
+async def trade_in(token: str, guest_token: str, identities: Identities, request_id: str) -> Identity:
+    """Who a guest is who has come with a token from the operator. Raises FrameError."""
+    try:
+        return await asyncio.to_thread(identities.trade_in, token, guest_token)
+    except TokenRefused as error:
+        raise FrameError("bad_token", str(error), request_id) from error
+    except StorageError as error:
+        raise FrameError("busy", _NOT_NOW, request_id, retry=True) from error
+
+
+def renamed(identity: Identity, admission: Admission, identities: Identities) -> Identity:
+    """A guest as they are called by now: the name may have been given to somebody else."""
+    if identity.given or not identities.is_given(identity.name, besides=identity.member_id):
+        return identity
+    return replace(identity, name=admission.other_name(identity.name, identity.member_id))
+
+
+def _as_known(identity: Identity, admission: Admission, identities: Identities) -> Identity:
+    """Raises TokenRefused for a guest who was away for too long."""
+    if not identity.given:
+        idle = time.time() - identity.made
+        if admission.is_forgotten(identity.member_id, idle):
+            raise TokenRefused("You were away for longer than guests are remembered here. Come in anew.")
+    return renamed(identity, admission, identities)
+
+
+def applicant(identity: Identity, channel_id: str, address: str) -> Applicant:
+    """Somebody as they stand at the door of a channel."""
+    is_given = identity.given
+    return Applicant(identity.member_id, identity.name, identity.role_in(channel_id), is_given, is_given, not is_given, address)
 
 
 def welcome(identity: Identity, service: Service, admission: Admission, identities: Identities) -> Welcome:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from mooring import (
     CHARACTER_KINDS,
     Acknowledgement,
     Admission,
+    AdmissionRefused,
     Down,
     HistoryPage,
     MessageBody,
     Reading,
     Service,
+    ServiceError,
+    SimpleAction,
     Throttle,
+    UpEvent,
     missed_messages,
     older_messages,
 )
@@ -24,8 +30,8 @@ from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection import Connection, Transport
 from mooring.plugins.web.down_schema import ChannelList, CharacterPageDown, HistoryDown
 from mooring.plugins.web.frames import FrameError, UpFrame
-from mooring.plugins.web.hello import channel_entries
-from mooring.plugins.web.identity import Identities
+from mooring.plugins.web.hello import applicant, channel_entries, welcome
+from mooring.plugins.web.identity import Identities, Identity
 from mooring.plugins.web.metrics import GatewayMetrics
 from mooring.plugins.web.up_schema import CharacterPageUp, HistoryUp, MessageUp
 
@@ -52,14 +58,16 @@ class Hub:
         self._throttle = Throttle(service, self._send, lambda channel_id: len(self._watching.get(channel_id, ())))
         self._seen: dict[str, int] = {}
         """Up to which number of a channel's changes those who left were looked for."""
+        self.are_roles_due = True
+        """Whether members may have other roles than their tokens give them."""
         self.expected: set[asyncio.Future[Acknowledgement]] = set()
         """The answers that sessions wait for; they take them out when they have passed them on."""
 
     # --- connections ----------------------------------------------------------------------------------------------
 
-    def connect(self, transport: Transport) -> Connection:
-        """A new connection."""
-        connection = Connection(transport, self.now())
+    def connect(self, transport: Transport, address: str = "") -> Connection:
+        """A new connection, from what counts as one address."""
+        connection = Connection(transport, self.now(), address)
         self._connections.add(connection)
         return connection
 
@@ -132,8 +140,28 @@ class Hub:
             connection.channels.discard(channel_id)
             self.service.presence(channel_id, member_id, False, _session(connection))
 
+    def rename(self, connection: Connection, identity: Identity) -> None:
+        """A member goes by another name from now on: the connection is welcomed anew, and the channels are told."""
+        connection.identity = identity
+        self.admission.renamed(identity.member_id, identity.name)
+        connection.transport.send(frames.encode("welcome", welcome(identity, self.service, self.admission, self.identities)))
+        for channel_id in list(connection.channels):
+            with suppress(AdmissionRefused, ServiceError):  # then it is told when they join the next time
+                facts = self.admission.admit(channel_id, applicant(identity, channel_id, connection.address))
+                if facts is not None:
+                    action = SimpleAction("join", channel_id, identity.member_id, facts)
+                    answered = self.service.enqueue(UpEvent("join", secrets.token_hex(8), channel_id, identity.member_id, action))
+                    self.expected.add(answered)
+                    answered.add_done_callback(self._renamed)
+
+    def _renamed(self, answered: asyncio.Future[Acknowledgement]) -> None:
+        self.expected.discard(answered)
+        if not answered.cancelled() and (error := answered.exception()) is not None:
+            log.warning("somebody could not be called otherwise: %s", error)
+
     def channels_changed(self) -> None:
         """Let everybody know which channels there are; nobody watches one that is gone."""
+        self.are_roles_due = True
         there = dict.fromkeys(self.service.channel_ids())
         for channel_id in [each for each in self._watching if each not in there]:
             for connections in self._watching.pop(channel_id).values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 
@@ -22,7 +23,6 @@ from mooring.plugins.web import token_list
 from mooring.plugins.web.signing import Signer, SigningKeys
 from mooring.plugins.web.token_list import EVERY_CHANNEL, IssuedToken, TokenRefused, is_good, role_in
 from mooring.plugins.web.token_store import TokenStore
-from storage import StorageError
 
 __all__ = ["EVERY_CHANNEL", "Identities", "Identity", "TokenRefused"]
 
@@ -64,6 +64,7 @@ class Identities:
         """When keys and tokens end that are good now."""
         self._used: set[str] = set()
         """Tokens with which somebody has come in, which is to be noted in the list."""
+        self._reloading = threading.Lock()
         self.changes = 0
         """How often what is good changed. Who has to act on each looks at this: whoever reloads first is the only one to be told."""
         self.reload()
@@ -130,6 +131,11 @@ class Identities:
         """The members who are in the list, with their lines by token id."""
         return self._by_member
 
+    def is_turned_out(self, member_id: str) -> bool:
+        """Whether a guest is one no more, and has no token either."""
+        lines = self._by_member.get(member_id, {}).values()
+        return any(line.guest for line in lines) and not any(is_good(line) for line in lines)
+
     def role_of(self, member_id: str, channel_id: str) -> Role | None:
         """The role that a member's good token gives in a channel; None if there is none, or none any more."""
         good = [line for line in self._by_member.get(member_id, {}).values() if is_good(line)]
@@ -137,11 +143,12 @@ class Identities:
 
     def reload(self) -> None:
         """Take over keys and list if they changed, here or elsewhere. It may read the disk or ask a server."""
-        news = self._store.news()
-        if news is not None:
-            self._take(news.keys, news.tokens)
-        elif any(end <= time.time() for end in self._ends):
-            self._take(self._keys, self._given)
+        with self._reloading:
+            news = self._store.news()
+            if news is not None:
+                self._take(news.keys, news.tokens)
+            elif any(end <= time.time() for end in self._ends):
+                self._take(self._keys, self._given)
 
     def _take(self, keys: SigningKeys, given: dict[str, IssuedToken]) -> None:
         names = NameIndex()
@@ -172,10 +179,10 @@ class Identities:
         return self._signer.sign(msgspec.to_builtins(replace(identity, signed_with="")))
 
     def check(self, token: str) -> Identity:
-        """What a token says. Raises TokenRefused if it was not made here, was revoked or has ended."""
+        """What a token says. Raises TokenRefused if it was not made here, was revoked or has ended, and StorageError if that cannot be seen now."""
         identity = self._read(token)
         if identity.given and identity.token_id not in self._given:
-            self._look_again()
+            self.reload()  # it may have been made a moment ago, by the command line
         line = self._given.get(identity.token_id)
         if line is not None:
             identity = replace(identity, member_id=line.member_id)  # a guest who traded it in has stayed who they were
@@ -205,13 +212,6 @@ class Identities:
             raise TokenRefused("You have a token from the operator now; come in with that.")
         if not self.still_good(identity):
             raise TokenRefused("This token was revoked.")
-
-    def _look_again(self) -> None:
-        """For a token that was signed here and is not in the list: it may have been made a moment ago, by the command line."""
-        try:
-            self.reload()
-        except StorageError as error:
-            raise TokenRefused("Whether this token is good cannot be seen at the moment. Try again soon.") from error
 
     def has_become_more(self, identity: Identity) -> bool:
         """Whether this is the token of a guest who was given one since."""

@@ -16,14 +16,16 @@ from websockets.server import ServerProtocol
 
 from mooring import Down, PluginError, Service
 from mooring.plugins.web import descriptors
+from mooring.plugins.web.addresses import group_of
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection_count import ConnectionCount
 from mooring.plugins.web.http import HttpAnswers
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.listener import listen
-from mooring.plugins.web.sessions import Session, sweep
+from mooring.plugins.web.sessions import Session
 from mooring.plugins.web.transport import Outgoing, SocketTransport, send_to_all
+from mooring.plugins.web.upkeep import sweep
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +130,7 @@ class WebGateway:
     async def _serve_member(self, socket: ServerConnection) -> None:
         address = self._http.address_of(socket, socket.request)
         transport = SocketTransport(socket, self._config.limits.send_buffer, self._outgoing)
-        connection = self._hub.connect(transport)
+        connection = self._hub.connect(transport, group_of(address))
         transport.on_slow = partial(self._hub.end, connection, 1013, "you read too slowly; come back and resume", "slow_reader")
         session = Session(self._hub, connection)
         self._count.enter(address)

@@ -7,16 +7,15 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 
-from mooring import Acknowledgement, AdmissionRefused, Applicant, ChannelBusy, OutcomeNotKnown, ServiceError, ServiceStopping, TokenBucket, UpEvent
+from mooring import Acknowledgement, AdmissionRefused, ChannelBusy, OutcomeNotKnown, ServiceError, ServiceStopping, TokenBucket, UpEvent
 from mooring.plugins.web import frames
 from mooring.plugins.web.connection import Connection
 from mooring.plugins.web.down_schema import ErrorCode, Pong
 from mooring.plugins.web.frames import FrameError, UpFrame
-from mooring.plugins.web.hello import introduce, welcome
+from mooring.plugins.web.hello import applicant, introduce, trade_in, welcome
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
 from mooring.plugins.web.up_schema import CharacterPageUp, EventUp, Hello, HistoryUp, Join, Leave
-from storage import StorageError
 
 _RETRIED: Mapping[type[ServiceError], ErrorCode] = {ChannelBusy: "busy", ServiceStopping: "stopping", OutcomeNotKnown: "outcome_not_known"}
 """What may succeed, or be answered, when the same frame is sent again."""
@@ -36,6 +35,8 @@ class Session:
         self._bucket = TokenBucket(hub.limits.frames_per_second, hub.limits.burst, connection.began)
         self._in_flight = 0
         self._refused_in_a_row = 0
+        self._is_trading = False
+        """Whether a guest's token is being traded in, which takes a moment."""
 
     def receive(self, data: str | bytes) -> None:
         """Take one message from the client; whatever it holds, the answer is a frame."""
@@ -86,8 +87,28 @@ class Session:
     def _hello(self, body: Hello, request_id: str) -> None:
         if self._connection.identity is not None:
             raise FrameError("malformed", "This connection has said hello already.", request_id)
+        if self._is_trading:
+            raise FrameError("malformed", "This connection is saying hello already.", request_id)
+        if body.token is not None and body.guest is not None:
+            self._is_trading = True
+            self._hub.service.spawn(self._trade_in(body.token, body.guest, request_id), name="a guest trades in a token")
+        else:
+            self._welcome(introduce(body, self._hub.admission, self._hub.identities, request_id), request_id)
+
+    async def _trade_in(self, token: str, guest_token: str, request_id: str) -> None:
+        try:
+            identity = await trade_in(token, guest_token, self._hub.identities, request_id)
+            if not self._connection.is_gone:
+                self._welcome(identity, request_id)
+        except FrameError as error:
+            self._refuse(error)
+        finally:
+            self._is_trading = False
+
+    def _welcome(self, identity: Identity, request_id: str) -> None:
         hub = self._hub
-        identity = self._connection.identity = introduce(body, hub.admission, hub.identities, request_id)
+        self._connection.identity = identity
+        hub.identities.came_in(identity)
         hub.admission.connected(identity.member_id, identity.name)
         self._send(frames.encode("welcome", welcome(identity, hub.service, hub.admission, hub.identities), request_id))
 
@@ -125,9 +146,8 @@ class Session:
         if not isinstance(frame.body, Join):
             return frames.to_event(frame, identity.member_id)
         channel_id = frame.body.channel_id
-        applicant = Applicant(identity.member_id, identity.name, identity.role_in(channel_id), identity.given)
         try:
-            joining = self._hub.admission.admit(channel_id, applicant, frame.body.after or 0)
+            joining = self._hub.admission.admit(channel_id, applicant(identity, channel_id, self._connection.address), frame.body.after or 0)
         except AdmissionRefused as error:
             raise FrameError(error.code, str(error), frame.request_id) from error
         return None if joining is None else frames.to_event(frame, identity.member_id, joining)
@@ -167,27 +187,3 @@ def _refusal(error: ServiceError, request_id: str) -> FrameError:
     if code is not None:
         return FrameError(code, str(error), request_id, retry=True)
     return FrameError("unknown_channel", str(error), request_id)
-
-
-async def sweep(hub: Hub, every: float) -> None:
-    """Close, for as long as it runs, connections that are silent for too long, and those whose token was revoked meanwhile."""
-    seen = hub.identities.changes
-    while True:
-        await asyncio.sleep(every)
-        try:
-            await asyncio.to_thread(hub.identities.reload)
-        except StorageError as error:
-            log.warning("whether tokens were revoked cannot be seen at the moment: %s", error)
-        before, seen = seen, hub.identities.changes
-        now = hub.now()
-        for connection in hub.connections():
-            if connection.identity is None:
-                if now - connection.began > hub.limits.first_frame_seconds:
-                    hub.refuse(connection, FrameError("no_hello", "No hello came in time."))
-                    hub.end(connection, 1008, "no hello in time", "no_hello")
-            elif now - connection.heard > hub.limits.idle_seconds:
-                hub.refuse(connection, FrameError("idle", "Nothing was heard from you for a long time. Come back whenever you like."))
-                hub.end(connection, 1000, "idle", "idle")
-            elif (seen != before or connection.identity.until is not None) and not hub.identities.still_good(connection.identity):
-                hub.refuse(connection, FrameError("revoked", "Your token was revoked, or has ended."))
-                hub.end(connection, 1008, "token revoked", "revoked")

@@ -73,7 +73,7 @@ def move(given: dict[str, IssuedToken], token_id: str, member_id: str) -> None:
     """Let a token that nobody has used yet, and the earlier ones of its name, be for a member who has none. Raises TokenRefused."""
     own = [line for line in given.values() if line.member_id == given[token_id].member_id]
     if any(line.used for line in own):
-        raise TokenRefused("Somebody has come in with this token, or an earlier one of its name, and is another member. Come in with the token alone.")
+        raise TokenRefused("This token, or an earlier one of its name, was used by another member. Come in with the token alone.")
     if not is_good(given[token_id]) or any(line.member_id == member_id for line in given.values()):
         raise TokenRefused("This token was revoked, or the guest is one no more.")
     for line in own:

@@ -18,7 +18,7 @@ from mooring import ServiceDicts, SystemDict, shared_entry
 from mooring.plugins.web.signing import SigningKeys, checked_keys, new_keys
 from mooring.plugins.web.token_files import Kept, TokenFiles
 from mooring.plugins.web.token_list import IssuedToken
-from storage import DbConfig, MoobiusStorage, StorageError, VersionConflict
+from storage import DbConfig, MoobiusStorage, VersionConflict
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -60,6 +60,23 @@ def list_tokens(ctx: CliContext, data_dir: DataDir = None) -> None:
         typer.echo(f"{token_id}  {given.name}  {roles or 'no role'}  made {_day(given.made)}  {state}")
 
 
+@cli_command("token rotate")
+def rotate_key(
+    ctx: CliContext,
+    keep: Annotated[str, typer.Option(help="For how long tokens of the earlier key are good; 0s makes all of them void at once.")] = "30d",
+    data_dir: DataDir = None,
+) -> str:
+    """Sign with a new key from now on. Who comes in meanwhile gets a token of the new one."""
+    try:
+        seconds = parse_duration(keep).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    with _kept(ctx, data_dir) as (identities, place):
+        identities.rotate(seconds)
+    void = f"are good for another {keep}" if seconds else "are void"
+    return f"There is a new signing key in {place}; tokens of the earlier one {void}."
+
+
 @cli_command("token revoke")
 def revoke_token(ctx: CliContext, name_or_id: str, data_dir: DataDir = None) -> str:
     """Make void one token, or all tokens of a name. Their bearers are put out at once."""
@@ -98,9 +115,10 @@ def _kept(ctx: CliContext, data_dir: Path | None) -> Iterator[tuple[Identities, 
 def _state(given: IssuedToken, now: float) -> str:
     if given.revoked is not None:
         return f"revoked {_day(given.revoked)}"
+    unused = "" if given.used else ", not used yet"
     if given.until is None:
-        return "good"
-    return f"good until {_day(given.until)}" if now < given.until else f"ended {_day(given.until)}"
+        return f"good{unused}"
+    return f"good until {_day(given.until)}{unused}" if now < given.until else f"ended {_day(given.until)}"
 
 
 def _day(seconds: int) -> str:

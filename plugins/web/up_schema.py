@@ -32,10 +32,15 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Hello(Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """The first frame. A first visit gives a `name` and gets a token; a later one gives that `token`."""
+    """The first frame. A first visit gives a `name` and gets a token; a later one gives that `token`.
+
+    A guest who was given a token by the operator comes with it and, as `guest`, with the one that they have had as a guest: they stay the
+    member that they are, with all that is theirs, and are what the given token makes them. The guest's own token is no good after that.
+    """
 
     name: Annotated[str, Meta(max_length=200)] | None = None
     token: Annotated[str, Meta(max_length=4_000)] | None = None
+    guest: Annotated[str, Meta(max_length=4_000)] | None = None
 
 
 class EventUp(Struct, forbid_unknown_fields=True):

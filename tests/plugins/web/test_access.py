@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from mooring.plugins.web.token_files import TokenFiles
 from tests.mooring.cli.test_channels import mooring
 from tests.plugins.web.harness import Client, gateway
 from tests.process_for_tests import start, write_configs
+from tests.waiting_for_tests import eventually
 
 CHANNELS = ["tavern", {"id": "vault", "access": "token"}]
 
@@ -298,3 +300,63 @@ async def test_a_name_that_was_given_or_is_reserved_is_no_guests(tmp_path: Path)
 async def eventually_welcome(client: Client, name: str) -> None:
     while (await client.hello(name=name))["type"] != "welcome":
         await asyncio.sleep(0.1)
+
+
+async def test_a_new_key_leaves_old_tokens_good_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = Identities(TokenFiles(tmp_path))
+    _, given = operator.give("olga", {"*": "owner"})
+    guest = operator.token(operator.guest("ann"))
+    service = Identities(TokenFiles(tmp_path))
+    before = service.changes
+    operator.rotate(60)
+    service.reload()
+    assert service.changes == before + 1
+    renewed = service.token(service.check(guest))
+    assert renewed != guest
+    assert service.check(given).name == "olga"
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+    service.reload()
+    assert service.changes == before + 2, "so that whoever is in with it is looked at"
+    for old in (guest, given):
+        with pytest.raises(TokenRefused, match="not made by this service"):
+            service.check(old)
+    assert service.check(renewed).name == "ann"
+
+
+@pytest.mark.parametrize("kept", [0, 3600])
+async def test_a_rotation_without_a_while_puts_everybody_out(tmp_path: Path, kept: int) -> None:
+    operator = Identities(TokenFiles(tmp_path / "gateway"))
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place, place.member("ann") as ann:
+        await asyncio.to_thread(operator.rotate, kept)
+        if kept:
+            await eventually(lambda: place.service._secrets.hide(operator.secrets()[0]) == "[secret]")
+            async with place.returning(ann.welcome["token"]) as back:
+                assert back.welcome["token"] != ann.welcome["token"]
+            assert (await ann.say("still here"))["body"]["ok"]
+            await asyncio.to_thread(operator.rotate, 0)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await ann.ask("ping")
+                await asyncio.sleep(0.05)
+        assert ann.socket.close_code == 1008
+        async with place.connection() as client:
+            assert (await client.hello(token=ann.welcome["token"]))["body"]["code"] == "bad_token"
+        async with place.connection() as client:
+            assert (await client.hello(name="bob"))["type"] == "welcome"
+        for secret in operator.secrets():
+            assert place.service._secrets.hide(f"what if {secret}") == "what if [secret]"
+
+
+@pytest.mark.parametrize("content", ["5", "[]", "{", "", '{"key": 5}', '{"key": "c2hvcnQ="}', '{"a": ' * 60_000])
+def test_a_key_file_that_holds_something_else_is_told_in_a_line(tmp_path: Path, content: str) -> None:
+    config = tmp_path / "service.json"
+    config.write_text(json.dumps({"plugins": ["help", {"name": "web", "config": {"data_dir": str(tmp_path / "keys")}}]}))
+    Identities(TokenFiles(tmp_path / "keys")).give("olga", {})
+    (tmp_path / "keys" / "signing.key").write_text(content)
+    for line in (["list"], ["create", "bob"], ["rotate"]):
+        done = CliRunner().invoke(build_app(ChannelService), ["token", *line, "--config", str(config)])
+        assert (done.exit_code, "signing.key" in done.output) == (1, True), done.output
+        assert isinstance(done.exception, SystemExit)
+    assert (tmp_path / "keys" / "signing.key").read_text() == content

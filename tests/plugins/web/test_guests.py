@@ -1,0 +1,210 @@
+"""Guests over real sockets: their names, which give way, what becomes of those who stay away, and how one becomes more."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from mooring.plugins.web.identity import Identities
+from mooring.plugins.web.token_files import TokenFiles
+from tests.plugins.web.harness import Client, Gateway, gateway
+from tests.waiting_for_tests import eventually
+
+DAY = 86_400
+
+
+def operator_of(folder: Path) -> Identities:
+    return Identities(TokenFiles(folder / "gateway"))
+
+
+def names(place: Gateway, channel: str = "tavern") -> dict[str, str]:
+    return {member_id: each.name for member_id, each in place.service.members(channel).items()}
+
+
+def role(place: Gateway, member_id: str, channel: str = "tavern") -> Any:
+    return (place.service.members(channel)[member_id].character_context or {})["role"]
+
+
+def is_called(place: Gateway, channel: str, name: str) -> bool:
+    return list(names(place, channel).values()) == [name]
+
+
+async def put_out(client: Client) -> int | None:
+    with pytest.raises(ConnectionClosed):
+        while True:
+            await client.ask("ping")
+            await asyncio.sleep(0.05)
+    return client.socket.close_code
+
+
+@pytest.mark.parametrize("wanted", ["olga", "0lga", "Olga"])
+@pytest.mark.parametrize("is_here", [True, False])
+async def test_a_name_that_is_given_is_its_owners_though_a_guest_has_it(tmp_path: Path, wanted: str, is_here: bool) -> None:
+    operator = operator_of(tmp_path)
+    async with gateway(tmp_path) as place:
+        async with place.member(wanted, "tavern", "library") as guest:
+            guest_id = guest.welcome["member_id"]
+            await guest.say("/hit @olga 20".replace("olga", wanted))
+            if is_here:
+                await come_in(place, operator, guest_id, wanted)
+                assert (await guest.say("I am still here"))["body"]["ok"]
+        if not is_here:
+            await come_in(place, operator, guest_id, wanted)
+        async with place.returning(guest.welcome["token"]) as back:
+            assert (back.welcome["name"], back.welcome["member_id"]) == (f"{wanted}-guest", guest_id)
+            await back.say("/bars")
+            assert "80 of 100 health" in back.texts()[-1]
+            await back.join("library")
+            assert names(place, "library")[guest_id] == f"{wanted}-guest"
+
+
+async def come_in(place: Gateway, operator: Identities, guest_id: str, wanted: str) -> None:
+    _, token = await asyncio.to_thread(operator.give, "olga", {"*": "moderator"})
+    async with place.returning(token) as olga:
+        assert olga.welcome["name"] == "olga"
+        assert names(place) == {guest_id: f"{wanted}-guest", olga.welcome["member_id"]: "olga"}
+
+
+async def test_a_guest_is_renamed_as_soon_as_the_name_is_given(tmp_path: Path) -> None:
+    operator = operator_of(tmp_path)
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place, place.member("olga", "tavern", "library") as guest:
+        await asyncio.to_thread(operator.give, "olga", {})
+        assert (await guest.wait_for("welcome"))["body"]["name"] == "olga-guest"
+        for channel in ("tavern", "library"):
+            await eventually(partial(is_called, place, channel, "olga-guest"))
+
+
+async def test_two_whose_names_were_given_and_look_alike_do_not_take_turns(tmp_path: Path) -> None:
+    operator = operator_of(tmp_path)
+    tokens = [operator.give(name, {})[1] for name in ("olga", "0lga")]
+    async with gateway(tmp_path) as place, place.returning(tokens[0]), place.connection() as second:
+        await second.hello(token=tokens[1])
+        assert (await second.ask("join", {"channel_id": "tavern"}))["body"]["code"] == "name_taken"
+
+
+@pytest.mark.parametrize(("days", "is_free"), [(29, False), (31, True)])
+async def test_the_name_of_a_guest_is_free_when_they_were_away_for_long(tmp_path: Path, days: int, is_free: bool) -> None:
+    async with gateway(tmp_path, guest_days=30) as place, place.member("ann") as ann:
+        ann_id, token = ann.welcome["member_id"], ann.welcome["token"]
+    later = time.time() + days * DAY
+    async with gateway(tmp_path, guest_days=30, clock=lambda: later) as place, place.connection() as other:
+        answer = await other.hello(name="Ann")
+        assert answer["body"].get("code") == (None if is_free else "name_taken")
+        if is_free:
+            await other.join()
+            assert names(place) == {ann_id: "ann-guest", other.welcome["member_id"]: "Ann"}
+        else:
+            async with place.returning(token) as back:
+                assert back.welcome["name"] == "ann"
+
+
+async def test_a_guest_who_comes_back_in_time_stays_known(tmp_path: Path) -> None:
+    async with gateway(tmp_path, guest_days=30) as place, place.member("ann") as ann:
+        token = ann.welcome["token"]
+    start = time.time()
+    for days in (20, 40, 60):
+        async with gateway(tmp_path, guest_days=30, clock=lambda days=days: start + days * DAY) as place:
+            async with place.connection() as other:
+                assert (await other.hello(name="ann"))["body"]["code"] == "name_taken"
+            async with place.returning(token) as back:
+                assert back.welcome["name"] == "ann"
+
+
+async def test_a_guest_session_ends_when_it_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with gateway(tmp_path, guest_days=30) as place, place.member("ann") as ann:
+        token = ann.welcome["token"]
+        async with place.connection() as idle:
+            unused = (await idle.hello(name="bob"))["body"]["token"]
+    later = time.time() + 31 * DAY
+    monkeypatch.setattr(time, "time", lambda: later)
+    async with gateway(tmp_path, guest_days=30, clock=lambda: later) as place:
+        for old in (token, unused):
+            async with place.connection() as client:
+                answer = (await client.hello(token=old))["body"]
+                assert answer["code"] == "bad_token"
+                assert "away for longer" in answer["message"]
+
+
+async def test_a_guest_trades_in_a_token_and_keeps_what_is_theirs(tmp_path: Path) -> None:
+    operator = operator_of(tmp_path)
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place, place.member("ann", "tavern", "library") as ann:
+        await ann.say("/hit @ann 20")
+        guest_token, member_id = ann.welcome["token"], ann.welcome["member_id"]
+        _, token = await asyncio.to_thread(operator.give, "olga", {"*": "moderator"})
+        for _ in range(2):  # the answer may be lost
+            async with place.connection() as more:
+                welcome = (await more.hello(token=token, guest=guest_token))["body"]
+                assert (welcome["member_id"], welcome["name"]) == (member_id, "olga")
+                await more.join()
+                await more.say("/bars")
+                assert more.texts()[-1] == "olga has 80 of 100 health and 100 of 100 mana."
+                assert (names(place), role(place, member_id)) == ({member_id: "olga"}, "moderator")
+        await eventually(lambda: role(place, member_id, "library") == "moderator")
+        assert await put_out(ann) == 1012, "whoever has the guest's token has no role with it"
+        async with place.connection() as old:
+            assert (await old.hello(token=guest_token))["body"]["code"] == "bad_token"
+        async with place.returning(token) as back:
+            assert back.welcome["member_id"] == member_id
+        async with place.returning(welcome["token"]) as back:
+            assert back.welcome["member_id"] == member_id
+
+
+async def test_a_token_that_was_used_is_traded_in_by_nobody(tmp_path: Path) -> None:
+    operator = operator_of(tmp_path)
+    _, token = operator.give("olga", {})
+    async with gateway(tmp_path) as place, place.member("ann") as ann:
+        async with place.returning(token) as olga:
+            olga_id = olga.welcome["member_id"]
+        await eventually(lambda: any(line.used for line in operator_of(tmp_path).given().values()))
+        for guest_token in (ann.welcome["token"], token, "nothing"):
+            async with place.connection() as more:
+                answer = await more.hello(token=token, guest=guest_token)
+                is_own = guest_token == token
+                assert answer["body"].get("code") == "bad_token", is_own
+        async with place.returning(token) as olga, place.returning(ann.welcome["token"]):
+            assert olga.welcome["member_id"] == olga_id
+
+
+async def test_a_guest_who_is_turned_out_is_gone_everywhere_and_comes_back_as_nobody(tmp_path: Path) -> None:
+    operator = operator_of(tmp_path)
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place:
+        async with place.member("bob", "library") as bob:
+            pass
+        async with place.member("ann", "tavern", "library") as ann:
+            for guest in (ann, bob):
+                await asyncio.to_thread(operator.turn_out, guest.welcome["member_id"], "")
+            assert await put_out(ann) == 1008
+        await eventually(lambda: not names(place) and not names(place, "library"))
+        async with place.connection() as back:
+            assert (await back.hello(token=bob.welcome["token"]))["body"]["message"] == "This token was revoked."
+        async with place.connection() as new:
+            assert (await new.hello(name="bob"))["type"] == "welcome"
+
+
+async def test_a_role_ends_with_its_token_where_its_bearer_is_listed_while_away(tmp_path: Path) -> None:
+    operator = operator_of(tmp_path)
+    _, token = operator.give("olga", {"*": "moderator"})
+    member_id = operator.check(token).member_id
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place:
+        async with place.returning(token) as olga:
+            await olga.join("library")
+        assert (role(place, member_id), role(place, member_id, "library")) == ("moderator", "moderator")
+        await asyncio.to_thread(operator.give, "olga", {"library": "owner"})
+        await eventually(lambda: (role(place, member_id), role(place, member_id, "library")) == ("member", "owner"))
+        await asyncio.to_thread(operator.revoke, "olga")
+        await eventually(lambda: (role(place, member_id), role(place, member_id, "library")) == ("member", "member"))
+        await asyncio.to_thread(operator.give, "olga", {"*": "moderator"}, 3)
+        await eventually(lambda: role(place, member_id) == "moderator")
+        await eventually(lambda: role(place, member_id) == "member")
+        _, again = await asyncio.to_thread(operator.give, "olga", {"*": "moderator"})
+        async with place.returning(again):
+            assert role(place, member_id) == "moderator"
+    await asyncio.to_thread(operator.revoke, "olga")
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place:
+        await eventually(lambda: role(place, member_id) == "member")
