@@ -72,7 +72,7 @@ class Members(Mapping[str, Character]):
     def standing(self, member_id: str, now: float) -> Standing | None:
         """How somebody came in, None for a stranger."""
         kept = self._known.get(member_id)
-        return None if kept is None else _standing_of(kept, now, is_here=self.is_online(member_id))
+        return None if kept is None else standing_of(kept, now, is_here=self.is_online(member_id))
 
     def is_online(self, member_id: str) -> bool:
         """Whether a member has a connection."""
@@ -311,7 +311,7 @@ class MembersInTurn(Mapping[str, Character]):
     def standing(self, member_id: str, now: float) -> Standing | None:
         """How somebody came in, None for a stranger."""
         kept = self._kept(member_id)
-        return None if kept is None else _standing_of(kept, now, is_here=self._members.is_online(member_id))
+        return None if kept is None else standing_of(kept, now, is_here=self._members.is_online(member_id))
 
     def _put(self, member_id: str, kept: dict[str, Any]) -> None:
         if kept != self._kept(member_id):
@@ -335,7 +335,8 @@ def _record_of(standing: Standing, now: float) -> dict[str, Any]:
     return {"guest": True, "seen": now, **({"address": standing.address} if standing.address else {})}
 
 
-def _standing_of(kept: Mapping[str, Any], now: float, *, is_here: bool) -> Standing:
+def standing_of(kept: Mapping[str, Any], now: float, *, is_here: bool) -> Standing:
+    """How a member came in of whom this is kept."""
     is_guest = bool(kept.get("guest"))
     idle = max(0.0, now - kept.get("seen", kept.get("joined", now))) if is_guest and not is_here else 0.0
     return Standing(bool(kept.get("given")), is_guest, kept.get("address", ""), idle)

@@ -13,6 +13,10 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 _MARK = "__mooring_cli_command__"
 
 
+def _nobody(channel_id: str) -> list[dict[str, Any]]:
+    return []
+
+
 @dataclass(frozen=True)
 class CliContext:
     """Which service a command is for, as `--config` and `--db-config` say.
@@ -32,6 +36,8 @@ class CliContext:
     """Where the service's config is; None if there is none, and all of this are defaults."""
     made_channel_ids: Callable[[], list[str]] = list
     """Asks the running service, or its store, for the channels that were made at run time. Ends the command with a message if it cannot."""
+    members: Callable[[str], list[dict[str, Any]]] = _nobody
+    """Asks it for the members of a channel, as `mooring member list --json` shows them. Ends the command with a message if it cannot."""
 
 
 def cli_command(name: str) -> Callable[[Handler], Handler]:

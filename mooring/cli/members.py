@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -33,12 +34,13 @@ def add_member(app: typer.Typer) -> None:
         db_config: DbConfigFile = DB_CONFIG,
     ) -> None:
         """The members, with their ids and roles."""
-        lines = operate("member list", {"channel_id": channel_id}, config, db_config, _in_the_store)
+        lines = list_members(config, db_config, channel_id)
         if as_json:
             typer.echo(json.dumps(lines, indent=2))
         else:
             for line in lines:
-                typer.echo(f"{line['id']}  {line['name']}  {line['role']}{'  here now' if line['online'] else ''}")
+                here = "  here now" if line["online"] else ""
+                typer.echo(f"{line['id']}  {line['name']}  {'guest' if line.get('guest') and line['role'] == 'member' else line['role']}{here}")
 
     @member.command()
     def role(
@@ -51,6 +53,12 @@ def add_member(app: typer.Typer) -> None:
         """Give a member another role in the channel. It counts more than the role of their token."""
         changed = operate("member role", {"channel_id": channel_id, "member": who, "role": new}, config, db_config, _in_the_store)
         typer.echo(f"{changed['name']} ({changed['id']}) has the role {new} in {channel_id} now.")
+
+
+def list_members(config: Path, db_config: Path, channel_id: str) -> list[dict[str, Any]]:
+    """The members of a channel, as `mooring member list --json` has them. Ends the command with a message if they cannot be seen."""
+    lines: list[dict[str, Any]] = operate("member list", {"channel_id": channel_id}, config, db_config, _in_the_store)
+    return lines
 
 
 def _in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:

@@ -18,6 +18,7 @@ from mooring.bots.declarations import config_of
 from mooring.bots.discovery import built_in_names, find_plugin
 from mooring.cli.channels import made_channel_ids
 from mooring.cli.command import CliContext, cli_commands_of
+from mooring.cli.members import list_members
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.config import PluginEntry, ServiceConfig, parse_service
 from mooring.errors import CommandError, PluginError
@@ -130,4 +131,5 @@ def _context(plugin: str, module: ModuleType, config: Path, db_config: Path) -> 
         db_config=[] if db_config == DB_CONFIG and not db_config.exists() else db_config,
         config_file=config if is_there else None,
         made_channel_ids=partial(made_channel_ids, config, db_config),
+        members=partial(list_members, config, db_config),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
 from mooring.bots.context import Context
 from mooring.bots.membership import set_role
-from mooring.channels.members import with_role
+from mooring.channels.members import standing_of, with_role
 from mooring.channels.registry import ChannelRegistry
 from mooring.channels.system_dicts import MEMBERS
 from mooring.commands.people import Member
@@ -17,15 +19,23 @@ from mooring.control.commands import ControlCommand
 from mooring.errors import CommandError
 from mooring.made_channels import variant_of
 from mooring.protocols import Service, ServiceError
-from mooring.roles import Role
+from mooring.roles import Role, Standing
 from mooring.text import clip, fold_name, suggestion
 from storage import MoobiusStorage
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A member as the operator sees them."""
+
+    member: Member
+    standing: Standing
 
 
 class MemberAdministration(Protocol):
     """What the commands act on: a running service, or the store of one that does not run."""
 
-    async def list_members(self, channel_id: str) -> list[Member]:
+    async def list_members(self, channel_id: str) -> list[Listed]:
         """All members of the channel. Raises CommandError if there is no such channel."""
 
     async def set_member_role(self, channel_id: str, member: Member, role: Role) -> None:
@@ -38,10 +48,12 @@ class LiveMembers:
     def __init__(self, service: Service[Context]) -> None:
         self._service = service
 
-    async def list_members(self, channel_id: str) -> list[Member]:
+    async def list_members(self, channel_id: str) -> list[Listed]:
         """As MemberAdministration says."""
+        service = self._service
         try:
-            return [Member.of(character) for character in self._service.members(channel_id).values()]
+            members = service.members(channel_id).items()
+            return [Listed(Member.of(each), service.standing(channel_id, member_id) or Standing()) for member_id, each in members]
         except ServiceError as error:
             raise CommandError(str(error)) from error
 
@@ -65,11 +77,14 @@ class StoredMembers:
         self._configured = configured
         self._db_config = [{**entry, "load": False, "clear": False} for entry in db_config]
 
-    async def list_members(self, channel_id: str) -> list[Member]:
+    async def list_members(self, channel_id: str) -> list[Listed]:
         """As MemberAdministration says."""
         with self._open(channel_id) as storage:
             kept = MEMBERS.of(storage).copy()
-        return [Member(member_id, record["name"], record["role"], online=False) for member_id, record in kept.items()]
+        return [
+            Listed(Member(member_id, record["name"], record["role"], online=False), standing_of(record, time.time(), is_here=False))
+            for member_id, record in kept.items()
+        ]
 
     async def set_member_role(self, channel_id: str, member: Member, role: Role) -> None:
         """As MemberAdministration says."""
@@ -105,11 +120,16 @@ class NewRole(msgspec.Struct, forbid_unknown_fields=True):
 
 async def _list(members: MemberAdministration, asked: InChannel) -> list[dict[str, Any]]:
     found = await members.list_members(asked.channel_id)
-    return [{"id": each.id, "name": each.name, "role": each.role, "online": each.online} for each in found]
+    return [_line(each.member, each.standing) for each in found]
+
+
+def _line(member: Member, standing: Standing) -> dict[str, Any]:
+    line = {"id": member.id, "name": member.name, "role": member.role, "online": member.online}
+    return {**line, "guest": True, "seconds_away": int(standing.idle)} if standing.is_guest else line
 
 
 async def _role(members: MemberAdministration, asked: NewRole) -> dict[str, str]:
-    found = await members.list_members(asked.channel_id)
+    found = [each.member for each in await members.list_members(asked.channel_id)]
     member = next((each for each in found if each.id == asked.member), None)
     if member is None:
         name = asked.member.removeprefix("@")

@@ -11,7 +11,7 @@ from mooring.plugins.web.config import Config, GatewayLimits, OpenToAll
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.server import WebGateway
 from mooring.plugins.web.token_store import SERVICE_DICTS, open_token_store
-from mooring.plugins.web.tokens import create_token, list_tokens, revoke_token, rotate_key
+from mooring.plugins.web.tokens import create_token, list_guests, list_tokens, revoke_token, rotate_key
 
 __all__ = [
     "SERVICE_DICTS",
@@ -21,6 +21,7 @@ __all__ = [
     "WebGateway",
     "create_token",
     "lifespan",
+    "list_guests",
     "list_tokens",
     "revoke_token",
     "rotate_key",

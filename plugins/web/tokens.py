@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from mooring import ROLES, CliContext, CommandError, NameRefused, Role, clean_name, cli_command, clip, parse_duration, suggestion
+from mooring.plugins.web.guest_list import guests_of
 from mooring.plugins.web.identity import EVERY_CHANNEL, Identities
 from mooring.plugins.web.token_list import IssuedToken
 from mooring.plugins.web.token_store import open_token_store
@@ -55,9 +56,19 @@ def list_tokens(ctx: CliContext, data_dir: DataDir = None) -> None:
     with _kept(ctx, data_dir) as (identities, _):
         listed = identities.given()
     for token_id, given in listed.items():
+        if given.guest:
+            typer.echo(f"{token_id}  {given.name}  guest {given.member_id}  {_state(given, time.time())}")
+            continue
         roles = ", ".join(f"{role} in {'every channel' if channel == EVERY_CHANNEL else channel}" for channel, role in given.roles.items())
         state = _state(given, time.time())
         typer.echo(f"{token_id}  {given.name}  {roles or 'no role'}  made {_day(given.made)}  {state}")
+
+
+@cli_command("token guests")
+def list_guests(ctx: CliContext) -> None:
+    """List the guests that are known, with their ids, where they are members and when they were there."""
+    for member_id, guest in guests_of(ctx).items():
+        typer.echo(f"{member_id}  {guest.name}  in {', '.join(guest.channels)}  {'here now' if guest.is_here else f'away for {guest.away}'}")
 
 
 @cli_command("token rotate")
@@ -79,12 +90,21 @@ def rotate_key(
 
 @cli_command("token revoke")
 def revoke_token(ctx: CliContext, name_or_id: str, data_dir: DataDir = None) -> str:
-    """Make void one token, or all tokens of a name. Their bearers are put out at once."""
+    """Make void one token, or all tokens of a name, or end a guest, by name or id. Their bearers are put out at once."""
     with _kept(ctx, data_dir) as (identities, place):
-        revoked = identities.revoke(name_or_id)
+        revoked = identities.revoke(name_or_id) or _turn_out(ctx, identities, name_or_id)
     if not revoked:
-        raise CommandError(f"No good token in {place} belongs to {name_or_id}; see: mooring token list")
+        raise CommandError(f"No good token in {place} belongs to {name_or_id}, and no guest; see: mooring token list, mooring token guests")
     return f"Revoked {', '.join(revoked)}."
+
+
+def _turn_out(ctx: CliContext, identities: Identities, name_or_id: str) -> list[str]:
+    if ctx.config_file is None:
+        return []
+    found = {member_id: guest for member_id, guest in guests_of(ctx).items() if name_or_id in {member_id, guest.name}}
+    for member_id, guest in found.items():
+        identities.turn_out(member_id, guest.name)
+    return list(found)
 
 
 def _check_channels(ctx: CliContext, channels: Sequence[str]) -> None:

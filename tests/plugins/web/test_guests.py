@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.token_files import TokenFiles
+from tests.mooring.cli.test_channels import mooring
 from tests.plugins.web.harness import Client, Gateway, gateway
+from tests.process_for_tests import member, start, write_configs
 from tests.waiting_for_tests import eventually
 
 DAY = 86_400
@@ -208,3 +211,31 @@ async def test_a_role_ends_with_its_token_where_its_bearer_is_listed_while_away(
     await asyncio.to_thread(operator.revoke, "olga")
     async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place:
         await eventually(lambda: role(place, member_id) == "member")
+
+
+async def test_the_command_line_lists_guests_and_ends_one(tmp_path: Path) -> None:
+    options = write_configs(tmp_path)
+
+    async def token(*line: str) -> tuple[int, str]:
+        return await mooring(tmp_path, "token", *line)
+
+    assert (await mooring(tmp_path, "channel", "create", "club"))[0] == 0
+    process = await start(tmp_path, *options)
+    async with member(process.address, "club", name="ann") as ann, member(process.address, "tavern", name="bob"):
+        code, said = await token("guests")
+        lines = {line.split("  ")[1]: line.split("  ")[2:] for line in said.splitlines()}
+        assert (code, lines) == (0, {"ann": ["in club", "here now"], "bob": ["in tavern", "here now"]}), said
+        member_id = next(line for line in said.splitlines() if "ann" in line).split("  ")[0]
+        code, said = await token("revoke", member_id)
+        assert (code, said.strip()) == (0, f"Revoked {member_id}."), said
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await ann.say("am I here?", "club")
+        code, said = await token("revoke", "nobody")
+        assert (code, "no guest" in said) == (1, True), said
+    assert (await process.end())[0] == 0
+    code, said = await token("guests")
+    assert (code, re.fullmatch(r"m-\w+  bob  in tavern  away for \d+s", said.strip()) is not None) == (0, True), said
+    assert (await token("revoke", "bob"))[0] == 0
+    code, said = await token("list")
+    assert (code, said.count("guest m-"), said.count("revoked 20")) == (0, 2, 2), said
