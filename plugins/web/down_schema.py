@@ -34,6 +34,8 @@ class Welcome(Struct):
     member_id: str
     name: str
     token: str
+    guest: bool
+    """Whether you picked the name, and can trade in a token from the operator."""
     channels: list[ChannelEntry]
     commands: list[dict[str, Any]]
 

@@ -70,7 +70,7 @@ def applicant(identity: Identity, channel_id: str, address: str) -> Applicant:
 def welcome(identity: Identity, service: Service, admission: Admission, identities: Identities) -> Welcome:
     """The answer to hello."""
     channels = channel_entries(identity, service, admission)
-    return Welcome(identity.member_id, identity.name, identities.token(identity), channels, service.commands.describe())
+    return Welcome(identity.member_id, identity.name, identities.token(identity), not identity.given, channels, service.commands.describe())
 
 
 def channel_entries(identity: Identity, service: Service, admission: Admission) -> list[ChannelEntry]:

@@ -7,7 +7,7 @@ import { Link } from "./link.js";
 import { Stream } from "./messages.js";
 import { Characters, clearPeople, showCanvas, showMembers } from "./people.js";
 
-const me = { id: "", name: "" };
+const me = { id: "", name: "", guest: false };
 const channels = new Map();
 const joins = new Map(); // request id of a join -> channel id
 const asked = new Map(); // request id of a question for characters -> how their names begin, undefined for any
@@ -31,12 +31,20 @@ function showEnter(problem = "") {
 	$("enter-name").focus();
 }
 
+function enterToken() {
+	showEnter();
+	$("enter-given").open = true;
+	$("enter-token").focus();
+}
+
 $("enter-form").onsubmit = (event) => {
 	event.preventDefault();
 	const [name, token] = ["enter-name", "enter-token"].map((id) => $(id).value.trim());
 	$("enter-problem").textContent = name || token ? "" : "A name is missing.";
 	if (!name && !token) return;
-	entering = token ? { token } : { name };
+	const before = kept("token");
+	if (token) entering = { token, ...(me.guest && before && { guest: before }) };
+	else entering = before && name === kept("name") ? null : { name };
 	link.open();
 };
 
@@ -46,7 +54,7 @@ const link = new Link({ hello: () => entering || { token: kept("token") }, onFra
 
 const takers = {
 	welcome(body) {
-		Object.assign(me, { id: body.member_id, name: body.name });
+		Object.assign(me, { id: body.member_id, name: body.name, guest: body.guest });
 		keep("token", body.token);
 		keep("name", body.name);
 		entering = null;
@@ -56,7 +64,7 @@ const takers = {
 		asked.clear();
 		$("enter").hidden = true;
 		$("room").hidden = false;
-		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name));
+		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name), ...(me.guest ? [button(".more", "I was given a token", enterToken)] : []));
 		const all = [...channels.values()];
 		if (!channels.has(active?.id)) active = null;
 		const wanted = channels.get(decodeURIComponent(location.hash.slice(1)));
@@ -152,7 +160,7 @@ const takers = {
 		if (joining && retry) setTimeout(() => joining.live || join(joining), 1500);
 		else if (joining) problem(joining, message);
 		else if (["bad_token", "bad_name", "name_taken", "revoked"].includes(code)) {
-			if (code === "bad_token" || code === "revoked") keep("token", "");
+			if ((code === "bad_token" && !entering) || code === "revoked") keep("token", "");
 			entering = null;
 			showEnter(message);
 		} else if (sent && !retry) settle(sent, message);

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser, expect
 from websockets.exceptions import ConnectionClosed
 
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.token_files import TokenFiles
 from tests.mooring.cli.test_channels import mooring
 from tests.plugins.web.harness import Client, Gateway, gateway
+from tests.plugins.web.visitor import visitor
 from tests.process_for_tests import member, start, write_configs
 from tests.waiting_for_tests import eventually
 
@@ -239,3 +241,42 @@ async def test_the_command_line_lists_guests_and_ends_one(tmp_path: Path) -> Non
     assert (await token("revoke", "bob"))[0] == 0
     code, said = await token("list")
     assert (code, said.count("guest m-"), said.count("revoked 20")) == (0, 2, 2), said
+
+
+@pytest.mark.browser
+async def test_in_the_page_a_guest_becomes_more_and_stays_who_they_are(tmp_path: Path, chromium: Browser) -> None:
+    operator = operator_of(tmp_path)
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place, visitor(chromium, place.address, "ann") as ann:
+        (member_id,) = names(place)
+        await ann.say("/hit @ann 20")
+        token_field = ann.page.get_by_label("Token")
+        await ann.page.get_by_role("button", name="I was given a token").click()
+        await token_field.fill("nothing good")
+        await ann.page.keyboard.press("Enter")
+        await expect(ann.page.get_by_text("This token was not made by this service.")).to_be_visible()
+        _, token = await asyncio.to_thread(operator.give, "olga", {"*": "moderator"})
+        await token_field.fill(token)
+        second = await ann.page.context.new_page()
+        await second.goto(place.address)
+        await expect(second.locator("#me")).to_contain_text("ann")
+        await ann.page.keyboard.press("Enter")
+        for page in (ann.page, second):
+            await expect(page.locator("#me")).to_have_text(re.compile("olga$"))
+        await ann.is_connected()
+        assert (names(place), role(place, member_id)) == ({member_id: "olga"}, "moderator")
+        assert await ann.bar("olga", "Health") == ("80", "80/100")
+        assert ann.complaints == []
+
+
+@pytest.mark.browser
+async def test_the_page_says_what_a_guest_is_called_whose_name_was_given(tmp_path: Path, chromium: Browser) -> None:
+    operator = operator_of(tmp_path)
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place, visitor(chromium, place.address, "olga") as guest:
+        await guest.composer.fill("half a wo")
+        await asyncio.to_thread(operator.give, "olga", {})
+        await expect(guest.page.locator("#me .name")).to_have_text("olga-guest")
+        assert await guest.composer.input_value() == "half a wo"
+        await guest.say("who am I?")
+        await guest.sees("who am I?")
+        await expect(guest.page.locator("#members")).to_contain_text("olga-guest")
+        assert guest.complaints == []
