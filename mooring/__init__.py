@@ -10,7 +10,7 @@ from mooring.bars.bar import Bar, Change
 from mooring.bars.spec import BarSpec
 from mooring.bots.calling import run_confirmed
 from mooring.bots.context import Background, Context, Service
-from mooring.bots.membership import address_of, remove_member, set_role, take_role
+from mooring.bots.membership import address_of, ignored_members, remove_member, set_ignored, set_role, take_role
 from mooring.bots.messages import card, table
 from mooring.bots.progress import Progress
 from mooring.bots.schedule import ScheduledCall, every
@@ -188,6 +188,7 @@ __all__ = [
     "cooldown",
     "every",
     "format_duration",
+    "ignored_members",
     "json_utils",
     "missed_messages",
     "network_member_id",
@@ -198,6 +199,7 @@ __all__ = [
     "requires",
     "run_command_line",
     "run_confirmed",
+    "set_ignored",
     "set_role",
     "shared_entry",
     "suggestion",

@@ -6,6 +6,7 @@ from collections.abc import Container
 
 from mooring.bots.calling import run_hooks
 from mooring.bots.context import Context
+from mooring.channels.ignores import MOST
 from mooring.commands.people import Member
 from mooring.errors import CommandError
 from mooring.events import SimpleAction
@@ -52,6 +53,30 @@ def address_of(ctx: Context, member: Member) -> str:
     """
     standing = ctx._turn.members.standing(member.id, ctx.clock())
     return "" if standing is None else standing.address
+
+
+def set_ignored(ctx: Context, member: Member, ignored: bool) -> None:
+    """Let the acting member hear nothing of another from now on, or hear them again: what they say, or have said, neither comes nor is found.
+
+    Nobody else learns of it; it ends when one who ignores leaves. Raises CommandError for oneself, for agents, and for too many.
+    """
+    turn = ctx._turn
+    member_id = ctx.member.id
+    if member.id == member_id:
+        raise CommandError("That is you.")
+    if member.agent:
+        raise CommandError(f"{member} is nobody who could be ignored.")
+    before = turn.ignores.in_turn(member_id)
+    after = {*before, member.id} if ignored else set(before) - {member.id}
+    if len(after) > MOST:
+        raise CommandError(f"You ignore {MOST} others already, and one can ignore no more.")
+    turn.ignores.put(member_id, after)
+    ctx.after_commit(lambda: turn.ignores.catch_up([member_id]))
+
+
+def ignored_members(ctx: Context) -> list[str]:
+    """The ids of those of whom the acting member hears nothing; some may have left."""
+    return ctx._turn.ignores.in_turn(ctx.member.id)
 
 
 def _check_is_here(member: Member, members: Container[str]) -> None:

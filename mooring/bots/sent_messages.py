@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from mooring.bots.messages import Message, compose
 from mooring.channels.turn import Turn
@@ -28,6 +29,16 @@ class SentMessages:
         """A copy of a message as it is now, by its handle or id; None if it is not there, or not there any more."""
         down = self._find(_id(message))
         return None if down is None else copy_with(down.body, content=copy_with(down.body.content))
+
+    def numbered(self, number: int) -> MessageHandle | None:
+        """The message with this number, as clients know it; None if it is not there, or not there any more."""
+        down = self._turn.history.numbered(number)
+        return None if down is None else MessageHandle(down.body.message_id or "")
+
+    def newest_of(self, member_id: str, count: int = 1) -> list[MessageHandle]:
+        """The last messages of a member that are not deleted, the newest first, those that are for others alone included."""
+        found = (down.body for down in self._turn.history.newest_of(member_id) if not (down.body.context or {}).get("deleted"))
+        return [MessageHandle(body.message_id or "") for body in islice(found, count)]
 
     def edit(self, message: MessageHandle | str, new: Message) -> None:
         """Put something else in the place of a message, for the same members.

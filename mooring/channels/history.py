@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -110,6 +110,18 @@ class History:
         kept = None if number is None or record is None else _from_record(number, record)
         return None if kept is None else kept.down
 
+    def newest_of(self, sender: str) -> Iterator[Down]:
+        """The messages of a member as the turn in hand finds them, the newest first. Inside a transaction."""
+        for number, message_id in reversed(self._handed.items()):
+            kept = self._kept.get(number)
+            if (kept is None or kept.down.body.sender == sender) and (found := self.sent(message_id)) is not None and found.body.sender == sender:
+                yield found
+
+    def numbered(self, number: int) -> Down | None:
+        """The message of this number as the turn in hand finds it; None if there is none, or none any more. Inside a transaction."""
+        message_id = self._handed.get(number)
+        return None if message_id is None else self.sent(message_id)
+
     def hand(self, numbered: Numbered) -> None:
         """Go on from these messages, whose commit is on its way."""
         for number, kept in numbered.changed.items():
@@ -173,14 +185,20 @@ class History:
         """The number of the oldest kept message, 0 if there is none."""
         return next(iter(self._kept), 0)
 
-    def find(self, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
+    def find(
+        self, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50, ignored: Collection[str] = frozenset()
+    ) -> list[Down]:
         """What this member may see, oldest first: all that is new after the number `after`, else the last `limit` before `before`.
 
-        With `after`, what was edited since comes under the number of its newest edit.
+        With `after`, what was edited since comes under the number of its newest edit. Nothing comes from senders who are `ignored`.
         """
         found = self._since(after) if after else [kept.down for kept in self._kept.values()]
         visible = [
-            down for down in found if (before is None or down.number < before) and (down.recipients is None or member_id in down.recipients)
+            down
+            for down in found
+            if (before is None or down.number < before)
+            and (down.recipients is None or member_id in down.recipients)
+            and down.body.sender not in ignored
         ]
         return visible if after else visible[len(visible) - min(limit, len(visible)) :]
 

@@ -218,7 +218,7 @@ class TurnRunner:
             for member_id in news.get(MEMBERS.changed_as) or ():
                 if member_id not in self._state.members:
                     self._forget(member_id)
-            self._wiring.deliver(self.channel_id, self._member_updates.shown(downs))
+            self._wiring.deliver(self.channel_id, self._state.ignores.apply(self._member_updates.shown(downs)))
             if OUTBOX.changed_as in news:
                 self._wiring.wake_outbox(self.channel_id, False)
             if SCHEDULES.changed_as in news:
@@ -230,6 +230,7 @@ class TurnRunner:
     def _forget(self, member_id: str) -> None:
         """Somebody has left, and with them what only they were shown."""
         self._state.screen.forget(member_id)
+        self._state.ignores.catch_up([member_id])
         self._member_updates.forget(member_id)
 
     def _check(self, event: UpEvent, turn: Turn) -> None:
@@ -299,7 +300,7 @@ class TurnRunner:
                 self._member_updates.note(name, [key for key, _ in changes])
             for gone in turn.members.gone():
                 self._forget(gone)
-            wiring.deliver(self.channel_id, self._member_updates.shown(state.screen.drawn(numbered.downs)))
+            wiring.deliver(self.channel_id, state.ignores.apply(self._member_updates.shown(state.screen.drawn(numbered.downs))))
             if queued.added:
                 wiring.wake_outbox(self.channel_id, True)
             for call in turn.sends.after:
@@ -315,6 +316,7 @@ class TurnRunner:
         state.screen.keep(numbered.downs)
         for gone in turn.members.gone():
             state.screen.drop(gone)
+            state.ignores.put(gone, ())
         parcels = parcels_for_rooms(numbered.downs, state.bindings.rooms, turn.event, turn.name_of)
         return numbered, state.outbox.add([*parcels, *turn.sends.parcels], turn.clock(), turn.sends.clean)
 
@@ -335,6 +337,7 @@ class TurnRunner:
             event,
             threads=wiring.workers.threads,
             quota=wiring.quota,
+            ignores=state.ignores,
         )
 
     def _call(self, call: AfterCommit) -> None:

@@ -10,6 +10,7 @@ from mooring.channels import system_dicts
 from mooring.channels.bindings import Bindings
 from mooring.channels.deduplication import Deduplicator, HandledEvent
 from mooring.channels.history import History, Numbered
+from mooring.channels.ignores import Ignores
 from mooring.channels.members import Members, MembersInTurn
 from mooring.channels.outbox import Outbox
 from mooring.channels.outbox_entries import Queued
@@ -42,6 +43,7 @@ class ChannelState:
             per_member=limits.handled_per_member,
         )
         self.bindings = Bindings(config.rooms, system_dicts.ROOMS.of(storage))
+        self.ignores = Ignores(system_dicts.IGNORED.of(storage))
         self.settings = ChannelSettings(system_dicts.SETTINGS.of(storage))
         self.outbox = Outbox(system_dicts.OUTBOX.of(storage), length=limits.outbox_length, size=limits.outbox_bytes)
         self.sent_files = SentFiles(storage.channel_id, system_dicts.SENT_FILES.of(storage))
@@ -91,6 +93,8 @@ class ChannelState:
             self.handled.catch_up(news[name])
         if (name := system_dicts.OUTBOX.changed_as) in news:
             self.outbox.catch_up(news[name])
+        if (name := system_dicts.IGNORED.changed_as) in news:
+            self.ignores.catch_up(news[name])
         if system_dicts.ROOMS.changed_as in news:
             self.bindings.refresh()
         if (name := system_dicts.HISTORY.changed_as) in news:

@@ -84,12 +84,14 @@ SET_ASIDE = SystemDict("set_aside")
 """Records of these dicts that were none, by dict and key."""
 UNFINISHED = SystemDict("unfinished", is_moved=False)
 """What is shown and not over: progress of work beside the channel, and texts that are streamed."""
+IGNORED = SystemDict("ignored")
+"""Whom each member wants to hear nothing of."""
 SETTINGS = SystemDict("settings")
 """What was decided about the channel itself while the service ran."""
 
 OF_CHANNELS = (
     MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS,
-    PRESENCE, ROOMS, OUTBOX, INBOX, UNFINISHED, SET_ASIDE, SETTINGS,
+    PRESENCE, ROOMS, OUTBOX, INBOX, UNFINISHED, SET_ASIDE, SETTINGS, IGNORED,
 )
 """Those that every channel has."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from mooring.channels.history import LAST
-from mooring.channels.system_dicts import HANDLED, HISTORY, MEMBERS, ROOMS, SCHEDULES, SET_ASIDE, SETTINGS, UNFINISHED, SystemDict
+from mooring.channels.system_dicts import HANDLED, HISTORY, IGNORED, MEMBERS, ROOMS, SCHEDULES, SET_ASIDE, SETTINGS, UNFINISHED, SystemDict
 from mooring.rooms import Room, WhenUnsure
 from storage import Finding, MoobiusStorage
 
@@ -57,6 +57,7 @@ _SHAPES: Mapping[SystemDict, Any] = {
     ROOMS: _Room,
     SCHEDULES: _Scheduled,
     UNFINISHED: _Unfinished,
+    IGNORED: list[str],
 }
 _NUMBER = Annotated[int, msgspec.Meta(ge=0)]
 _OF_KEYS: Mapping[tuple[SystemDict, str], Any] = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mooring.channels.held_values import HeldValues
 from mooring.channels.history import History
+from mooring.channels.ignores import Ignores
 from mooring.channels.members import MembersInTurn
 from mooring.channels.quota import Quota
 from mooring.channels.screen import Screen
@@ -47,6 +48,8 @@ class Turn:
     """False as soon as the event was committed or rolled back; tasks that outlive it must not count themselves in."""
     quota: Quota = field(default_factory=Quota)
     """What the channel may keep."""
+    ignores: Ignores = field(default_factory=lambda: Ignores({}))
+    """Who hears nothing of whom."""
     threads: Threads = field(kw_only=True)
     """Where its `def` handlers run."""
     jobs: list[Job] = field(default_factory=list)

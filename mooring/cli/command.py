@@ -17,6 +17,10 @@ def _nobody(channel_id: str) -> list[dict[str, Any]]:
     return []
 
 
+def _nothing(channel_id: str, name: str) -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class CliContext:
     """Which service a command is for, as `--config` and `--db-config` say.
@@ -37,7 +41,10 @@ class CliContext:
     made_channel_ids: Callable[[], list[str]] = list
     """Asks the running service, or its store, for the channels that were made at run time. Ends the command with a message if it cannot."""
     members: Callable[[str], list[dict[str, Any]]] = _nobody
-    """Asks it for the members of a channel, as `mooring member list --json` shows them. Ends the command with a message if it cannot."""
+    """Asks it for the members of a channel, as `mooring member list --json` shows them; none of one that is archived. Ends the command with a
+    message if it cannot."""
+    store: Callable[[str, str], dict[str, Any]] = _nothing
+    """Asks it for what a store of the plugin, by its name, keeps in a channel: plain values by key. Ends the command with a message if it cannot."""
 
 
 def cli_command(name: str) -> Callable[[Handler], Handler]:

@@ -17,6 +17,8 @@ from mooring.config import ServiceConfig
 from mooring.control.commands import CommandTable
 from mooring.control.messages import Request, Response
 from mooring.service.member_commands import MEMBER_COMMANDS, StoredMembers
+from mooring.service.store_commands import STORE_COMMANDS, StoredStores
+from mooring.service.stored_storages import StoredStorages
 
 ChannelId = Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's id.")]
 
@@ -51,17 +53,22 @@ def add_member(app: typer.Typer) -> None:
         db_config: DbConfigFile = DB_CONFIG,
     ) -> None:
         """Give a member another role in the channel. It counts more than the role of their token."""
-        changed = operate("member role", {"channel_id": channel_id, "member": who, "role": new}, config, db_config, _in_the_store)
+        changed = operate("member role", {"channel_id": channel_id, "member": who, "role": new}, config, db_config, in_the_store)
         typer.echo(f"{changed['name']} ({changed['id']}) has the role {new} in {channel_id} now.")
 
 
-def list_members(config: Path, db_config: Path, channel_id: str) -> list[dict[str, Any]]:
-    """The members of a channel, as `mooring member list --json` has them. Ends the command with a message if they cannot be seen."""
-    lines: list[dict[str, Any]] = operate("member list", {"channel_id": channel_id}, config, db_config, _in_the_store)
+def list_members(config: Path, db_config: Path, channel_id: str, refused: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+    """The members of a channel, as `mooring member list --json` has them.
+
+    If the channel is not there, or archived in a running service: `refused`, or the command ends with a message.
+    """
+    lines: list[dict[str, Any]] = operate("member list", {"channel_id": channel_id}, config, db_config, in_the_store, refused=refused)
     return lines
 
 
-def _in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:
-    members = StoredMembers(service.service_id, [channel.id for channel in service.channels], entries)
-    request = Request(command, msgspec.Raw(msgspec.json.encode(arguments)))
-    return asyncio.run(CommandTable(members, MEMBER_COMMANDS).answer(request))
+def in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:
+    """Carry out a command about members or stores where no service runs."""
+    storages = StoredStorages(service.service_id, [channel.id for channel in service.channels], entries)
+    commands = CommandTable(StoredMembers(storages), MEMBER_COMMANDS)
+    commands.add(StoredStores(storages), STORE_COMMANDS)
+    return asyncio.run(commands.answer(Request(command, msgspec.Raw(msgspec.json.encode(arguments)))))

@@ -19,8 +19,10 @@ InTheStore = Callable[[ServiceConfig, list[dict[str, Any]], str, Mapping[str, An
 """Carries out a command with its arguments where no service runs, given the service's config and the entries of the db config."""
 
 
-def operate(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path, in_the_store: InTheStore) -> Any:
-    """The result of a command. Exits with a message if there is none."""
+def operate(
+    command: str, arguments: Mapping[str, Any], config: Path, db_config: Path, in_the_store: InTheStore, *, refused: Any = None
+) -> Any:
+    """The result of a command. Exits with a message if there is none, unless `refused` is what then counts for one that was turned down."""
     try:
         service = _read_service(config)
         response = ask(Path(service.data_dir), service.service_id, command, arguments)
@@ -31,6 +33,8 @@ def operate(command: str, arguments: Mapping[str, Any], config: Path, db_config:
         raise fault(str(error), FAULTY_CONFIG) from error
     except (NoAnswer, StorageError, OSError) as error:
         raise fault(str(error), FAILED) from error
+    if not response.ok and response.failure == "refused" and refused is not None:
+        return refused
     if not response.ok:
         raise fault(response.message, FAILED)
     return response.result

@@ -18,7 +18,8 @@ from mooring.bots.declarations import config_of
 from mooring.bots.discovery import built_in_names, find_plugin
 from mooring.cli.channels import made_channel_ids
 from mooring.cli.command import CliContext, cli_commands_of
-from mooring.cli.members import list_members
+from mooring.cli.members import in_the_store, list_members
+from mooring.cli.operating import operate
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.config import PluginEntry, ServiceConfig, parse_service
 from mooring.errors import CommandError, PluginError
@@ -119,6 +120,12 @@ def _with_options(plugin: str, module: ModuleType, function: Callable[..., Any])
     return call
 
 
+def _read_store(config: Path, db_config: Path, plugin: str, channel_id: str, name: str) -> dict[str, Any]:
+    arguments = {"channel_id": channel_id, "name": f"{plugin}.{name}"}
+    found: dict[str, Any] = operate("store read", arguments, config, db_config, in_the_store)
+    return found
+
+
 def _context(plugin: str, module: ModuleType, config: Path, db_config: Path) -> CliContext:
     """Whoever has no config at all gets the defaults; a file that was named must be there."""
     is_there = config != CONFIG or config.exists()
@@ -131,5 +138,6 @@ def _context(plugin: str, module: ModuleType, config: Path, db_config: Path) -> 
         db_config=[] if db_config == DB_CONFIG and not db_config.exists() else db_config,
         config_file=config if is_there else None,
         made_channel_ids=partial(made_channel_ids, config, db_config),
-        members=partial(list_members, config, db_config),
+        members=partial(list_members, config, db_config, refused=[]),
+        store=partial(_read_store, config, db_config, plugin),
     )

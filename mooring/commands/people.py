@@ -71,11 +71,9 @@ class Channel:
         Raises CommandError, which names the nearest member.
         """
         bare = name.removeprefix("@")
-        found = self.named(bare) or self.named(name)
+        found = self.get(bare) or self.named(bare) or self.named(name)
         if found is not None:
             return found
-        if bare in self.characters:
-            return Member.of(self.characters[bare])
         # The likest of a crowd would take seconds to find, for everybody who mistypes a name.
         some = itertools.islice(self.characters.values(), _SUGGESTED_AMONG)
         hint = suggestion(bare, (character.name for character in some), "@")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,16 +11,14 @@ import msgspec
 from mooring.bots.context import Context
 from mooring.bots.membership import set_role
 from mooring.channels.members import standing_of, with_role
-from mooring.channels.registry import ChannelRegistry
 from mooring.channels.system_dicts import MEMBERS
 from mooring.commands.people import Member
 from mooring.control.commands import ControlCommand
 from mooring.errors import CommandError
-from mooring.made_channels import variant_of
 from mooring.protocols import Service, ServiceError
 from mooring.roles import Role, Standing
+from mooring.service.stored_storages import StoredStorages
 from mooring.text import clip, fold_name, suggestion
-from storage import MoobiusStorage
 
 
 @dataclass(frozen=True)
@@ -72,14 +69,12 @@ class LiveMembers:
 class StoredMembers:
     """Those of a service that does not run: the store is opened for each command. Blocks. Raises StoreLocked."""
 
-    def __init__(self, service_id: str, configured: Sequence[str], db_config: Sequence[Mapping[str, Any]]) -> None:
-        self._service_id = service_id
-        self._configured = configured
-        self._db_config = [{**entry, "load": False, "clear": False} for entry in db_config]
+    def __init__(self, storages: StoredStorages) -> None:
+        self._storages = storages
 
     async def list_members(self, channel_id: str) -> list[Listed]:
         """As MemberAdministration says."""
-        with self._open(channel_id) as storage:
+        with self._storages.open(channel_id) as storage:
             kept = MEMBERS.of(storage).copy()
         return [
             Listed(Member(member_id, record["name"], record["role"], online=False), standing_of(record, time.time(), is_here=False))
@@ -88,20 +83,10 @@ class StoredMembers:
 
     async def set_member_role(self, channel_id: str, member: Member, role: Role) -> None:
         """As MemberAdministration says."""
-        with self._open(channel_id) as storage:
+        with self._storages.open(channel_id) as storage:
             stored = MEMBERS.of(storage)
             with storage.transaction(event="member role"):
                 stored[member.id] = with_role(stored[member.id], role)
-
-    def _open(self, channel_id: str) -> MoobiusStorage:
-        registry = ChannelRegistry(self._service_id, self._db_config)
-        try:
-            if channel_id not in self._configured and channel_id not in {made.id for made in registry.all()}:
-                raise CommandError(f"There is no channel {clip(channel_id)} here.")
-            variant = variant_of(registry.incarnation(channel_id))
-        finally:
-            registry.close()
-        return MoobiusStorage(self._service_id, channel_id, self._db_config, variant=variant)
 
 
 class InChannel(msgspec.Struct, forbid_unknown_fields=True):

@@ -120,7 +120,8 @@ class Queries(Hooks):
 
     def history(self, channel_id: str, member_id: str, *, after: int = 0, before: int | None = None, limit: int = 50) -> list[Down]:
         """Numbered downs that this member may see, oldest first: all after `after`, or the last `limit` before `before`."""
-        return self._channel(channel_id).state.history.find(member_id, after=after, before=before, limit=limit)
+        state = self._channel(channel_id).state
+        return state.history.find(member_id, after=after, before=before, limit=limit, ignored=state.ignores.of(member_id))
 
     def current(self, channel_id: str, member_id: str) -> list[Down]:
         """The updates that draw the whole state for one member."""

@@ -178,7 +178,7 @@ class Bot(Life):
             if down.type == "message_down"
             and down.channel_id == channel_id
             and down.number
-            and (down.recipients is None or name in down.recipients)
+            and (name not in down.besides if down.recipients is None else name in down.recipients)
             and down.body.sender != name
         ]
 

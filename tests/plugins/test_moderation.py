@@ -215,3 +215,71 @@ def test_who_leaves_and_comes_back_has_no_role_that_the_channel_gave(bot: Bot) -
     bot.leave("ann")
     bot.join("ann")
     assert "is for moderators" in bot.say("ann", "/warn @bob careful")
+
+
+def test_members_ignore_whom_they_like_and_nobody_learns_of_it(bot: Bot) -> None:
+    bot.say("bob", "before")
+    assert bot.say("ann", "/ignore @bob") == "You hear nothing of bob any more."
+    assert bot.say("ann", "/ignore") == "You ignore bob."
+    bot.restart()
+    bot.say("bob", "can you hear me?")
+    assert "can you hear me?" in bot.heard("cleo")
+    assert "can you hear me?" not in bot.heard("ann")
+    shown = [down.body.content.text for down in bot.service.history("room", "ann", limit=100)]
+    assert "before" not in shown
+    assert "bob sings" in bot.say("bob", "/sing la")
+    assert "bob sings" in bot.heard("ann"), "what the channel itself says is heard"
+    assert bot.say("ann", "/unignore @bob") == "You hear bob again."
+    bot.say("bob", "and now?")
+    assert "and now?" in bot.heard("ann")
+    shown = [down.body.content.text for down in bot.service.history("room", "ann", limit=100)]
+    assert "can you hear me?" in shown
+    assert bot.say("ann", "/ignore @ann") == "That is you."
+    assert bot.say("ann", "/ignore") == "You ignore nobody who is here."
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ignoring_is_whole_or_not_there_after_a_crash(bot: Bot, when: Any) -> None:
+    bot.crash_at(1, when)
+    with pytest.raises(Crashed):
+        bot.say("ann", "/ignore @bob")
+    bot.say("bob", "hello")
+    assert ("hello" in bot.heard("ann")) is (when == "before")
+    bot.again()
+    bot.leave("ann")
+    bot.join("ann")
+    assert bot.say("ann", "/ignore") == "You ignore nobody who is here."
+
+
+def texts(bot: Bot) -> list[str | None]:
+    return [down.body.content.text for down in bot.service.history("room", "mo", limit=100)]
+
+
+def test_messages_are_deleted_by_a_command(bot: Bot) -> None:
+    for word in ("one", "two", "three", "four"):
+        bot.say("ann", word)
+    bot.say("bob", "innocent")
+    assert "is for moderators" in bot.say("bob", "/delete @ann")
+    assert bot.say("mo", "/delete @ann").splitlines()[-1] == "The message is deleted."
+    assert bot.say("mo", "/delete @ann 2").splitlines()[-1] == "2 messages are deleted."
+    kept = texts(bot)
+    assert [word for word in ("one", "two", "three", "four", "innocent") if word in kept] == ["one", "innocent"]
+    first = next(down for down in bot.service.history("room", "mo", limit=100) if down.body.content.text == "one")
+    assert bot.say("mo", f"/delete {first.number}").splitlines()[-1] == "The message is deleted."
+    innocent = next(down for down in bot.service.history("room", "mo", limit=100) if down.body.content.text == "innocent")
+    assert bot.say("mo", f"/delete {innocent.body.message_id}").splitlines()[-1] == "The message is deleted."
+    assert {"one", "innocent"}.isdisjoint(texts(bot))
+    assert bot.say("mo", "/delete @ann") == "ann has said nothing that is still there."
+    assert "Nobody here is called 12345" in bot.say("mo", "/delete 12345")
+    assert "From 1 to 50" in bot.say("mo", "/delete @ann 51")
+    assert bot.say("mo", "/audit 50").count("| delete | ann") == 4
+    bot.restart()
+    assert {"one", "two", "three", "four", "innocent"}.isdisjoint(texts(bot))
+
+
+def test_nobody_deletes_what_they_cannot_see(bot: Bot) -> None:
+    bot.say("ann", "/ignore")  # answered to ann alone
+    whispered = bot.service.history("room", "ann", limit=100)[-1]
+    assert whispered.recipients == frozenset({"ann"})
+    assert "Nobody here is called" in bot.say("mo", f"/delete {whispered.number}")
+    assert "Nobody here is called" in bot.say("mo", f"/delete {whispered.body.message_id}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.token_files import TokenFiles
-from tests.plugins.web.harness import gateway
+from tests.plugins.web.harness import Client, gateway
 from tests.plugins.web.visitor import visitor
 
 PLUGINS = ("help", "bars", "moderation")
@@ -68,6 +69,43 @@ async def test_a_message_that_is_deleted_is_gone_from_screens_and_history(tmp_pa
         async with place.member("bob") as bob:
             shown = [text["content"]["text"] for frame in bob.frames if frame["type"] == "history" for text in frame["body"]["messages"]]
             assert "something nasty" not in shown
+
+
+@pytest.mark.parametrize(("address", "another"), [("203.0.113.5", "::ffff:203.0.113.5"), ("2001:db8:1:2::5", "2001:db8:1:2:ffff::1")])
+async def test_a_guest_who_is_banned_comes_back_as_no_other_guest(tmp_path: Path, address: str, another: str) -> None:
+    token = token_of_a_moderator(tmp_path)
+
+    def coming_from(each: str) -> dict[str, Any]:
+        return {"additional_headers": {"X-Forwarded-For": each}}
+
+    async with gateway(tmp_path, plugins=PLUGINS, web={"trusted_proxies": ["127.0.0.1"]}) as place, place.returning(token) as mo:
+        async with place.member("neighbour", **coming_from(address)) as neighbour:
+            pass
+        async with place.member("ann", **coming_from(address)):
+            assert (await mo.say("/ban @ann 2d spam"))["body"]["ok"]
+        for name, again in (("anna", address), ("annabel", another)):
+            async with place.connection(**coming_from(again)) as other:
+                assert (await other.hello(name=name))["type"] == "welcome"
+                answer = (await other.ask("join", {"channel_id": "tavern"}))["body"]
+                assert (answer["ok"], answer["message"]) == (False, "You are banned from this channel for another 2d: spam.")
+                await other.join("library")
+        async with place.member("bob", **coming_from("203.0.113.6")), place.connection(**coming_from(address)) as back:
+            await back.hello(token=neighbour.welcome["token"])
+            await back.join()
+        _, given = Identities(TokenFiles(tmp_path / "gateway")).give("guest-of-honour", {})
+        async with place.connection(**coming_from(address)) as honoured:
+            await honoured.hello(token=given)
+            await honoured.join()
+        assert not any(address in str(frame) for frame in mo.frames), "nobody is shown it"
+        assert "address as well" in await said_by(mo, "/audit")
+        assert (await mo.say("/unban ann"))["body"]["ok"]
+        async with place.member("anthony", **coming_from(another)):
+            pass
+
+
+async def said_by(client: Client, line: str) -> str:
+    await client.say(line)
+    return client.texts()[-1]
 
 
 @pytest.mark.browser

@@ -1,0 +1,32 @@
+"""The storages of a service that does not run, opened one at a time for a command of the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mooring.channels.registry import ChannelRegistry
+from mooring.errors import CommandError
+from mooring.made_channels import variant_of
+from mooring.text import clip
+from storage import MoobiusStorage
+
+
+class StoredStorages:
+    """Opens the storage of a channel by its id; `configured` are the ids that the config names."""
+
+    def __init__(self, service_id: str, configured: Sequence[str], db_config: Sequence[Mapping[str, Any]]) -> None:
+        self._service_id = service_id
+        self._configured = configured
+        self._db_config = [{**entry, "load": False, "clear": False} for entry in db_config]
+
+    def open(self, channel_id: str) -> MoobiusStorage:
+        """Whoever opens it closes it. Blocks. Raises CommandError if there is no such channel, and StorageError, StoreLocked among them."""
+        registry = ChannelRegistry(self._service_id, self._db_config)
+        try:
+            if channel_id not in self._configured and channel_id not in {made.id for made in registry.all()}:
+                raise CommandError(f"There is no channel {clip(channel_id)} here.")
+            variant = variant_of(registry.incarnation(channel_id))
+        finally:
+            registry.close()
+        return MoobiusStorage(self._service_id, channel_id, self._db_config, variant=variant)
