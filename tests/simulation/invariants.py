@@ -38,7 +38,8 @@ class Invariants:
         self._takers: dict[str, set[str]] = {}
         """The processes that were given an event."""
         self._entered: Counter[tuple[str, str]] = Counter()
-        self._answered: dict[tuple[str, str], int] = {}
+        self._answered: dict[tuple[str, str, str], int] = {}
+        """The newest place that was answered, of each member: where many wait, members take turns."""
 
     # -- what happens ----------------------------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ class Invariants:
             world.check(error is None or isinstance(error, ServiceError), f"{request} ended in {error!r}")
             self._put_off.add(request)
             return
-        place = (gateway.name, event.channel_id)
+        place = (gateway.name, event.channel_id, event.member_id)
         world.check(order > self._answered.get(place, 0), f"{request} was answered before one that came in earlier")
         self._answered[place] = order
         if answer.ok:
