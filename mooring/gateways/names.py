@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
 from confusable_homoglyphs.confusables import confusables_data
@@ -16,8 +16,15 @@ from confusable_homoglyphs.confusables import confusables_data
 LONGEST = 32
 _MARKS_IN_A_ROW = 2
 _SIGNS = frozenset("-_.'·’")
-_ID = re.compile(r"(?:m|agent)-[0-9a-f]{16}")
-"""What the ids of members and agents look like."""
+_ID = re.compile(r"(?:m|agent)[-_.'·’]*[0-9a-f]{16}")
+"""What the ids of members and agents look like, in small letters."""
+_LATIN = re.compile(r"LATIN (?:(?:SMALL|CAPITAL) LETTER|LETTER SMALL CAPITAL) ([A-Z])(?: WITH .*)?")
+"""The names of letters that are Latin ones with something on, in small capitals or crossed out."""
+_WITH_ACCENTS = frozenset({"LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "COPTIC", "CHEROKEE"})
+"""Scripts in which a mark on a letter is an accent at most. In others marks are vowels, and part of the name."""
+_LATIN_SIGN = re.compile(r"(?:LATIN|SUPERSCRIPT LATIN|GREEK) ")
+_BESIDE_LATIN = ("KATAKANA", "HIRAGANA", "IDEOGRAPHIC", "MODIFIER LETTER")
+"""How the names of signs begin that count as letters and stand in names with Latin ones."""
 _IGNORED = (
     *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F)),
     *((0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8)),
@@ -56,26 +63,36 @@ def clean_name(name: str) -> str:
         marks = marks + 1 if kind.startswith("M") else 0
         if _is_ignored(letter):
             raise NameRefused(f"A name has letters, digits and - _ . only; U+{ord(letter):04X} is not seen.")
-        if marks > _MARKS_IN_A_ROW or not (kind[0] in "LM" or kind == "Nd" or letter in _SIGNS):
+        if marks > _MARKS_IN_A_ROW or kind == "Me" or not (kind[0] in "LM" or kind == "Nd" or letter in _SIGNS):
             raise NameRefused(f"A name has letters, digits and - _ . only; {_describe(letter)} is none of them.")
     if not any(unicodedata.category(letter)[0] in "LN" for letter in cleaned):
         raise NameRefused("A name has at least one letter.")
-    if cleaned[0] in _SIGNS or cleaned[-1] in _SIGNS:
+    if cleaned[0] in _SIGNS or cleaned[-1] in _SIGNS or unicodedata.category(cleaned[0])[0] == "M":
         raise NameRefused("A name begins and ends with a letter or a digit.")
-    if _ID.fullmatch(cleaned):
+    if any(_is_foreign(letter) for letter in cleaned) and any(letter.isascii() and letter.isalpha() for letter in cleaned):
+        raise NameRefused("A name has digits and signs of its own script only; others pass for a dot, or for nothing.")
+    if _ID.fullmatch(unicodedata.normalize("NFKC", cleaned).casefold()):
         raise NameRefused("This looks like what the service itself calls people by; choose another name.")
     return cleaned
 
 
 def is_reserved(name: str, more: Iterable[str] = ()) -> bool:
     """Whether a reader could take the name for that of somebody in charge, of the service, or for one of `more`."""
-    keys = lookalike_keys(name)
+    keys = lookalike_keys(name) | lookalike_keys(name.replace("1", "i"))
     return not keys.isdisjoint(_reserved_keys()) or any(not keys.isdisjoint(lookalike_keys(word)) for word in more)
 
 
 @cache
 def _reserved_keys() -> frozenset[str]:
     return frozenset(key for word in RESERVED for key in lookalike_keys(word))
+
+
+def _is_foreign(letter: str) -> bool:
+    """Whether it is a digit or sign that no name has whose letters are Latin."""
+    kind = unicodedata.category(letter)
+    if kind == "Nd":
+        return not unicodedata.normalize("NFKC", letter).isascii()
+    return kind == "Lm" and not unicodedata.name(letter, "").startswith(_BESIDE_LATIN) and not _LATIN_SIGN.match(unicodedata.name(letter, ""))
 
 
 def _is_ignored(letter: str) -> bool:
@@ -93,6 +110,9 @@ def _prototype(letter: str) -> str:
 
     The table is symmetric: a letter that stands for many lists them all, and each of them lists only it.
     """
+    latin = _LATIN.fullmatch(unicodedata.name(letter, ""))
+    if latin is not None and not letter.isascii():
+        return _prototype(latin[1].lower() if letter.islower() or not letter.isupper() else latin[1])
     alike = [entry["c"] for entry in confusables_data.get(letter, ())]
     if len(alike) != 1:
         return letter
@@ -103,20 +123,25 @@ def _prototype(letter: str) -> str:
 
 
 def _skeleton(name: str) -> str:
-    decomposed = unicodedata.normalize("NFD", name)
-    # Accents go too: ạnn is too near to ann. Other marks stay, for in many scripts they are the vowels.
-    visible = (
-        letter
-        for letter in decomposed
-        if unicodedata.category(letter) not in {"Cf", "Cc"}
-        and not "\u0300" <= letter <= "\u036f"
-        and letter not in _SIGNS
-        and not _is_ignored(letter)
-    )
-    skeleton = "".join(_prototype(letter) for letter in visible)
+    skeleton = "".join(_prototype(letter) for letter in _visible(unicodedata.normalize("NFD", name)))
     for pair, one in _PAIRS:
         skeleton = skeleton.replace(pair, _prototype(one))
     return skeleton
+
+
+def _visible(decomposed: str) -> Iterator[str]:
+    """The letters without accents, since ạnn is too near to ann, and without what is as small as those."""
+    takes_accents = False
+    for letter in decomposed:
+        kind = unicodedata.category(letter)
+        if kind[0] == "M":
+            if not takes_accents and not "\u0300" <= letter <= "\u036f" and not _is_ignored(letter):
+                yield letter
+            continue
+        if kind in {"Cf", "Cc"} or letter in _SIGNS or _is_ignored(letter) or "\u02b0" <= letter <= "\u02ff":
+            continue
+        takes_accents = unicodedata.name(letter, "").partition(" ")[0] in _WITH_ACCENTS or letter.isascii()
+        yield letter
 
 
 @lru_cache(maxsize=65_536)

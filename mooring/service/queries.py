@@ -80,8 +80,8 @@ class Queries(Hooks):
         return self._channel_plugins(channel_id).loaded
 
     def reserved_names(self) -> Collection[str]:
-        """Names that nobody may pick, besides those of the people in charge."""
-        return self._reserved_names
+        """Names that nobody may pick, besides those of the people in charge: what the config says, and what agents are called."""
+        return [*self._reserved_names, *(agent.name for agent in self._agents.all())]
 
     def guest_seconds(self) -> float:
         """For how long a guest who stays away is known by name."""

@@ -360,3 +360,11 @@ def test_a_key_file_that_holds_something_else_is_told_in_a_line(tmp_path: Path, 
         assert (done.exit_code, "signing.key" in done.output) == (1, True), done.output
         assert isinstance(done.exception, SystemExit)
     assert (tmp_path / "keys" / "signing.key").read_text() == content
+
+
+async def test_nobody_is_called_like_an_agent(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place:
+        await place.service.create_agent("Innkeeper", "", "")
+        for wanted in ("innkeeper", "Innkeeper", "lnnkeeper", "Inn-keeper"):
+            async with place.connection() as client:
+                assert (await client.hello(name=wanted))["body"]["code"] == "bad_name", wanted
