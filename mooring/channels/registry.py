@@ -15,8 +15,9 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from mooring.channels.registry_records import read_channel, read_channels, set_aside
 from mooring.channels.settings import ChannelSettings
-from mooring.channels.system_dicts import DELETED_CHANNELS, INCARNATIONS, MADE_CHANNELS, OF_THE_REGISTRY, SETTINGS, kept_beside
+from mooring.channels.system_dicts import DELETED_CHANNELS, INCARNATIONS, MADE_CHANNELS, OF_THE_REGISTRY, SET_ASIDE, SETTINGS, kept_beside
 from mooring.made_channels import ChannelRefused, MadeChannel
 from mooring.text import suggestion
 from storage import MoobiusStorage, StorageError, VersionConflict
@@ -43,6 +44,12 @@ class ChannelRegistry:
         self._storage = OF_THE_REGISTRY.open(service_id, self._entries)
         self._made, self._deleted = MADE_CHANNELS.of(self._storage), DELETED_CHANNELS.of(self._storage)
         self._incarnations = INCARNATIONS.of(self._storage)
+        SET_ASIDE.of(self._storage)  # made now, since a transaction can use a dict but not add one
+        try:
+            _until_ahead_of(lambda: set_aside(self._storage))
+        except BaseException:
+            self._storage.close()
+            raise
         self._at_the_end: dict[str, int] | None = None
         self.service_id = service_id
 
@@ -69,15 +76,15 @@ class ChannelRegistry:
     def get(self, channel_id: str) -> MadeChannel | None:
         """The channel of this id, open or archived; None if there is none."""
         kept = self._made.get(channel_id)
-        return None if kept is None else _read(kept)
+        return None if kept is None else read_channel(kept)
 
     def all(self) -> list[MadeChannel]:
         """All that are open or archived, in the order in which they were made."""
-        return sorted(map(_read, self._made.copy().values()), key=lambda each: each.made_at)
+        return sorted(read_channels(self._made.copy().values()), key=lambda each: each.made_at)
 
     def deleted(self) -> list[MadeChannel]:
         """Those that were deleted and can still be opened again, or pruned; the newest last."""
-        return sorted(map(_read, self._deleted.copy().values()), key=lambda each: (each.deleted_at or 0.0, each.incarnation))
+        return sorted(read_channels(self._deleted.copy().values()), key=lambda each: (each.deleted_at or 0.0, each.incarnation))
 
     def ids(self) -> list[str]:
         """All ids that were ever given to a channel."""
@@ -220,10 +227,18 @@ class ChannelRegistry:
 
 def _until_ahead(storage: MoobiusStorage, change: Callable[[], T]) -> T:
     """Commit a change, again and again while other processes are ahead of it."""
+
+    def commit() -> T:
+        with storage.transaction(event="channels"):
+            return change()
+
+    return _until_ahead_of(commit)
+
+
+def _until_ahead_of(commit: Callable[[], T]) -> T:
     for remaining in reversed(range(_ATTEMPTS)):
         try:
-            with storage.transaction(event="channels"):
-                return change()
+            return commit()
         except VersionConflict:
             if not remaining:
                 raise
@@ -241,8 +256,5 @@ def _archive_key(made: MadeChannel) -> str:
 
 
 def _incarnation_of(made: Any, counted: Any) -> int:
-    return _read(made).incarnation if made is not None else int((counted or {}).get("configured") or 1)
-
-
-def _read(kept: Mapping[str, Any]) -> MadeChannel:
-    return MadeChannel(**kept)
+    there = read_channel(made)
+    return there.incarnation if there is not None else int((counted or {}).get("configured") or 1)

@@ -113,7 +113,7 @@ DELETED_CHANNELS = SystemDict("deleted")
 """Those that were deleted and not pruned yet."""
 INCARNATIONS = SystemDict("incarnations")
 """How often each id was given to a channel, and which of these the config names."""
-OF_THE_REGISTRY = ServiceDicts("channels", (MADE_CHANNELS, DELETED_CHANNELS, INCARNATIONS), is_own=True)
+OF_THE_REGISTRY = ServiceDicts("channels", (MADE_CHANNELS, DELETED_CHANNELS, INCARNATIONS, SET_ASIDE), is_own=True)
 
 
 DELIVERIES = "deliveries"

@@ -18,7 +18,7 @@ from mooring import ServiceDicts, SystemDict, shared_entry
 from mooring.plugins.web.signing import SigningKeys, checked_keys, new_keys
 from mooring.plugins.web.token_files import Kept, TokenFiles
 from mooring.plugins.web.token_list import IssuedToken
-from storage import DbConfig, MoobiusStorage, VersionConflict
+from storage import DbConfig, MoobiusStorage, StorageError, VersionConflict
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -99,6 +99,9 @@ class SharedTokenStore:
         self._commit(lambda: self._put_keys(work(self._read_keys())))
 
     def _keys(self) -> SigningKeys:
+        unreadable = next((found for found in self._storage.report if found.key in {_KEY, _OLDER}), None)
+        if unreadable is not None:  # as if there were none, and another one would void all tokens
+            raise StorageError(f"dict {SIGNING.changed_as} in {self} holds no signing keys ({unreadable.reason}); restore it, or delete it")
         if _KEY not in self._signing:
             self._commit(lambda: None if _KEY in self._signing else self._put_keys(new_keys()))
         return self._read_keys()

@@ -263,5 +263,5 @@ class RedisDatabase(DatabaseInterface):
 def _check_text(encoded: bytes) -> None:
     try:
         _check_json(encoded)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableValue(f"the value is invalid JSON: {error}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 from typer.testing import CliRunner, Result
 from websockets.exceptions import ConnectionClosed
 
@@ -202,3 +203,23 @@ def test_a_redis_that_is_away_is_one_line(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert "127.0.0.1:1" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [b"5", b"[]", b'"x"', b"{", b"[" * 60_000])
+async def test_a_value_that_is_none_costs_no_other_and_a_signing_key_is_told(tmp_path: Path, port: int, content: bytes) -> None:
+    async with gateway(tmp_path, channels=CHANNELS, db_config=dicts(port, 0)) as place, place.member("ann") as ann:
+        await ann.say("hello")
+        await place.service.create_channel("The Club", channel_id="club")
+    with Redis(port=port) as server:
+        hashes = [key for key in server.scan_iter("*", _type="hash") if not key.endswith((b"$version", b"_signing"))]
+        assert len(hashes) >= 5
+        for key in hashes:
+            for field in [*list(server.hkeys(key))[:1], b"zz"]:
+                server.hset(key, field, content)
+        async with gateway(tmp_path, channels=CHANNELS, db_config=dicts(port, 1)) as place, place.member("bob") as bob:
+            assert (await bob.say("hello"))["body"]["ok"]
+        (keys,) = server.scan_iter("*_signing")
+        server.hset(keys, "key", content)
+    told = await asyncio.to_thread(mooring_token, tmp_path, port, "list")
+    assert (told.exit_code, "holds no signing keys" in told.stderr) == (1, True), told.stderr
+    assert isinstance(told.exception, SystemExit)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mooring.channels.registry import ChannelRegistry
-from mooring.channels.system_dicts import AGENTS, OF_THE_SERVICE, ServiceDicts
+from mooring.channels.system_dicts import AGENTS, OF_THE_REGISTRY, OF_THE_SERVICE, ServiceDicts
 from mooring.made_channels import ChannelRefused
 from storage import MoobiusStorage
 from storage.domains import domain_of
@@ -103,3 +104,33 @@ def test_storages_of_one_id_and_several_variants_are_apart_on_disk_too(tmp_path:
     for variant in ("", "made2", "service"):
         with MoobiusStorage("1", "agents", entries, variant=variant) as storage:
             assert dict(storage.bars) == {"ann": variant}
+
+
+WRONG = [5, [], "x", None, {}, {"config": 5}, {"config": {}, "incarnation": 1}, {"config": {"id": "club"}, "incarnation": "x"}]
+
+
+@pytest.mark.parametrize("name", ["channels", "deleted", "incarnations"])
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_a_record_that_is_none_costs_its_own_channel_alone(tmp_path: Path, name: str, wrong: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with registry(tmp_path) as channels:
+        channels.note_configured(["tavern"])
+        for each in ("club", "attic"):
+            channels.create({"id": each})
+        channels.delete("club")
+        number = channels.create({"id": "club"}).incarnation
+    with OF_THE_REGISTRY.open("1", json_dicts(tmp_path)) as storage:
+        storage.system(name)["1/club" if name == "deleted" else "club"] = wrong
+    with registry(tmp_path) as channels:
+        there = [made.id for made in channels.all()]
+        assert there == (["attic"] if name == "channels" else ["attic", "club"])
+        assert channels.incarnation("tavern") == 1
+        assert name == "channels" or channels.incarnation("club") == number
+        if name == "channels":
+            channels.create({"id": "club"})
+        else:
+            channels.delete("club")
+            channels.create({"id": "club"})
+        assert channels.incarnation("club") > number, "it has nobody else's data"
+    assert "it was set aside" in caplog.text
+    with OF_THE_REGISTRY.open("1", json_dicts(tmp_path)) as storage:
+        assert storage.system("set_aside")[f"{name}/{'1/club' if name == 'deleted' else 'club'}"] == wrong

@@ -23,6 +23,7 @@ VALUES: dict[tuple[str, str], list[Any]] = {
     ("schedules", "k"): [5, {}, {"due": "soon", "plugin": "bars", "function": "x"}],
     ("settings", "closed"): ["x", -1, {}],
     ("settings", "plugins"): [5, [], {"bars": "on"}],
+    ("ignored", "m-x"): [5, [5], {}, "m-y"],
     ("unfinished", "k"): [5, {"by": 5, "body": {}}, {"by": "x"}],
     **{(name, "k"): [5] for name in ("screen", "files", "outbox", "inbox", "presence", "settings", "cooldowns", "versions")},
 }
