@@ -318,10 +318,13 @@ class Service(Protocol[ContextT_co]):
         It has `type`, `request_id`, `body`, and `user_id`, which is the member. On the event loop.
         """
 
-    def spawn(self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False
+    ) -> Callable[[], None]:
         """Run `work` beside the channels, as a task that the service owns and cancels when it stops. On the event loop.
 
-        With `endless=True` it is given as a function, and begun again a moment later whatever ends it; `/readyz` tells of it.
+        With `endless=True` it is given as a function, and begun again a moment later whatever ends it; `/readyz` tells of it. What is returned
+        ends it for good, as the end of a plugin's lifespan does with work of its own.
         Raises TypeError for a function without it, and for a coroutine with it.
         """
 

@@ -139,21 +139,23 @@ class Intake(Rooms):
         """Hand what a gateway does not know to `on_unknown_payload`, beside the channels."""
         self.spawn(guarded("on_unknown_payload", self.on_unknown_payload(payload), self._limits.handler_seconds), name="on_unknown_payload")
 
-    def spawn(self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False) -> None:
+    def spawn(
+        self, work: Coroutine[Any, Any, None] | Callable[[], Coroutine[Any, Any, None]], *, name: str, endless: bool = False
+    ) -> Callable[[], None]:
         """Run `work` beside the channels, as a task that is cancelled when the service stops. On the event loop.
 
         `endless` work is given as a function, and goes on until then: whatever ends it, it is called again a moment later, and
-        `/readyz` tells of it. `settle` does not wait for it.
+        `/readyz` tells of it. `settle` does not wait for it. What is returned ends it for good.
         """
         if callable(work):
             if not endless:
                 raise TypeError(f"spawn({name!r}) was given a function, which is for endless work; give it the coroutine")
-            self._tasks.spawn_endless(work, name=name)
-        elif endless:
+            return self._tasks.spawn_endless(work, name=name)
+        if endless:
             work.close()
             raise TypeError(f"spawn({name!r}) was given a coroutine, which can run only once; give the function, for work that is endless")
-        else:
-            self._tasks.spawn(work, name=name)
+        self._tasks.spawn(work, name=name)
+        return _nothing
 
     async def reload_plugin(self, name: str) -> None:
         """Let new code of a plugin take over, between two events. Raises PluginError or ConfigError, and then the old one stays."""
@@ -168,6 +170,10 @@ class Intake(Rooms):
     def keep_secret(self, secret: str) -> None:
         """Hide this string wherever it would appear in the log."""
         self._secrets.add(secret)
+
+
+def _nothing() -> None:
+    """What ends by itself needs nobody to end it."""
 
 
 async def _fill(turn: Turn, act: Callable[[Sends], object]) -> None:

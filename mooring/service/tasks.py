@@ -28,7 +28,15 @@ class _Endless:
         self.name = name
         self.pause = _FIRST_PAUSE
         self.began = 0.0
-        self.is_down = False
+        self.is_over = False
+        """Whether whoever wanted it wants it no more."""
+        self.task: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        """It is wanted no more. On the event loop."""
+        self.is_over = True
+        if self.task is not None:
+            self.task.cancel()
 
 
 class Tasks:
@@ -55,9 +63,11 @@ class Tasks:
         """Run `work` as a task. On the event loop."""
         self._start(work, name).add_done_callback(self._ended)
 
-    def spawn_endless(self, work: Work, *, name: str) -> None:
-        """Run `work()` as a task again and again, whatever ends it. On the event loop."""
-        self._live(_Endless(work, name))
+    def spawn_endless(self, work: Work, *, name: str) -> Callable[[], None]:
+        """Run `work()` as a task again and again, whatever ends it; what is returned ends it for good. On the event loop."""
+        endless = _Endless(work, name)
+        self._live(endless)
+        return endless.end
 
     def problems(self) -> list[str]:
         """What should run and does not, in words."""
@@ -96,11 +106,11 @@ class Tasks:
             log.error("%s failed", task.get_name(), exc_info=error)
 
     def _live(self, endless: _Endless) -> None:
-        if self._is_stopping:
-            return
         self._down.discard(endless.name)
+        if self._is_stopping or endless.is_over:
+            return
         endless.began = asyncio.get_running_loop().time()
-        task = self._start(endless.work(), endless.name)
+        task = endless.task = self._start(endless.work(), endless.name)
         self._endless[task] = endless
         task.add_done_callback(self._died)
 
@@ -108,7 +118,7 @@ class Tasks:
         endless = self._endless.pop(task)
         self._running.discard(task)
         error = None if task.cancelled() else task.exception()
-        if self._is_stopping:
+        if self._is_stopping or endless.is_over:
             if error is not None:
                 log.error("%s failed", endless.name, exc_info=error)
             return

@@ -166,9 +166,10 @@ class Identities:
 
     def note_used(self) -> None:
         """Write down which tokens somebody has come in with. It may write, which blocks."""
-        used, self._used = self._used, set()
+        used = set(self._used)
         if used:
             self._store.change(lambda given: token_list.note_used(given, used))
+            self._used -= used  # not before: what cannot be written now is written the next time
 
     def is_given(self, name: str, besides: str = "") -> bool:
         """Whether somebody else was given this name, or one that looks like it, be they here or not."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -50,7 +49,7 @@ class WebGateway:
         self._probes: Server | None = None
         self.probe_address = ""
         """Where the metrics are, if they have a port of their own."""
-        self._sweeper: asyncio.Task[None] | None = None
+        self._end_sweeping: Callable[[], None] | None = None
         self._port = config.port
 
     def channels_changed(self) -> None:
@@ -93,7 +92,8 @@ class WebGateway:
             place = f"metrics_port {config.metrics_port} on {config.metrics_host}"
             raise PluginError(f"the gateway cannot have {place}: {error.strerror}") from error
         every = min(1.0, config.limits.first_frame_seconds / 2, config.limits.idle_seconds / 2)
-        self._sweeper = asyncio.create_task(sweep(self._hub, every))
+        # One that ends, whatever ends it, would leave every revoked token good.
+        self._end_sweeping = self._hub.service.spawn(lambda: sweep(self._hub, every), name="gateway: tokens and silent connections", endless=True)
 
     async def _start_probes(self, host: str, port: int) -> None:
         self._probes = await serve(_no_socket, host, port, process_request=self._http.answer_probe, server_header=None, logger=_quiet)
@@ -110,10 +110,8 @@ class WebGateway:
     async def close(self) -> None:
         """Answer what was submitted, then end all connections with code 1001."""
         await self._hub.finish()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweeper
+        if self._end_sweeping is not None:
+            self._end_sweeping()
         if self._server is not None:
             self._server.close(close_connections=False)
             self._outgoing.flush()

@@ -368,3 +368,25 @@ async def test_nobody_is_called_like_an_agent(tmp_path: Path) -> None:
         for wanted in ("innkeeper", "Innkeeper", "lnnkeeper", "Inn-keeper"):
             async with place.connection() as client:
                 assert (await client.hello(name=wanted))["body"]["code"] == "bad_name", wanted
+
+
+async def test_a_failure_of_the_look_at_the_list_ends_no_revoking_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = Identities(TokenFiles(tmp_path / "gateway"))
+    _, token = operator.give("olga", {})
+    async with gateway(tmp_path, web={"limits": {"idle_seconds": 4}}) as place, place.returning(token) as olga:
+        failures = iter([MemoryError("no room")])
+        reload = Identities.reload
+
+        def fail_once(self: Identities) -> None:
+            for error in failures:
+                raise error
+            reload(self)
+
+        monkeypatch.setattr(Identities, "reload", fail_once)
+        await eventually(lambda: "tokens and silent connections" in str(place.service.health()))
+        await asyncio.to_thread(operator.revoke, "olga")
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await olga.ask("ping")
+                await asyncio.sleep(0.05)
+        assert olga.socket.close_code == 1008
