@@ -65,9 +65,13 @@ def list_tokens(ctx: CliContext, data_dir: DataDir = None) -> None:
 
 
 @cli_command("token guests")
-def list_guests(ctx: CliContext) -> None:
+def list_guests(ctx: CliContext, data_dir: DataDir = None) -> None:
     """List the guests that are known, with their ids, where they are members and when they were there."""
+    with _kept(ctx, data_dir) as (identities, _):
+        ended = {member_id for member_id in identities.members() if identities.is_turned_out(member_id)}
     for member_id, guest in guests_of(ctx).items():
+        if member_id in ended:
+            continue  # who leaves the channels in a moment, or as soon as the service runs
         typer.echo(f"{member_id}  {guest.name}  in {', '.join(guest.channels)}  {'here now' if guest.is_here else f'away for {guest.away}'}")
 
 
