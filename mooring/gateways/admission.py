@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mooring.gateways.names import LONGEST, NameIndex, NameRefused, clean_name, is_reserved
+from mooring.gateways.names import LONGEST, NameIndex, NameRefused, clean_name, is_reserved, made_admissible
 from mooring.protocols import Service, UnknownChannel
 from mooring.roles import Role, Standing
 
+_NOBODY = "somebody"
+"""What those of a network are called of whose names nothing is left."""
 _SEEN_SECONDS = 86_400.0
 """How old what is kept of when a guest was seen may be: nothing is written for who comes back sooner."""
 
@@ -71,6 +73,15 @@ class Admission:
     def other_name(self, name: str, member_id: str, mark: str = "guest") -> str:
         """A name like this one that is free in all channels, for somebody who is no newcomer and whose name is somebody else's by now."""
         return next(other for other in _variations(name, mark) if not self._is_taken(other, member_id))
+
+    def network_name(self, channel_id: str, member_id: str, name: str, network: str) -> str:
+        """What somebody is called in a channel whose name comes from a network, which lets people be called as they like.
+
+        As near to that as can be, and never a reason to turn them away: a second `ann` is `ann-matrix`.
+        """
+        wanted, index = made_admissible(name, _NOBODY), self._index(channel_id)
+        is_free = not is_reserved(wanted, self._service.reserved_names()) and index.owner(wanted, member_id) is None
+        return wanted if is_free else next(each for each in _variations(wanted, network) if index.owner(each, member_id) is None)
 
     def is_forgotten(self, member_id: str, idle: float) -> bool:
         """Whether a guest was away for so long that they are not known any more; `idle` is since they came for the first time."""

@@ -76,6 +76,24 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
+def made_admissible(name: str, fallback: str) -> str:
+    """What is left of a name that nobody here picked, so that `clean_name` takes it: `fallback`, which has to be one, if that is nothing."""
+    letters: list[str] = []
+    marks = 0
+    for letter in unicodedata.normalize("NFC", name):
+        kind = unicodedata.category(letter)
+        marks = marks + 1 if kind[0] == "M" else 0
+        if _is_ignored(letter) or kind[0] == "C" or kind == "Me" or marks > _MARKS_IN_A_ROW or _is_foreign(letter):
+            continue
+        letters.append(letter if kind[0] in "LM" or kind == "Nd" or letter in _SIGNS else "-")
+    ends = f"{''.join(_SIGNS)}"
+    left = re.sub("-+", "-", "".join(letters)).strip(ends)[:LONGEST].strip(ends)
+    try:
+        return clean_name(left)
+    except NameRefused:
+        return fallback
+
+
 def is_reserved(name: str, more: Iterable[str] = ()) -> bool:
     """Whether a reader could take the name for that of somebody in charge, of the service, or for one of `more`."""
     keys = lookalike_keys(name) | lookalike_keys(name.replace("1", "i"))
