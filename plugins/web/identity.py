@@ -182,9 +182,10 @@ class Identities:
     def check(self, token: str) -> Identity:
         """What a token says. Raises TokenRefused if it was not made here, was revoked or has ended, and StorageError if that cannot be seen now."""
         identity = self._read(token)
-        if identity.given and identity.token_id not in self._given:
-            self.reload()  # it may have been made a moment ago, by the command line
         line = self._given.get(identity.token_id)
+        if identity.given and (line is None or not line.used):
+            self.reload()  # it may have been made, or traded in, a moment ago, by another process
+            line = self._given.get(identity.token_id)
         if line is not None:
             identity = replace(identity, member_id=line.member_id)  # a guest who traded it in has stayed who they were
         self._check_good(identity)
@@ -215,8 +216,11 @@ class Identities:
             raise TokenRefused("This token was revoked.")
 
     def has_become_more(self, identity: Identity) -> bool:
-        """Whether this is the token of a guest who was given one since."""
-        return not identity.given and any(is_good(line) for line in self._by_member.get(identity.member_id, {}).values())
+        """Whether this is the token of a guest who was given one since, or that of somebody who has turned out to be a guest by trading it in."""
+        if identity.given:
+            line = self._given.get(identity.token_id)
+            return line is not None and is_good(line) and line.member_id != identity.member_id
+        return any(is_good(line) for line in self._by_member.get(identity.member_id, {}).values())
 
     def still_good(self, identity: Identity) -> bool:
         """False once a token was revoked or has ended, or its key has."""
@@ -225,7 +229,7 @@ class Identities:
         if not identity.given:
             return identity.member_id not in self._by_member
         line = self._given.get(identity.token_id)
-        return line is not None and line.revoked is None
+        return line is not None and line.revoked is None and line.member_id == identity.member_id
 
 
 def _has_ended(identity: Identity) -> bool:

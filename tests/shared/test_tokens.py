@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from mooring.plugins.web.token_store import open_token_store
 from storage import MoobiusStorage
 from tests.plugins.web.harness import Client, Gateway, gateway
 from tests.shared.ports_for_tests import start_valkey
-from tests.waiting_for_tests import eventually
+from tests.waiting_for_tests import eventually, wait_for
 
 pytestmark = pytest.mark.redis
 CHANNELS = ["tavern", {"id": "vault", "access": "token"}]
@@ -223,3 +224,45 @@ async def test_a_value_that_is_none_costs_no_other_and_a_signing_key_is_told(tmp
     told = await asyncio.to_thread(mooring_token, tmp_path, port, "list")
     assert (told.exit_code, "holds no signing keys" in told.stderr) == (1, True), told.stderr
     assert isinstance(told.exception, SystemExit)
+
+
+async def test_a_guest_of_one_becomes_more_at_the_other(tmp_path: Path, port: int) -> None:
+    async with machines(tmp_path, port) as (one, other), one.member("ann") as ann:
+        made = await asyncio.to_thread(mooring_token, tmp_path, port, "create", "olga", "--role", "owner")
+        token, member_id = made.stdout.strip(), ann.welcome["member_id"]
+        await eventually(lambda: member_id in other.service.members("tavern"))
+        async with other.connection() as more:
+            answer = await more.hello(token=token, guest=ann.welcome["token"])
+            assert (answer["body"].get("member_id"), answer["body"].get("name")) == (member_id, "olga"), answer
+            await more.join("vault")
+            assert await put_out(ann) == 1012
+            async with one.connection() as back:
+                assert (await back.hello(token=token))["body"]["member_id"] == member_id
+        await eventually(lambda: role_of(one, member_id) == "owner")
+        assert (await asyncio.to_thread(mooring_token, tmp_path, port, "revoke", "olga")).exit_code == 0
+        await eventually(lambda: (role_of(one, member_id), role_of(other, member_id)) == ("member", "member"))
+
+
+def role_of(place: Gateway, member_id: str) -> str:
+    return str((place.service.members("tavern")[member_id].character_context or {})["role"])
+
+
+def test_a_new_key_holds_for_all_processes(tmp_path: Path, port: int) -> None:
+    services = [Identities(open_token_store(tmp_path, "1", dicts(port, number), follow=True)) for number in range(2)]
+    guest = services[0].token(services[0].guest("ann"))
+    for kept in ("1h", "0s"):
+        assert mooring_token(tmp_path, port, "rotate", "--keep", kept).exit_code == 0
+        newest = [each.secrets()[0] for each in services]
+        for each in services:
+            wait_for(partial(_is_newer, each, newest))
+        if kept == "1h":
+            guest = services[0].token(services[1].check(guest))
+    for each in services:
+        with pytest.raises(TokenRefused, match="not made by this service"):
+            each.check(guest)
+        each.close()
+
+
+def _is_newer(service: Identities, keys: list[str]) -> bool:
+    service.reload()
+    return service.secrets()[0] not in keys
