@@ -28,6 +28,11 @@ class Standing:
     """For how many seconds a guest was not seen, to the day or so; 0 for who is here, and for who is no guest."""
 
 
+def noted_seconds(guest_seconds: float) -> float:
+    """How old what is kept of when a guest was seen may be, who is forgotten after so long: nothing is written for who comes back sooner."""
+    return min(86_400.0, guest_seconds / 10)
+
+
 def rank(role: str | None) -> int:
     """How much a role may do. What is none counts as the least."""
     return ROLES.index(role) if role in ROLES else 0

@@ -10,12 +10,10 @@ from typing import Any, Literal
 
 from mooring.gateways.names import LONGEST, NameIndex, NameRefused, clean_name, is_reserved, made_admissible
 from mooring.protocols import Service, UnknownChannel
-from mooring.roles import Role, Standing
+from mooring.roles import Role, Standing, noted_seconds
 
 _NOBODY = "somebody"
 """What those of a network are called of whose names nothing is left."""
-_SEEN_SECONDS = 86_400.0
-"""How old what is kept of when a guest was seen may be: nothing is written for who comes back sooner."""
 
 
 class AdmissionRefused(Exception):
@@ -176,7 +174,7 @@ class Admission:
         before = self._service.standing(channel_id, applicant.member_id) or Standing()
         if before.is_name_given != applicant.is_name_given or before.is_guest != applicant.is_guest:
             return True
-        return applicant.is_guest and (before.address != applicant.address or before.idle > _SEEN_SECONDS)
+        return applicant.is_guest and (before.address != applicant.address or before.idle > noted_seconds(self._service.guest_seconds()))
 
     def _index(self, channel_id: str) -> NameIndex:
         """The names of a channel's members, brought up to date with what changed since they were asked for last."""

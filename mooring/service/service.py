@@ -156,7 +156,7 @@ class ChannelService(Channels):
             raise
         self.spawn(self.timers.run, name="timers", endless=True)
         self.spawn(self._presence_announcer.run, name="presence", endless=True)
-        self.spawn(lambda: note_guests(lambda: self._hosted, self._clock), name="guests", endless=True)
+        self.spawn(lambda: note_guests(lambda: self._hosted, self._clock, self.guest_seconds()), name="guests", endless=True)
         if self.checkin_interval > 0:
             self.spawn(self._check_in, name="check-in", endless=True)
         self.spawn(self._run_time_channels.follow, name="channels", endless=True)

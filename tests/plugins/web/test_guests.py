@@ -121,6 +121,26 @@ async def test_a_guest_who_comes_back_in_time_stays_known(tmp_path: Path) -> Non
                 assert back.welcome["name"] == "ann"
 
 
+async def test_a_guest_who_stays_is_not_forgotten_when_they_go(tmp_path: Path) -> None:
+    async with gateway(tmp_path, guest_days=6 / DAY) as place:
+        async with place.member("ann") as ann:
+            joined = time.time()
+            member_id = ann.welcome["member_id"]
+            channel = place.service._hosted["tavern"]
+            await eventually(lambda: (channel.state.members.handed(member_id) or {})["seen"] > joined + 6)
+        async with place.connection() as other:
+            assert (await other.hello(name="ann"))["body"]["code"] == "name_taken"
+        async with place.returning(ann.welcome["token"]) as back:
+            assert back.welcome["name"] == "ann"
+        async with place.connection() as other:
+            await eventually_welcome(other, "ann")
+
+
+async def eventually_welcome(client: Client, name: str) -> None:
+    while (await client.hello(name=name))["type"] != "welcome":
+        await asyncio.sleep(0.1)
+
+
 async def test_a_guest_session_ends_when_it_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with gateway(tmp_path, guest_days=30) as place, place.member("ann") as ann:
         token = ann.welcome["token"]
