@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mooring.gateways.names import LONGEST, NameIndex, NameRefused, clean_name, is_reserved, made_admissible
 from mooring.protocols import Service, UnknownChannel
-from mooring.roles import Role, Standing, noted_seconds
+from mooring.roles import IN_CHARGE, Role, Standing, noted_seconds
 
 _NOBODY = "somebody"
 """What those of a network are called of whose names nothing is left."""
@@ -85,8 +85,8 @@ class Admission:
         """Whether a guest was away for so long that they are not known any more; `idle` is since they came for the first time."""
         if idle <= self._service.guest_seconds():
             return False
-        found = (self._service.standing(channel_id, member_id) for channel_id in self._service.channel_ids())
-        return min((standing.idle for standing in found if standing is not None), default=idle) > self._service.guest_seconds()
+        there = [each for each in self._service.channel_ids() if member_id in self._service.members(each)]
+        return all(self._is_gone(channel_id, member_id) for channel_id in there)
 
     def connected(self, member_id: str, name: str) -> None:
         """Somebody has said who they are, on a new connection; nobody else takes the name while they are here."""
@@ -147,9 +147,12 @@ class Admission:
         return any(not self._is_gone(channel_id, owner) for channel_id in channel_ids for owner in self._index(channel_id).owners(name, besides))
 
     def _is_gone(self, channel_id: str, member_id: str) -> bool:
-        """Whether somebody is a guest who was away for so long that the name is free."""
+        """Whether somebody is a guest who was away for so long that the name is free. Nobody takes the place of who looks after the channel."""
         standing = self._service.standing(channel_id, member_id)
-        return standing is not None and standing.idle > self._service.guest_seconds()
+        if standing is None or standing.idle <= self._service.guest_seconds():
+            return False
+        member = self._service.members(channel_id).get(member_id)
+        return member is None or (member.character_context or {}).get("role") not in IN_CHARGE
 
     def _name_in(self, channel_id: str, applicant: Applicant, known: str | None) -> tuple[str, dict[str, str]]:
         """What somebody is called in a channel, and the other names of those who have to give way. Raises AdmissionRefused.

@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Browser, expect
 from websockets.exceptions import ConnectionClosed
 
+from mooring import Context, Member, set_role
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.token_files import TokenFiles
 from tests.mooring.cli.test_channels import mooring
@@ -107,6 +108,23 @@ async def test_the_name_of_a_guest_is_free_when_they_were_away_for_long(tmp_path
         else:
             async with place.returning(token) as back:
                 assert back.welcome["name"] == "ann"
+
+
+async def test_a_guest_who_looks_after_the_channel_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with gateway(tmp_path, guest_days=30) as place, place.member("ann", "tavern", "library") as ann:
+        (member,) = (Member.of(each) for each in place.service.members("tavern").values())
+
+        async def promote(ctx: Context) -> None:
+            set_role(ctx, member, "moderator")
+
+        await place.service.in_channel("tavern", promote)
+    later = time.time() + 31 * DAY
+    monkeypatch.setattr(time, "time", lambda: later)
+    async with gateway(tmp_path, guest_days=30, clock=lambda: later) as place:
+        async with place.connection() as other:
+            assert (await other.hello(name="ann"))["body"]["code"] == "name_taken"
+        async with place.returning(ann.welcome["token"]) as back:
+            assert (back.welcome["name"], role(place, member.id)) == ("ann", "moderator")
 
 
 async def test_a_guest_who_comes_back_in_time_stays_known(tmp_path: Path) -> None:
