@@ -151,6 +151,10 @@ def _visible(decomposed: str) -> Iterator[str]:
     """The letters without accents, since ạnn is too near to ann, and without what is as small as those."""
     takes_accents = False
     for letter in decomposed:
+        if letter.isascii() and letter.isalnum():  # nearly all of most names
+            takes_accents = True
+            yield letter
+            continue
         kind = unicodedata.category(letter)
         if kind[0] == "M":
             if not takes_accents and not "\u0300" <= letter <= "\u036f" and not _is_ignored(letter):
@@ -158,7 +162,7 @@ def _visible(decomposed: str) -> Iterator[str]:
             continue
         if kind in {"Cf", "Cc"} or letter in _SIGNS or _is_ignored(letter) or "\u02b0" <= letter <= "\u02ff":
             continue
-        takes_accents = unicodedata.name(letter, "").partition(" ")[0] in _WITH_ACCENTS or letter.isascii()
+        takes_accents = unicodedata.name(letter, "").partition(" ")[0] in _WITH_ACCENTS
         yield letter
 
 
