@@ -24,6 +24,7 @@ from mooring import (
 from mooring.plugins.moderation.audit_log import note, print_audit, show_audit
 from mooring.plugins.moderation.bans import ban, because, check_ban, check_newcomer, unban
 from mooring.plugins.moderation.deleting import DELETE, delete, delete_chosen, offer
+from mooring.plugins.moderation.departed import remember
 from mooring.plugins.moderation.filters import has_foreign_link, has_word
 from mooring.plugins.moderation.ignoring import ignore, unignore
 from mooring.plugins.moderation.ranks import check_rank, is_in_charge
@@ -75,6 +76,11 @@ async def check_event(ctx: Context, event: object) -> None:
 async def on_join(ctx: Context, action: SimpleAction) -> None:
     """Offer what those in charge can do with a message."""
     offer(ctx)
+
+
+async def on_leave(ctx: Context, action: SimpleAction) -> None:
+    """Remember them for a while."""
+    remember(ctx)
 
 
 async def on_refresh(ctx: Context, action: SimpleAction) -> None:

@@ -7,11 +7,9 @@ from pydantic import BaseModel
 from mooring import (
     CommandError,
     Context,
-    Member,
     Rest,
     SimpleAction,
     Store,
-    address_of,
     clip,
     command,
     format_duration,
@@ -20,6 +18,7 @@ from mooring import (
     suggestion,
 )
 from mooring.plugins.moderation.audit_log import LONGEST_REASON, note
+from mooring.plugins.moderation.departed import find
 from mooring.plugins.moderation.ranks import check_rank
 
 
@@ -60,17 +59,18 @@ def check_newcomer(ctx: Context, action: SimpleAction) -> None:
 
 @command(example="/ban @ann 2d spam")
 @requires("moderator")
-async def ban(ctx: Context, whom: Member, length: timedelta | None = None, reason: Rest = "") -> str:
-    """Put a member out who may not come back, for a time or for ever; a guest neither as another one."""
+async def ban(ctx: Context, who: str, length: timedelta | None = None, reason: Rest = "") -> str:
+    """Put a member out who may not come back, for a time or for ever, be they gone already or not; a guest neither as another one."""
+    whom, address = find(ctx, who)
     check_rank(ctx, whom)
     until = None if length is None else ctx.clock() + length.total_seconds()
-    address = address_of(ctx, whom)
     bans[ctx, whom] = Ban(name=whom.name, reason=reason[:LONGEST_REASON], until=until, address=address)
     if address:
         banned_addresses[ctx, address] = whom.id
     for_so_long = "" if length is None else f" for {format_duration(length.total_seconds())}"
     note(ctx, f"ban{for_so_long}{', by address as well' if address else ''}", whom.name, reason)
-    await remove_member(ctx, whom)
+    if ctx.channel.get(whom.id) is not None:
+        await remove_member(ctx, whom)
     return f"{whom} is banned{for_so_long}{because(reason)}."
 
 

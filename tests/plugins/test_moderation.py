@@ -283,3 +283,19 @@ def test_nobody_deletes_what_they_cannot_see(bot: Bot) -> None:
     assert whispered.recipients == frozenset({"ann"})
     assert "Nobody here is called" in bot.say("mo", f"/delete {whispered.number}")
     assert "Nobody here is called" in bot.say("mo", f"/delete {whispered.body.message_id}")
+
+
+def test_to_leave_is_no_way_out_of_a_ban(bot: Bot) -> None:
+    bot.leave("bob")
+    bot.leave("olga")
+    bot.restart()
+    assert "bob is banned for 2d: spam." in bot.say("mo", "/ban @bob 2d spam")
+    assert "You are banned from this channel for another 2d: spam." in joined(bot, "bob")
+    assert "olga is not for you to moderate." in bot.say("mo", "/ban olga")
+    assert "Nobody here is called nobody" in bot.say("mo", "/ban nobody")
+    bot.leave("ann")
+    bot.join("ann")
+    assert "ann is banned." in bot.say("mo", "/ban ann")
+    assert not is_in(bot, "ann")
+    bot.say("mo", "/unban bob")
+    assert joined(bot, "bob") == ""
