@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 
 from mooring import Context, Service, ServiceError, remove_member, take_role
@@ -69,16 +70,26 @@ def _take_over(hub: Hub, connection: Connection, identity: Identity) -> None:
 
 async def _settle_all(hub: Hub) -> None:
     """Let the members of all channels, be they here or not, have the roles of their tokens; guests who were turned out leave."""
-    settled = await asyncio.gather(*(_settle(hub.service, hub.identities, channel_id) for channel_id in hub.service.channel_ids()))
-    if not all(settled):
+    service, identities = hub.service, hub.identities
+    work = []
+    for channel_id in service.channel_ids():
+        with suppress(ServiceError):  # the channel was closed meanwhile
+            if due := _due(service, identities, channel_id):
+                work.append(_settle(service, identities, channel_id, due))
+        await asyncio.sleep(0)  # so that many channels and many tokens hold up nobody
+    if not all(await asyncio.gather(*work)):
         hub.are_roles_due = True
 
 
-async def _settle(service: Service, identities: Identities, channel_id: str) -> bool:
+def _due(service: Service, identities: Identities, channel_id: str) -> list[str]:
+    """Whose role in a channel is another one, or who has to leave it."""
+    members, listed = service.members(channel_id), identities.members()
+    fewer, others = (members, listed) if len(members) < len(listed) else (listed, members)
+    return [each for each in list(fewer) if each in others and _is_due(service, identities, channel_id, each)]
+
+
+async def _settle(service: Service, identities: Identities, channel_id: str, due: list[str]) -> bool:
     """True if it is done in the channel, or the channel is no more."""
-    due = [member_id for member_id in identities.members() if _is_due(service, identities, channel_id, member_id)]
-    if not due:
-        return True
     try:
         await service.in_channel(channel_id, partial(_take_roles, due, identities, channel_id), name="roles of tokens")
     except ServiceError:
