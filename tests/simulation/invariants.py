@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mooring import Acknowledgement, Down, MessageBody, ServiceError, UpEvent
 from mooring.channels.answers import BUSY, UNAVAILABLE
+from mooring.channels.turn_taking import FEW
 from tests.simulation.plugins.market import PURSE
 
 if TYPE_CHECKING:
@@ -38,8 +39,12 @@ class Invariants:
         self._takers: dict[str, set[str]] = {}
         """The processes that were given an event."""
         self._entered: Counter[tuple[str, str]] = Counter()
-        self._answered: dict[tuple[str, str, str], int] = {}
-        """The newest place that was answered, of each member: where many wait, members take turns."""
+        self._answered: dict[tuple[str, ...], int] = {}
+        """The newest place that was answered, in each channel and of each member there."""
+        self._open: Counter[tuple[str, str]] = Counter()
+        """How many events of a channel were taken and not answered."""
+        self._crowded: set[tuple[str, str]] = set()
+        """Channels where so many wait, or have waited since all was answered, that members take turns."""
 
     # -- what happens ----------------------------------------------------------------------------------------------------
 
@@ -51,21 +56,28 @@ class Invariants:
         """An event was taken; the result is its place in its channel's order."""
         self._world.note("in", gateway.name, event.request_id)
         self._takers.setdefault(event.request_id, set()).add(gateway.name)
-        self._entered[gateway.name, event.channel_id] += 1
-        return self._entered[gateway.name, event.channel_id]
+        place = (gateway.name, event.channel_id)
+        self._entered[place] += 1
+        self._open[place] += 1
+        if self._open[place] > FEW:
+            self._crowded.add(place)
+        return self._entered[place]
 
     def answered(self, gateway: SimulatedGateway, event: UpEvent, order: int, answer: Acknowledgement | None, error: Any) -> None:
         """An answer leaves."""
         world, request = self._world, event.request_id
         world.note("out", gateway.name, request, answer and (answer.ok, answer.message.partition("(")[0], answer.repeated), type(error).__name__)
         self.answers += 1
+        in_turns = self._close(gateway, event)
         if answer is None:
             world.check(error is None or isinstance(error, ServiceError), f"{request} ended in {error!r}")
             self._put_off.add(request)
             return
-        place = (gateway.name, event.channel_id, event.member_id)
-        world.check(order > self._answered.get(place, 0), f"{request} was answered before one that came in earlier")
-        self._answered[place] = order
+        channel = (gateway.name, event.channel_id)
+        for place, is_in_order in ((channel, not in_turns), ((*channel, event.member_id), True)):
+            newest = self._answered.get(place, 0)
+            world.check(order > newest or not is_in_order, f"{request} was answered before one that came in earlier")
+            self._answered[place] = max(order, newest)
         if answer.ok:
             world.check(request not in self._refused, f"{request} was refused, and done later")
             self._ok[request] = event.channel_id
@@ -84,6 +96,15 @@ class Invariants:
             world.check(request not in done, f"{request} was refused ({answer.message}), and is kept")
         if world.random.random() < _FULL_CHECK:
             self.state(gateway.site, storage)
+
+    def _close(self, gateway: SimulatedGateway, event: UpEvent) -> bool:
+        """Count an event as answered; whether it may have been overtaken by others', as members took turns."""
+        place = (gateway.name, event.channel_id)
+        in_turns = place in self._crowded
+        self._open[place] -= 1
+        if not self._open[place]:
+            self._crowded.discard(place)
+        return in_turns
 
     def delivered(self, gateway: SimulatedGateway, channel_id: str, downs: Sequence[Down]) -> None:
         """Something leaves for the members."""
