@@ -65,6 +65,11 @@ class Client:
             self.welcome = answer["body"]
         return answer
 
+    async def hello_until_welcome(self, name: str) -> None:
+        """Say hello again and again: what frees a name is noticed a moment later."""
+        while (await self.hello(name=name))["type"] != "welcome":
+            await asyncio.sleep(0.1)
+
     async def join(self, channel: str = "tavern", **body: Any) -> dict[str, Any]:
         """Join, and give the history that came with it."""
         answer = await self.ask("join", {"channel_id": channel, **body})

@@ -21,7 +21,7 @@ from mooring.cli.main import build_app
 from mooring.plugins.web.identity import Identities, TokenRefused
 from mooring.plugins.web.token_files import TokenFiles
 from tests.mooring.cli.test_channels import mooring
-from tests.plugins.web.harness import Client, gateway
+from tests.plugins.web.harness import gateway
 from tests.process_for_tests import start, write_configs
 from tests.waiting_for_tests import eventually
 
@@ -294,12 +294,7 @@ async def test_a_name_that_was_given_or_is_reserved_is_no_guests(tmp_path: Path)
                 assert answer["body"].get("code") == code, wanted
         operator.revoke("olga")
         async with place.connection() as client:
-            await eventually_welcome(client, "olga")
-
-
-async def eventually_welcome(client: Client, name: str) -> None:
-    while (await client.hello(name=name))["type"] != "welcome":
-        await asyncio.sleep(0.1)
+            await client.hello_until_welcome("olga")
 
 
 async def test_a_new_key_leaves_old_tokens_good_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

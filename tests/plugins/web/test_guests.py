@@ -151,12 +151,7 @@ async def test_a_guest_who_stays_is_not_forgotten_when_they_go(tmp_path: Path) -
         async with place.returning(ann.welcome["token"]) as back:
             assert back.welcome["name"] == "ann"
         async with place.connection() as other:
-            await eventually_welcome(other, "ann")
-
-
-async def eventually_welcome(client: Client, name: str) -> None:
-    while (await client.hello(name=name))["type"] != "welcome":
-        await asyncio.sleep(0.1)
+            await other.hello_until_welcome("ann")
 
 
 async def test_a_guest_session_ends_when_it_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
