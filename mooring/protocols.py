@@ -242,7 +242,8 @@ class Service(Protocol[ContextT_co]):
     def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
         """The same without waiting: what a gateway with many members calls, which then needs no task for each event.
 
-        Events of one channel are handled in the order of these calls. To cancel the future stops nothing.
+        Events of one channel are handled in the order of these calls; where more than 32 wait, members take turns, and each one's own keep
+        their order. The future raises ChannelBusy for one that waited, was not begun, and had to make room. To cancel the future stops nothing.
         """
 
     async def in_channel(self, channel_id: str, work: Callable[[ContextT_co], Awaitable[T]], *, name: str = "work") -> T:

@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from mooring.bots.calling import run_hooks
 from mooring.bots.context import Context
-from mooring.channels.ignores import MOST
+from mooring.channels.ignores import MOST_IGNORED
 from mooring.commands.people import Member
 from mooring.errors import CommandError
 from mooring.events import SimpleAction
@@ -68,8 +68,8 @@ def set_ignored(ctx: Context, member: Member, ignored: bool) -> None:
         raise CommandError(f"{member} is nobody who could be ignored.")
     before = turn.ignores.in_turn(member_id)
     after = {*before, member.id} if ignored else set(before) - {member.id}
-    if len(after) > MOST:
-        raise CommandError(f"You ignore {MOST} others already, and one can ignore no more.")
+    if len(after) > MOST_IGNORED:
+        raise CommandError(f"You ignore {MOST_IGNORED} others already, and one can ignore no more.")
     turn.ignores.put(member_id, after)
     ctx.after_commit(lambda: turn.ignores.catch_up([member_id]))
 

@@ -8,7 +8,7 @@ from typing import Any
 from mooring.events import Down, copy_with
 from mooring.kinds import MESSAGE_DOWN
 
-MOST = 500
+MOST_IGNORED = 500
 """So many one member can ignore."""
 
 

@@ -127,7 +127,10 @@ class ChannelQueue:
             _give_up(job.done)
 
     def enqueue(self, event: UpEvent) -> asyncio.Future[Acknowledgement]:
-        """Handle an event in its turn. Raises ChannelBusy and ServiceStopping, and then the event was not taken."""
+        """Handle an event in its turn. Raises ChannelBusy and ServiceStopping, and then the event was not taken.
+
+        The result raises ChannelBusy for one that waited, was not begun, and had to make room for another member's.
+        """
         if self._stopping:
             raise ServiceStopping
         if self.is_full:
