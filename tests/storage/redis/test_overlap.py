@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -45,6 +46,20 @@ async def give(storage: MoobiusStorage, giver: str, taker: str, amount: int = 10
     return transaction.outcome
 
 
+def hold_back(storage: MoobiusStorage, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let no overlapping commit reach the server before the event is set, so that none is refused before the next is built on it."""
+    engine = storage.gold.database
+    assert isinstance(engine, RedisDatabase)
+    run_all, may_go = engine._client.run_all, threading.Event()
+
+    def held_back(requests: Sequence[Request]) -> list[Any]:
+        assert may_go.wait(60)
+        return run_all(requests)
+
+    monkeypatch.setattr(engine._client, "run_all", held_back)
+    return may_go
+
+
 async def failures(outcomes: list[Outcome]) -> list[type[StorageError] | None]:
     found: list[type[StorageError] | None] = []
     for outcome in outcomes:
@@ -78,18 +93,22 @@ async def test_the_next_begins_at_once_and_many_go_in_one_round_trip(
     assert other.gold.copy() == {"ann": -50, "bob": 50, "seen": True}
 
 
-async def test_what_was_built_on_a_commit_that_came_too_late_is_never_made(pair: tuple[MoobiusStorage, MoobiusStorage]) -> None:
+async def test_what_was_built_on_a_commit_that_came_too_late_is_never_made(
+    pair: tuple[MoobiusStorage, MoobiusStorage], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = pair
     for storage in pair:
         storage.gold.update({})
     one.gold["ann"] = 100
     with one.transaction():
         assert one.gold["ann"] == 100
+    all_are_handed = hold_back(one, monkeypatch)
     async with one.transaction(overlap=True) as first:
         one.gold["ann"] -= 10
         one.gold["bob"] = 10
         other.gold["cat"] = 1
     outcomes = [first.outcome, *[await give(one, "bob", "eve") for _ in range(3)]]
+    all_are_handed.set()
     assert await failures([outcome for outcome in outcomes if outcome is not None]) == [VersionConflict, *[PredecessorFailed] * 3]
     one.notes["x"] = 1
     assert one.gold.copy() == {"ann": 100, "cat": 1}
