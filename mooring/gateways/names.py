@@ -86,7 +86,7 @@ def made_admissible(name: str, fallback: str) -> str:
         if _is_ignored(letter) or kind[0] == "C" or kind == "Me" or marks > _MARKS_IN_A_ROW or _is_foreign(letter):
             continue
         letters.append(letter if kind[0] in "LM" or kind == "Nd" or letter in _SIGNS else "-")
-    ends = f"{''.join(_SIGNS)}"
+    ends = "".join(_SIGNS)
     left = re.sub("-+", "-", "".join(letters)).strip(ends)[:LONGEST].strip(ends)
     try:
         return clean_name(left)

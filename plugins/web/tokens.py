@@ -1,4 +1,7 @@
-"""`mooring token create`, `list` and `revoke`: who is let in by hand, and with which role. A running service notices within a second."""
+"""`mooring token ...`: who is let in by hand and with which role, who came as a guest, and the signing key.
+
+A running service notices within a second.
+"""
 
 from __future__ import annotations
 
