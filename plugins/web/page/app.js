@@ -64,7 +64,7 @@ const takers = {
 		asked.clear();
 		$("enter").hidden = true;
 		$("room").hidden = false;
-		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name), ...(me.guest ? [button(".more", "I was given a token", enterToken)] : []));
+		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
 		const all = [...channels.values()];
 		if (!channels.has(active?.id)) active = null;
 		const wanted = channels.get(decodeURIComponent(location.hash.slice(1)));
