@@ -58,10 +58,10 @@ from mooring.events import (
 from mooring.gateways.admission import Admission, AdmissionRefused, Applicant
 from mooring.gateways.catch_up import HistoryPage, missed_messages, older_messages
 from mooring.gateways.content_limits import CONTENT_LIMITS, ContentLimits
-from mooring.gateways.names import NameIndex, NameRefused, clean_name
 from mooring.gateways.throttle import Throttle
 from mooring.gateways.token_bucket import TokenBucket
 from mooring.kinds import CHARACTER_KINDS, DOWN_KINDS, MESSAGE_DOWN, DownKind
+from mooring.names import NameIndex, NameRefused, clean_name
 from mooring.posts import Abilities, Answer, Later, Post, Refused, Sent, Unsure
 from mooring.protocols import (
     ChannelBusy,

@@ -16,6 +16,7 @@ from typing_extensions import TypeVar
 
 from mooring.events import Acknowledgement, ChannelInfo, Character, Down, UpEvent
 from mooring.made_channels import MadeChannel
+from mooring.names import NameIndex
 from mooring.posts import Abilities, Answer, Later, Post
 from mooring.roles import Standing
 from mooring.rooms import Room, WhenUnsure
@@ -272,6 +273,9 @@ class Service(Protocol[ContextT_co]):
 
         What a gateway keeps by member follows these, and not what is shown: a service may show whom it likes.
         """
+
+    def member_names(self, channel_id: str) -> NameIndex:
+        """The names of a channel's members, to be asked which look alike, and not to be changed."""
 
     def last_number(self, channel_id: str) -> int:
         """The number of the newest kept down of the channel, 0 if there is none."""

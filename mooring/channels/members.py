@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Container, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from mooring.channels.change_log import ChangeLog
 from mooring.events import Character
-from mooring.roles import ROLES, Role, Standing
+from mooring.names import NameIndex, lookalike_keys
+from mooring.roles import Standing
 from mooring.text import fold_name
 
 _JOINED = "joined"
 """Counts as a session from a join on, until a gateway tells of real ones."""
 
 
-_UNKNOWN = Standing()
-_OF_STANDING = frozenset({"given", "guest", "seen", "address"})
-"""The fields of a record that tell it."""
-
-
-class NameTaken(Exception):
-    """Somebody else in the channel has this name, or one that looks the same. The text is fit for a member to read."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"The name {name} is taken in this channel; choose another.")
 
 
 class Members(Mapping[str, Character]):
@@ -43,6 +34,8 @@ class Members(Mapping[str, Character]):
         """Whose first session in this process began, or last one ended."""
         self._known: dict[str, dict[str, Any]] = {}
         self._names: dict[str, str] = {}
+        self._lookalikes: NameIndex | None = None
+        """Made when it is asked for, as it takes a while for thousands of names, and kept up to date from then on."""
         self._sessions: dict[str, set[Hashable]] = {}
         """The connections of each member to this process, of all gateways; who has none is not in it."""
         self._remote_online: set[str] = set()
@@ -69,6 +62,14 @@ class Members(Mapping[str, Character]):
         """What a member is called. Raises KeyError for a stranger."""
         return str(self._known[member_id]["name"])
 
+    @property
+    def names(self) -> NameIndex:
+        """The members' names, to be asked which look alike."""
+        if self._lookalikes is None:
+            self._lookalikes = NameIndex()
+            self._lookalikes.keep_only(self._id_names())
+        return self._lookalikes
+
     def standing(self, member_id: str, now: float) -> Standing | None:
         """How somebody came in, None for a stranger."""
         kept = self._known.get(member_id)
@@ -94,6 +95,8 @@ class Members(Mapping[str, Character]):
             self._known = dict(sorted(self.stored.items(), key=_by_join))
             self._names = {fold_name(kept["name"]): member_id for member_id, kept in self._known.items()}
             self._present = {member_id: None for member_id in self._known if self.is_online(member_id)}
+            if self._lookalikes is not None:
+                self._lookalikes.keep_only(self._id_names())
             self.log.add_all()
         changed = [(member_id, self.stored.get(member_id)) for member_id in keys or ()]
         for member_id, kept in sorted(changed, key=_by_join):
@@ -147,6 +150,14 @@ class Members(Mapping[str, Character]):
         owner = self._names.get(folded)
         return None if owner in self._handed else owner
 
+    def handed_alike(self, name: str, besides: Container[str]) -> bool:
+        """Whether somebody will have a name that looks like this one, who is not in `besides`."""
+        keys = lookalike_keys(name)
+        pending = (kept["name"] for member_id, kept in self._handed.items() if kept is not None and member_id not in besides)
+        if any(not keys.isdisjoint(lookalike_keys(other)) for other in pending):
+            return True
+        return any(owner not in self._handed and owner not in besides for owner in self.names.owners(name))
+
     def hand(self, changes: Mapping[str, dict[str, Any] | None]) -> None:
         """Let the next turn see what was handed in, and is not kept yet."""
         self._handed.update(changes)
@@ -186,6 +197,9 @@ class Members(Mapping[str, Character]):
             self.comings.add(member_id)
         return is_news
 
+    def _id_names(self) -> Iterator[tuple[str, str]]:
+        return ((member_id, kept["name"]) for member_id, kept in self._known.items())
+
     def _put(self, member_id: str, kept: dict[str, Any] | None) -> None:
         before = self._known.get(member_id)
         if before is not None and self._names.get(fold_name(before["name"])) == member_id:
@@ -195,6 +209,8 @@ class Members(Mapping[str, Character]):
         else:
             self._known[member_id] = kept
             self._names[fold_name(kept["name"])] = member_id
+        if self._lookalikes is not None:
+            self._lookalikes.remove(member_id) if kept is None else self._lookalikes.add(member_id, kept["name"])
         self._note(member_id, is_news=kept != before)
 
     def _note(self, member_id: str, *, is_news: bool = False) -> bool:
@@ -210,141 +226,11 @@ class Members(Mapping[str, Character]):
         return is_news
 
 
-class MembersInTurn(Mapping[str, Character]):
-    """The members as one event sees and changes them; nobody else sees that before `accept` is called with `changes`."""
-
-    def __init__(self, members: Members) -> None:
-        self._members = members
-        self.changes: dict[str, dict[str, Any] | None] = {}
-
-    def __getitem__(self, member_id: str) -> Character:
-        kept = self._kept(member_id)
-        if kept is None:
-            raise KeyError(member_id)
-        return character_of(member_id, kept, online=member_id in self.changes or self._members.is_online(member_id))
-
-    def __iter__(self) -> Iterator[str]:
-        if not self.changes:
-            return self._members.handed_ids()
-        before = list(self._members.handed_ids())
-        stayed = [member_id for member_id in before if self.changes.get(member_id, ...) is not None]
-        return iter([*stayed, *(member_id for member_id, kept in self.changes.items() if kept is not None and member_id not in before)])
-
-    def __len__(self) -> int:
-        handed = self._members.handed
-        changed = sum((kept is not None) - (handed(member_id) is not None) for member_id, kept in self.changes.items())
-        return self._members.handed_count() + changed
-
-    def __contains__(self, member_id: object) -> bool:
-        return isinstance(member_id, str) and self._kept(member_id) is not None
-
-    def _kept(self, member_id: str) -> dict[str, Any] | None:
-        return self.changes[member_id] if member_id in self.changes else self._members.handed(member_id)
-
-    def owner_of(self, name: str) -> str | None:
-        """Who has this name in this turn, whatever its case."""
-        folded = fold_name(name)
-        for member_id, kept in self.changes.items():
-            if kept is not None and fold_name(kept["name"]) == folded:
-                return member_id
-        owner = self._members.handed_owner(name)
-        return None if owner in self.changes else owner
-
-    def join(self, member_id: str, name: str, role: str | None, now: float, standing: Standing = _UNKNOWN) -> bool:
-        """Let a member in, or take over the new name and role of one who is in; true if the member was not in before.
-
-        Raises NameTaken.
-        """
-        if self.owner_of(name) not in {None, member_id}:
-            raise NameTaken(name)
-        before = self._members.handed(member_id)
-        rest = {field: value for field, value in (before or {}).items() if field not in _OF_STANDING}
-        kept = {"joined": now, **rest, "name": name, **_record_of(standing, now)}
-        if not kept.get("role_is_set"):  # what the channel has decided counts more than what somebody brings along
-            kept["role"] = role if role in ROLES else kept.get("role", "member")
-        if kept != before:
-            self._members.stored[member_id] = kept
-            self.changes[member_id] = kept
-        return before is None
-
-    def set_role(self, member_id: str, role: Role) -> None:
-        """Give a member another role, which no token takes back. Raises KeyError for a stranger."""
-        before = self._kept(member_id)
-        if before is None:
-            raise KeyError(member_id)
-        self._put(member_id, with_role(before, role))
-
-    def take_role(self, member_id: str, role: Role | None) -> None:
-        """Let a member have the role that their token has now, None if they have none any more. Raises KeyError for a stranger.
-
-        What the channel has decided stays; but nobody looks after it who has no token any more.
-        """
-        before = self._kept(member_id)
-        if before is None:
-            raise KeyError(member_id)
-        kept = dict(before)
-        if role is None:
-            kept.pop("given", None)
-            if kept["role"] != "member":
-                kept.pop("role_is_set", None)
-                kept["role"] = "member"
-        elif not kept.get("role_is_set"):
-            kept["role"] = role
-        self._put(member_id, kept)
-
-    def rename(self, member_id: str, name: str) -> None:
-        """Call a member otherwise. Raises KeyError for a stranger, and NameTaken."""
-        if self.owner_of(name) not in {None, member_id}:
-            raise NameTaken(name)
-        before = self._kept(member_id)
-        if before is None:
-            raise KeyError(member_id)
-        self._put(member_id, {**before, "name": name})
-
-    def saw(self, member_id: str, now: float) -> None:
-        """Note that a guest is here. Raises KeyError for a stranger."""
-        before = self._kept(member_id)
-        if before is None:
-            raise KeyError(member_id)
-        self._put(member_id, {**before, "seen": now})
-
-    def standing(self, member_id: str, now: float) -> Standing | None:
-        """How somebody came in, None for a stranger."""
-        kept = self._kept(member_id)
-        return None if kept is None else standing_of(kept, now, is_here=self._members.is_online(member_id))
-
-    def _put(self, member_id: str, kept: dict[str, Any]) -> None:
-        if kept != self._kept(member_id):
-            self._members.stored[member_id] = self.changes[member_id] = kept
-
-    def gone(self) -> list[str]:
-        """Who left in this turn."""
-        return [member_id for member_id, kept in self.changes.items() if kept is None]
-
-    def leave(self, member_id: str) -> None:
-        """Let a member out."""
-        del self._members.stored[member_id]
-        self.changes[member_id] = None
-
-
-def _record_of(standing: Standing, now: float) -> dict[str, Any]:
-    if standing.is_name_given:
-        return {"given": True}
-    if not standing.is_guest:
-        return {}
-    return {"guest": True, "seen": now, **({"address": standing.address} if standing.address else {})}
-
-
 def standing_of(kept: Mapping[str, Any], now: float, *, is_here: bool) -> Standing:
     """How a member came in of whom this is kept."""
     is_guest = bool(kept.get("guest"))
     idle = max(0.0, now - kept.get("seen", kept.get("joined", now))) if is_guest and not is_here else 0.0
     return Standing(bool(kept.get("given")), is_guest, kept.get("address", ""), idle)
-
-
-def with_role(kept: Mapping[str, Any], role: Role) -> dict[str, Any]:
-    """The record of a member to whom the channel gives a role."""
-    return {**kept, "role": role, "role_is_set": True}
 
 
 def character_of(member_id: str, kept: Mapping[str, Any], *, online: bool) -> Character:

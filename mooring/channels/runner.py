@@ -14,7 +14,7 @@ from mooring.channels.answers import NOT_A_MEMBER, Answered, error_text, refusal
 from mooring.channels.attempt import Attempt
 from mooring.channels.history import Numbered
 from mooring.channels.member_updates import MemberUpdates
-from mooring.channels.members import MembersInTurn
+from mooring.channels.members_in_turn import MembersInTurn
 from mooring.channels.metrics import Metrics
 from mooring.channels.outbox_entries import Queued
 from mooring.channels.parcels import parcels_for_rooms

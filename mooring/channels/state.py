@@ -11,7 +11,8 @@ from mooring.channels.bindings import Bindings
 from mooring.channels.deduplication import Deduplicator, HandledEvent
 from mooring.channels.history import History, Numbered
 from mooring.channels.ignores import Ignores
-from mooring.channels.members import Members, MembersInTurn
+from mooring.channels.members import Members
+from mooring.channels.members_in_turn import MembersInTurn
 from mooring.channels.outbox import Outbox
 from mooring.channels.outbox_entries import Queued
 from mooring.channels.presence import Presence

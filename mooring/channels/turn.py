@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mooring.channels.held_values import HeldValues
 from mooring.channels.history import History
 from mooring.channels.ignores import Ignores
-from mooring.channels.members import MembersInTurn
+from mooring.channels.members_in_turn import MembersInTurn
 from mooring.channels.quota import Quota
 from mooring.channels.screen import Screen
 from mooring.channels.sends import Sends

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mooring.gateways.names import LONGEST, NameIndex, NameRefused, clean_name, is_reserved, made_admissible
+from mooring.names import LONGEST, NameIndex, NameRefused, clean_name, is_reserved, made_admissible
 from mooring.protocols import Service, UnknownChannel
 from mooring.roles import IN_CHARGE, Role, Standing, noted_seconds
 
@@ -50,9 +50,6 @@ class Admission:
         self._service = service
         self._lets_strangers_in = lets_strangers_in
         self._most = members_per_channel
-        self._members: dict[str, NameIndex] = {}
-        self._seen: dict[str, int] = {}
-        """Up to which number of a channel's changes its index goes."""
         self._connected = NameIndex()
         self._connections: Counter[str] = Counter()
 
@@ -77,7 +74,7 @@ class Admission:
 
         As near to that as can be, and never a reason to turn them away: a second `ann` is `ann-matrix`.
         """
-        wanted, index = made_admissible(name, _NOBODY), self._index(channel_id)
+        wanted, index = made_admissible(name, _NOBODY), self._service.member_names(channel_id)
         is_free = not is_reserved(wanted, self._service.reserved_names()) and index.owner(wanted, member_id) is None
         return wanted if is_free else next(each for each in _variations(wanted, network) if index.owner(each, member_id) is None)
 
@@ -128,23 +125,18 @@ class Admission:
             return None
         if known is None and len(members) >= self._most:
             raise AdmissionRefused("channel_full", "This channel has as many members as it can take.")
-        return {"name": name, **_facts(applicant), **({"role": role} if role else {}), **({"renames": renames} if renames else {})}
-
-    def forget(self, channel_id: str) -> None:
-        """The channel is no more, or will have other members when it is there again."""
-        self._members.pop(channel_id, None)
-        self._seen.pop(channel_id, None)
+        return {"name": name, "admitted": True, **_facts(applicant), **({"role": role} if role else {}), **({"renames": renames} if renames else {})}
 
     def name_of(self, channel_id: str, character_id: str) -> str:
         """The name of a member or agent, empty for a stranger."""
         agent = self._service.agent(character_id) if character_id else None
-        return agent.name if agent else self._index(channel_id).name_of(character_id)
+        return agent.name if agent else self._service.member_names(channel_id).name_of(character_id)
 
     def _is_taken(self, name: str, besides: str = "") -> bool:
         if self._connected.owner(name, besides) is not None:
             return True
-        channel_ids = self._service.channel_ids()
-        return any(not self._is_gone(channel_id, owner) for channel_id in channel_ids for owner in self._index(channel_id).owners(name, besides))
+        owners = ((each, owner) for each in self._service.channel_ids() for owner in self._service.member_names(each).owners(name, besides))
+        return any(not self._is_gone(channel_id, owner) for channel_id, owner in owners)
 
     def _is_gone(self, channel_id: str, member_id: str) -> bool:
         """Whether somebody is a guest who was away for so long that the name is free. Nobody takes the place of who looks after the channel."""
@@ -160,7 +152,7 @@ class Admission:
         Whom the operator has given the name comes before all others, and who is here before who is forgotten. A guest who comes second is no
         newcomer (`free_name` has seen to that), and so is called a little otherwise here.
         """
-        name, index = applicant.name, self._index(channel_id)
+        name, index = applicant.name, self._service.member_names(channel_id)
         giving_way = []
         for owner in index.owners(name, besides=applicant.member_id):
             standing = self._service.standing(channel_id, owner) or Standing()
@@ -178,23 +170,6 @@ class Admission:
         if before.is_name_given != applicant.is_name_given or before.is_guest != applicant.is_guest:
             return True
         return applicant.is_guest and (before.address != applicant.address or before.idle > noted_seconds(self._service.guest_seconds()))
-
-    def _index(self, channel_id: str) -> NameIndex:
-        """The names of a channel's members, brought up to date with what changed since they were asked for last."""
-        index = self._members.setdefault(channel_id, NameIndex())
-        changes = self._service.member_changes(channel_id, self._seen.get(channel_id, -1))
-        if changes.number != self._seen.get(channel_id):
-            self._seen[channel_id] = changes.number
-            members = self._service.members(channel_id)
-            if changes.member_ids is None:
-                index.keep_only((member_id, character.name) for member_id, character in members.items())
-            for member_id in changes.member_ids or ():
-                character = members.get(member_id)
-                if character is None:
-                    index.remove(member_id)
-                else:
-                    index.add(member_id, character.name)
-        return index
 
 
 def _facts(applicant: Applicant) -> dict[str, Any]:

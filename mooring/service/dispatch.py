@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mooring.channels.channel import HostedChannel
-from mooring.channels.members import NameTaken
+from mooring.channels.members_in_turn import NameTaken
 from mooring.channels.sent_files import is_address
 from mooring.channels.turn import Turn
 from mooring.errors import CommandError
@@ -112,6 +112,8 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, channel: HostedC
         raise CommandError("This name holds what is no character; choose another.") from error
     try:
         _rename(turn, name, facts.get("renames") or {})
+        if facts.get("admitted"):
+            turn.members.check_unlike_others(turn.member_id, name)
         is_new = turn.members.join(turn.member_id, name, facts.get("role"), turn.clock(), _standing_from(facts))
     except NameTaken as error:
         raise CommandError(str(error)) from error

@@ -10,7 +10,8 @@ import msgspec
 
 from mooring.bots.context import Context
 from mooring.bots.membership import set_role
-from mooring.channels.members import standing_of, with_role
+from mooring.channels.members import standing_of
+from mooring.channels.members_in_turn import with_role
 from mooring.channels.system_dicts import MEMBERS
 from mooring.commands.people import Member
 from mooring.control.commands import ControlCommand

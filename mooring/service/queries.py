@@ -17,6 +17,7 @@ from mooring.events import ChannelInfo, Character, Down
 from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
 from mooring.kinds import CHARACTER_KINDS
+from mooring.names import NameIndex
 from mooring.protocols import CharacterPage, Gateway, MemberChanges, NetworkGateway, UnknownChannel
 from mooring.roles import Standing
 from mooring.service.health import health
@@ -113,6 +114,10 @@ class Queries(Hooks):
         """Who joined, left, changed name or role, came online or went, since a `number` that was given before."""
         log = self._channel(channel_id).state.members.log
         return MemberChanges(log.number, log.since(since))
+
+    def member_names(self, channel_id: str) -> NameIndex:
+        """The names of a channel's members, to be asked which look alike, and not to be changed."""
+        return self._channel(channel_id).state.members.names
 
     def agent(self, character_id: str) -> Character | None:
         """The character with this id that no person plays, None if it is none."""

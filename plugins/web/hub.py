@@ -168,7 +168,6 @@ class Hub:
                 for connection in connections:
                     connection.channels.discard(channel_id)
             self._seen.pop(channel_id, None)
-            self.admission.forget(channel_id)
         for channel_id in there:
             self._watching.setdefault(channel_id, {})
         for connection in self._connections:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mooring.channels.members import Members, MembersInTurn
+from mooring.channels.members import Members
+from mooring.channels.members_in_turn import MembersInTurn
 from mooring.channels.presence import REFRESH_SECONDS, Presence
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from mooring import Admission, Applicant
+from mooring import Admission, AdmissionRefused, Applicant
 from mooring.events import SimpleAction, UpEvent
-from mooring.gateways.names import clean_name, made_admissible
-from tests.mooring.gateways.test_hostile_names import FORGED, IDS, IN_CHARGE, NOBODY
+from mooring.names import clean_name, made_admissible
+from tests.mooring.test_hostile_names import FORGED, IDS, IN_CHARGE, NOBODY
 from tests.service_for_tests import Driver, running
 
 
@@ -59,3 +60,24 @@ async def test_who_has_a_name_that_is_taken_is_told_apart(tmp_path: Path) -> Non
         assert await come(driver, door, "matrix/4", "\u3164") == "somebody"
         assert await come(driver, door, "matrix/5", "bob") == "bob"
         assert await come(driver, door, "matrix/5", "carl") == "carl"
+
+
+async def test_of_two_whose_names_look_alike_one_comes_in_when_both_ask_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as driver:
+        page, matrix = Admission(driver.service, 100), Admission(driver.service, 100)
+        asked = [("m-1", "anna", page), ("matrix/1", "\u0430nna", matrix)]
+        facts = {member_id: door.admit("tavern", Applicant(member_id, name)) for member_id, name, door in asked}
+        joins = [UpEvent("join", each, "tavern", each, SimpleAction("join", "tavern", each, facts[each])) for each in facts]
+        answers = await asyncio.gather(*map(driver.service.submit, joins))
+        assert [answer.ok for answer in answers] == [True, False]
+        assert list(driver.service.members("tavern")) == ["m-1"]
+
+
+async def test_a_name_that_looks_like_another_is_free_once_its_owner_left(tmp_path: Path) -> None:
+    async with running(tmp_path) as driver:
+        door = Admission(driver.service, 100)
+        await driver.join("anna")
+        with pytest.raises(AdmissionRefused):
+            door.admit("tavern", Applicant("matrix/1", "\u0430nna"))
+        await driver.service.submit(UpEvent("leave", "x", "tavern", "anna", SimpleAction("leave", "tavern", "anna")))
+        assert await come(driver, door, "matrix/1", "\u0430nna") == "\u0430nna"

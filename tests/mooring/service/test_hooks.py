@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mooring import ChannelService
-from mooring.channels.members import Members, MembersInTurn, NameTaken
+from mooring.channels.members import Members
+from mooring.channels.members_in_turn import MembersInTurn, NameTaken
 from mooring.events import Down, MenuItemClick, MessageBody, MessageContent, SimpleAction
 from mooring.text import fold_name
 from tests.service_for_tests import Driver, json_dicts, running

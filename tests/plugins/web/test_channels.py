@@ -67,7 +67,7 @@ async def test_where_the_network_reaches_the_page_no_stranger_comes_into_a_chann
         door = Admission(place.service, 10, lets_strangers_in=False)
         with pytest.raises(AdmissionRefused, match="token"):
             door.admit("club", Applicant("m", "mallory"))
-        assert door.admit("club", Applicant("a", "ann", is_vouched_for=True)) == {"name": "ann"}
+        assert door.admit("club", Applicant("a", "ann", is_vouched_for=True)) == {"name": "ann", "admitted": True}
 
 
 @pytest.mark.browser

@@ -15,7 +15,8 @@ import pytest
 
 from mooring import Acknowledgement, BarSpec, Character, SimpleAction, UpEvent
 from mooring.channels.change_log import ChangeLog
-from mooring.channels.members import Members, MembersInTurn
+from mooring.channels.members import Members
+from mooring.channels.members_in_turn import MembersInTurn
 from tests.plugins.web.harness import Client, Gateway, gateway
 
 Act = Callable[[], Awaitable[object]]

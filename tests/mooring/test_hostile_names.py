@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mooring.gateways.names import NameRefused, clean_name, is_reserved, lookalike_keys
+from mooring.names import NameRefused, clean_name, is_reserved, lookalike_keys
 
 UNSEEN = [
     *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180E, 0x180F, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F),

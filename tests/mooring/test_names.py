@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mooring.gateways.names import NameIndex, NameRefused, clean_name, is_reserved, lookalike_keys
+from mooring.names import NameIndex, NameRefused, clean_name, is_reserved, lookalike_keys
 
 
 @pytest.mark.parametrize("name", ["ann", "Ann-Marie", "josé", "Дмитрий", "小林", "o'brien", "r2d2", "नमिता"])
