@@ -274,6 +274,9 @@ class Service(Protocol[ContextT_co]):
         What a gateway keeps by member follows these, and not what is shown: a service may show whom it likes.
         """
 
+    def present_count(self, channel_id: str) -> int:
+        """How many members of a channel are here now."""
+
     def member_names(self, channel_id: str) -> NameIndex:
         """The names of a channel's members, to be asked which look alike, and not to be changed."""
 

@@ -24,6 +24,8 @@ class Standing:
     """Whether they picked a name and nothing else is known of them; who stays away for long is forgotten, and the name free."""
     address: str = ""
     """From where a guest came last, if the gateway knows; nobody is shown it."""
+    has_acted: bool = True
+    """Whether a guest has ever done more than come and go. Who has not is forgotten soon after they left, and keeps nobody else out."""
     idle: float = 0.0
     """For how many seconds a guest was not seen, to the day or so; 0 for who is here, and for who is no guest."""
 

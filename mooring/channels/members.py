@@ -107,6 +107,11 @@ class Members(Mapping[str, Character]):
         """The guests who have a connection to this process, and of whom it is not kept that they were seen after that."""
         return [member_id for member_id in self._sessions if (kept := self._known.get(member_id, {})).get("guest") and kept.get("seen", 0.0) < since]
 
+    def passers_by(self, before: float) -> list[str]:
+        """The guests who are away, were seen last before that time, and have never done anything."""
+        kept = self._known.items()
+        return [each for each, one in kept if one.get("guest") and not _has_acted(one) and one.get("seen", 0.0) < before and not self.is_online(each)]
+
     def set_remote_online(self, member_id: str, online: bool) -> None:
         """Note whether somebody has a connection to another process."""
         (self._remote_online.add if online else self._remote_online.discard)(member_id)
@@ -230,7 +235,11 @@ def standing_of(kept: Mapping[str, Any], now: float, *, is_here: bool) -> Standi
     """How a member came in of whom this is kept."""
     is_guest = bool(kept.get("guest"))
     idle = max(0.0, now - kept.get("seen", kept.get("joined", now))) if is_guest and not is_here else 0.0
-    return Standing(bool(kept.get("given")), is_guest, kept.get("address", ""), idle)
+    return Standing(bool(kept.get("given")), is_guest, kept.get("address", ""), not is_guest or _has_acted(kept), idle)
+
+
+def _has_acted(kept: Mapping[str, Any]) -> bool:
+    return bool(kept.get("acted") or kept.get("role_is_set")) or kept["role"] != "member"
 
 
 def character_of(member_id: str, kept: Mapping[str, Any], *, online: bool) -> Character:

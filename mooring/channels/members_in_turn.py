@@ -134,6 +134,12 @@ class MembersInTurn(Mapping[str, Character]):
             raise KeyError(member_id)
         self._put(member_id, {**before, "seen": now})
 
+    def acted(self, member_id: str) -> None:
+        """Note that a guest has done something, so that they are remembered. Others need not be noted."""
+        before = self._kept(member_id)
+        if before is not None and before.get("guest") and not before.get("acted"):
+            self._put(member_id, {**before, "acted": True})
+
     def standing(self, member_id: str, now: float) -> Standing | None:
         """How somebody came in, None for a stranger."""
         kept = self._kept(member_id)

@@ -45,6 +45,9 @@ _NOT_FROM_HERE = "what one channel wants of another goes there as an event, with
 
 _MOST_DOUBTFUL = 10_000
 
+_DEEDS = frozenset({"message_up", "button_click", "menu_item_click"})
+"""What makes somebody more than a passer-by."""
+
 Body = Callable[[Turn], Awaitable[T]]
 
 
@@ -312,6 +315,8 @@ class TurnRunner:
         """Write what a turn holds and sends into its transaction: the sends to the history, to those who come later, and to the outbox."""
         state = self._state
         turn.held_values.save()
+        if turn.event is not None and turn.event.type in _DEEDS:
+            turn.members.acted(turn.event.member_id)
         numbered = state.history.number(turn.sends.downs)
         state.screen.keep(numbered.downs)
         for gone in turn.members.gone():

@@ -115,16 +115,15 @@ class Admission:
             raise UnknownChannel(channel_id)
         if not self.may_join(channel_id, is_vouched_for=applicant.is_vouched_for):
             raise AdmissionRefused("forbidden", "This channel is for people with a token. Ask the operator for one.")
-        members = self._service.members(channel_id)
-        known = members.get(applicant.member_id)
+        if not self._has_a_place(channel_id, applicant) and self._service.present_count(channel_id) >= self._most:
+            raise AdmissionRefused("channel_full", "As many people are in this channel as it can take. Come back in a while.")
+        known = self._service.members(channel_id).get(applicant.member_id)
         name, renames = self._name_in(channel_id, applicant, None if known is None else known.name)
         role = applicant.role
         is_same = known is not None and known.name == name and role in {None, (known.character_context or {}).get("role")}
         is_same = is_same and not self._is_news(channel_id, applicant)
         if is_same and after <= self._service.last_number(channel_id) and not self._service.wants_refresh(channel_id):
             return None
-        if known is None and len(members) >= self._most:
-            raise AdmissionRefused("channel_full", "This channel has as many members as it can take.")
         return {"name": name, "admitted": True, **_facts(applicant), **({"role": role} if role else {}), **({"renames": renames} if renames else {})}
 
     def name_of(self, channel_id: str, character_id: str) -> str:
@@ -163,6 +162,13 @@ class Admission:
             else:
                 raise AdmissionRefused("name_taken", f"Somebody in this channel has the name {name}, or one that looks like it.")
         return name, {owner: _free_variation(index, index.name_of(owner), owner) for owner in giving_way}
+
+    def _has_a_place(self, channel_id: str, applicant: Applicant) -> bool:
+        """Whether somebody comes in however full it is: those in charge, who is here already, and members who have ever done something here."""
+        before, known = self._service.standing(channel_id, applicant.member_id), self._service.members(channel_id).get(applicant.member_id)
+        if applicant.role in IN_CHARGE or known is None or before is None:
+            return applicant.role in IN_CHARGE
+        return before.has_acted or bool((known.character_context or {}).get("online"))
 
     def _is_news(self, channel_id: str, applicant: Applicant) -> bool:
         """Whether the channel does not know yet how somebody comes in."""

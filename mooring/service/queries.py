@@ -115,6 +115,10 @@ class Queries(Hooks):
         log = self._channel(channel_id).state.members.log
         return MemberChanges(log.number, log.since(since))
 
+    def present_count(self, channel_id: str) -> int:
+        """How many members of a channel are here now."""
+        return len(self._channel(channel_id).state.members.present())
+
     def member_names(self, channel_id: str) -> NameIndex:
         """The names of a channel's members, to be asked which look alike, and not to be changed."""
         return self._channel(channel_id).state.members.names

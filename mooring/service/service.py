@@ -33,7 +33,7 @@ from mooring.secrets import Secrets
 from mooring.service.channels import Channels
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.guarding import guarded
-from mooring.service.guests import note_guests
+from mooring.service.guests import look_after_guests
 from mooring.service.incidents import Incidents
 from mooring.service.last_known import LastKnown
 from mooring.service.old_data import json_roots, not_taken_over, told
@@ -156,7 +156,7 @@ class ChannelService(Channels):
             raise
         self.spawn(self.timers.run, name="timers", endless=True)
         self.spawn(self._presence_announcer.run, name="presence", endless=True)
-        self.spawn(lambda: note_guests(lambda: self._hosted, self._clock, self.guest_seconds()), name="guests", endless=True)
+        self.spawn(lambda: look_after_guests(self, lambda: self._hosted, self._clock, self.guest_seconds()), name="guests", endless=True)
         if self.checkin_interval > 0:
             self.spawn(self._check_in, name="check-in", endless=True)
         self.spawn(self._run_time_channels.follow, name="channels", endless=True)

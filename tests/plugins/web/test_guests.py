@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from mooring import Context, Member, set_role
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.token_files import TokenFiles
+from mooring.service.guests import forget_passers_by
 from tests.mooring.cli.test_channels import mooring
 from tests.plugins.web.harness import Client, Gateway, gateway
 from tests.plugins.web.visitor import visitor
@@ -317,3 +318,36 @@ async def test_the_page_says_what_a_guest_is_called_whose_name_was_given(tmp_pat
         await guest.sees("who am I?")
         await expect(guest.page.locator("#members")).to_contain_text("olga-guest")
         assert guest.complaints == []
+
+
+async def test_guests_who_never_did_anything_are_forgotten_soon_after_they_left(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as place:
+        async with place.member("ann") as ann, place.member("bob") as bob, place.member("eve", "tavern", "library") as stays:
+            await ann.say("good evening")
+        async with place.returning(stays.welcome["token"]):
+            for minutes, left in ((59, ["ann", "bob", "eve"]), (61, ["ann", "eve"])):
+                later = partial(float, time.time() + minutes * 60)
+                for channel in ("tavern", "library"):
+                    await forget_passers_by(place.service, place.service._hosted[channel], later, 3600)
+                assert list(names(place).values()) == left
+            assert not names(place, "library")
+        async with place.returning(bob.welcome["token"]) as back:
+            assert (back.welcome["name"], names(place)[back.welcome["member_id"]]) == ("bob", "bob")
+
+
+async def test_a_channel_is_full_of_those_who_are_here(tmp_path: Path) -> None:
+    operator = operator_of(tmp_path)
+    _, token = operator.give("olga", {"*": "moderator"})
+    async with gateway(tmp_path, web={"limits": {"members_per_channel": 2}}) as place:
+        async with place.member("ann") as ann:
+            await ann.say("good evening")
+        for number in range(4):
+            async with place.member(f"guest{number}") as passer_by:
+                pass
+        async with place.member("bob"), place.member("eve"):
+            for turned_away in ({"name": "carl"}, {"token": passer_by.welcome["token"]}):
+                async with place.connection() as other:
+                    await other.hello(**turned_away)
+                    assert (await other.ask("join", {"channel_id": "tavern"}))["body"]["code"] == "channel_full"
+            async with place.returning(ann.welcome["token"]), place.returning(token) as olga:
+                assert role(place, olga.welcome["member_id"]) == "moderator"
