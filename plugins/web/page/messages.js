@@ -36,7 +36,25 @@ function anchor(selector, address, ...inside) {
 	return href ? el(`a${selector}`, { href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
 }
 
-function content({ subtype, content: given, context }, me, byPerson) {
+/** What is drawn of a text; of a long one first its beginning. `message` remembers that all of it was asked for. */
+function folded(message, text, draw) {
+	const [lines, letters] = message.sender ? [20, 4000] : [120, 20_000]; // A service may list what it has.
+	const short = text.split("\n", lines).join("\n").slice(0, letters);
+	if (short.length >= text.trimEnd().length) return draw(text);
+	const box = el("div");
+	const count = text.split("\n").length;
+	const all = count > lines ? `Show all ${count.toLocaleString()} lines` : "Show all of it";
+	const toggle = button(".link.fold", "", () => { message.isUnfolded = !message.isUnfolded; show(); });
+	const show = () => {
+		box.replaceChildren(el("div", draw(message.isUnfolded ? text : short)));
+		toggle.textContent = message.isUnfolded ? "Show less" : all;
+		toggle.setAttribute("aria-expanded", Boolean(message.isUnfolded));
+	};
+	show();
+	return [box, toggle];
+}
+
+function content(message, { subtype, content: given, context }, me, byPerson) {
 	const { path, link, filename, title, size } = given;
 	const text = given.text || "";
 	if (subtype === "card") return el("div.card", media("img", path, { alt: "" }), title && el("strong", title), rich(text, { me }), link && anchor(".plain", link, given.button || "Open"));
@@ -47,7 +65,7 @@ function content({ subtype, content: given, context }, me, byPerson) {
 	}
 	if (context.progress) return progress({ label: text, ...context.progress });
 	if (context.table) return [title && el("p", el("strong", title)), table(context.table, title)]; // The text is the same table for simpler clients.
-	return byPerson ? el("p.said", inline(text, { me })) : rich(text, { me });
+	return folded(message, text, (part) => (byPerson ? el("p.said", inline(part, { me })) : rich(part, { me })));
 }
 
 /** One message as an element. `view` knows the names, and what the menu of a message offers. */
@@ -66,7 +84,7 @@ function draw(given, view) {
 	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}` }, disc, el("div.content",
 		el("div.head", el("span.name", name), el("time", { dateTime: when.toISOString() }, time.format(when)), tag && el("span.tag", tag)),
 		command && el("p.answers", "↳ ", el("code", String(command))),
-		content(message, view.myName, byPerson), message.failed && retry()), view.menuFor(message) && more());
+		content(given, message, view.myName, byPerson), message.failed && retry()), view.menuFor(message) && more());
 	node.message = given;
 	return node;
 }

@@ -79,3 +79,32 @@ async def test_nothing_comes_from_elsewhere_and_nothing_shifts(tmp_path: Path, c
             )
             assert shifts < 0.02
             assert len({url for url in ann.requests if not url.startswith("data:")}) <= 9, "and the WebSocket"
+
+
+async def test_a_long_message_is_folded_and_opens(tmp_path: Path, chromium: Browser) -> None:
+    lines = ["first", *[""] * 15_980, "last"]
+    async with gateway(tmp_path) as place, visitor(chromium, place.address, "ann") as ann, place.member("bob") as bob:
+        assert (await bob.say("\n".join(lines)))["body"]["ok"]
+        assert (await bob.say("x " * 3_000))["body"]["ok"]
+        message = ann.log.get_by_role("article", name="bob").first
+        await expect(message).to_contain_text("first")
+        height = await message.evaluate("node => node.offsetHeight")
+        assert height < 800
+        assert "last" not in await message.inner_text()
+        show = message.get_by_role("button", name="Show all 15,982 lines")
+        await expect(show).to_have_attribute("aria-expanded", "false")
+        await show.click()
+        await expect(message).to_contain_text("last")
+        less = message.get_by_role("button", name="Show less")
+        await expect(less).to_be_focused()
+        await less.click()
+        assert await message.evaluate("node => node.offsetHeight") == height
+        await ann.log.get_by_role("button", name="Show all of it").click()
+        assert not ann.complaints
+
+
+async def test_a_message_of_some_lines_is_shown_whole(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path) as place, visitor(chromium, place.address, "ann") as ann, place.member("bob") as bob:
+        await bob.say("\n".join(f"line {number}" for number in range(20)))
+        await expect(ann.log.get_by_role("article", name="bob").last).to_contain_text("line 19")
+        await expect(ann.log.get_by_text("Show")).to_have_count(0)
