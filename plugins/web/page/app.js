@@ -2,7 +2,8 @@
 
 import { Composer } from "./composer.js";
 import { openDialog, openMenu } from "./dialog.js";
-import { $, avatar, button, el, keep, kept } from "./dom.js";
+import { $, avatar, button, el } from "./dom.js";
+import { keep, kept } from "./kept.js";
 import { Link } from "./link.js";
 import { Stream } from "./messages.js";
 import { Characters, clearPeople, showCanvas, showMembers } from "./people.js";
@@ -27,6 +28,8 @@ function showEnter(problem = "") {
 	$("room").hidden = true;
 	$("enter").hidden = false;
 	$("enter-problem").textContent = problem;
+	$("enter-forgets").hidden = keep("probe", "1");
+	keep("probe", "");
 	$("enter-name").value ||= kept("name");
 	$("enter-name").focus();
 }
@@ -66,21 +69,17 @@ const takers = {
 		$("room").hidden = false;
 		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
 		const all = [...channels.values()];
-		if (!channels.has(active?.id)) active = null;
-		const wanted = channels.get(decodeURIComponent(location.hash.slice(1)));
-		const first = active || (wanted?.open && wanted) || all.find((each) => each.joined) || all.find((each) => each.open);
-		for (const channel of all) if (channel.joined && channel !== first) join(channel);
-		if (first && first === active) { composer.commands = commandsOf(first); join(first); }
-		else if (first) select(first);
-		drawChannels();
+		if (channels.has(active?.id)) { composer.commands = commandsOf(active); join(active); drawChannels(); }
+		else enter();
+		for (const channel of all) if (channel.joined && channel !== active) join(channel);
 	},
 
 	channels(body) {
 		know(body.channels);
-		const all = [...channels.values()];
-		if (channels.has(active?.id)) composer.commands = commandsOf(active);
-		else { active = null; select(all.find((each) => each.joined) || all.find((each) => each.open)); }
-		drawChannels();
+		const others = [...channels.values()].filter((each) => each.joined);
+		if (channels.has(active?.id)) { composer.commands = commandsOf(active); drawChannels(); }
+		else if (active && others.length) select(others[0]);
+		else enter();
 	},
 
 	history(body, channel) {
@@ -156,13 +155,15 @@ const takers = {
 		drawChannels();
 	},
 
-	error({ code, message, retry }, joining, sent) {
+	error({ code, message, retry }, joining, sent, request_id) {
 		if (joining && retry) setTimeout(() => joining.live || join(joining), 1500);
 		else if (joining) problem(joining, message);
-		else if (["bad_token", "bad_name", "name_taken", "revoked"].includes(code)) {
-			if ((code === "bad_token" && !entering) || code === "revoked") keep("token", "");
+		else if (request_id === link.greeting && retry) setTimeout(() => link.greet(), 1500);
+		else if (request_id === link.greeting || code === "revoked") {
+			const isKept = !entering || code === "revoked";
+			if (isKept) keep("token", "");
 			entering = null;
-			showEnter(message);
+			showEnter(isKept && code === "malformed" ? "What this browser has kept to know you by is damaged. Please come in anew." : message);
 		} else if (sent && !retry) settle(sent, message);
 	},
 };
@@ -227,7 +228,7 @@ const pendingOf = ({ request_id, made, body }) => ({ key: `pending ${request_id}
 
 function settle(frame, failure) {
 	const channel = channels.get(frame.body.channel_id);
-	if (frame.type !== "message_up" || !channel) { if (failure) problem(channel || active, failure); return; }
+	if (frame.type !== "message_up" || !channel) { if (failure && (channel || active)) problem(channel || active, failure); return; }
 	const message = { ...pendingOf(frame), failed: failure };
 	if (failure) channel.messages.push(message);
 	if (channel !== active) return;
@@ -287,9 +288,48 @@ const composer = new Composer({
 
 // Drawing
 
+/** The channel that the address names; what cannot be decoded names none that there is. */
+function named() {
+	const name = location.hash.slice(1);
+	try { return decodeURIComponent(name); } catch { return name; }
+}
+
+/** Show the channel that the address names. Where it names none, one that the member is in, or else the first that is open. */
+function enter() {
+	const id = named();
+	const all = [...channels.values()];
+	const channel = id ? channels.get(id) : all.find((each) => each.joined) || all.find((each) => each.open);
+	if (channel && (channel.open || channel.joined)) select(channel);
+	else showNowhere(id);
+}
+
+/** The address names no channel where this member can be: nothing is joined in its place. */
+function showNowhere(id) {
+	const open = [...channels.values()].filter((each) => each.open);
+	const closed = channels.get(id);
+	const what = closed ? `${closed.channel_name} is for people with a token` : id ? "There is no such channel" : "No channel is open to you";
+	active = null;
+	clearPeople();
+	drawChannels();
+	$("room").classList.remove("loading");
+	$("room").classList.add("is-nowhere");
+	$("channel-name").textContent = what;
+	$("channel-about").textContent = "";
+	document.title = `${what} · Mooring`;
+	$("nowhere").replaceChildren(
+		el("p", id && !closed ? ["Nothing here is called ", el("b", id), ". "] : "", open.length ? "You can go to:" : "If you were given a token, it may open one."),
+		el("ul", open.map((channel) => el("li", button(".plain", `# ${channel.channel_name}`, () => select(channel))))),
+		me.guest && (closed || !open.length) ? button(".link", "I was given a token", enterToken) : "");
+	drawer(null);
+	if (!$("nowhere").hidden) return;
+	$("nowhere").hidden = false;
+	$("nowhere").focus();
+}
+
 function select(channel) {
-	if (!channel) return;
 	active = channel;
+	$("room").classList.remove("is-nowhere");
+	$("nowhere").hidden = true;
 	composer.commands = commandsOf(channel);
 	history.replaceState(null, "", `#${encodeURIComponent(channel.id)}`);
 	clearPeople();
@@ -342,7 +382,7 @@ function meet(channel, characters) {
 	for (const { character_id, name } of characters) channel.names.set(character_id, name);
 	if (channel !== active || isDrawing) return;
 	isDrawing = true;
-	requestAnimationFrame(() => { isDrawing = false; showMembers(active.characters); });
+	requestAnimationFrame(() => { isDrawing = false; if (active) showMembers(active.characters); });
 }
 
 function askForCharacters(channel, question, beginning) {
@@ -402,6 +442,7 @@ function drawer(id, from = null) {
 
 for (const id of ["channels", "people"]) $(`show-${id}`).onclick = (event) => drawer(id, event.currentTarget);
 for (const each of [$("shade"), ...document.querySelectorAll("[data-close]")]) each.onclick = () => drawer(null);
+addEventListener("hashchange", () => me.id && named() !== active?.id && enter());
 addEventListener("keydown", (event) => { if (event.key === "Escape" && !$("shade").hidden) drawer(null); });
 document.addEventListener("visibilitychange", () => { if (active) read(active); });
 

@@ -1,6 +1,7 @@
 // The composer: typing, completion from the service's own command table, hints, and what was typed before.
 
-import { $, el, keep, kept } from "./dom.js";
+import { $, el } from "./dom.js";
+import { keep, keptList } from "./kept.js";
 
 const MOST = 8;
 const REMEMBERED = 50;
@@ -46,7 +47,7 @@ export class Composer {
 	hint = $("hint");
 	commands = [];
 	items = [];
-	past = JSON.parse(kept("past") || "[]"); // what was sent before, for the arrow up
+	past = keptList("past", (text) => typeof text === "string"); // what was sent before, for the arrow up
 	back = 0;
 
 	/** `onSend(text)` gets what is sent, `onDraft(text)` what is not sent yet; `names(typed, most)` finds members. */

@@ -2,10 +2,6 @@
 
 export const $ = (id) => document.getElementById(id);
 
-/** What this browser keeps between visits; an empty text is forgotten. */
-export const kept = (key) => localStorage.getItem(`mooring.${key}`) || "";
-export const keep = (key, text) => (text ? localStorage.setItem(`mooring.${key}`, text) : localStorage.removeItem(`mooring.${key}`));
-
 /** An element: `el("p.note", { hidden: true }, "text")`. Names with a dash and `role` are attributes, strings become text. */
 export function el(selector, ...parts) {
 	const [tag, ...classes] = selector.split(".");

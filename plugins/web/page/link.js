@@ -6,6 +6,17 @@ const PING_EVERY = 30_000;
 
 const makeId = () => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
 
+/** Half a character, which a slip in cutting leaves, makes a frame that nobody can read. */
+const wellFormed = (_, value) => (typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value);
+
+function storedFrames() {
+	try {
+		return JSON.parse(sessionStorage.getItem("mooring.pending")).filter((frame) => frame.request_id && frame.body.channel_id);
+	} catch {
+		return [];
+	}
+}
+
 /** Calls back with `onFrame(frame)` and `onState(state, seconds)`; `hello()` gives the body of the first frame. */
 export class Link {
 	pending = new Map();
@@ -15,7 +26,7 @@ export class Link {
 	constructor(callbacks) {
 		Object.assign(this, callbacks);
 		// Another tab has its own list: sessionStorage belongs to one tab, and survives its reload.
-		for (const frame of JSON.parse(sessionStorage.getItem("mooring.pending") || "[]")) this.pending.set(frame.request_id, frame);
+		for (const frame of storedFrames()) this.pending.set(frame.request_id, frame);
 		addEventListener("online", () => this.wanted && !this.socket && this.open());
 		setInterval(() => this.ask("ping", {}), PING_EVERY);
 	}
@@ -26,9 +37,13 @@ export class Link {
 		this.onState("connecting");
 		const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
 		this.socket = socket;
-		socket.onopen = () => this.ask("hello", this.hello());
+		socket.onopen = () => this.greet();
 		socket.onmessage = (event) => socket === this.socket && this.take(JSON.parse(event.data));
 		socket.onclose = (event) => socket === this.socket && this.lost(event.code);
+	}
+
+	greet() {
+		this.greeting = this.ask("hello", this.hello());
 	}
 
 	close() {
@@ -51,7 +66,7 @@ export class Link {
 	}
 
 	write({ type, request_id, body }) {
-		if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type, request_id, body }));
+		if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type, request_id, body }, wellFormed));
 	}
 
 	take(frame) {
@@ -93,6 +108,6 @@ export class Link {
 	}
 
 	keep() {
-		sessionStorage.setItem("mooring.pending", JSON.stringify([...this.pending.values()]));
+		try { sessionStorage.setItem("mooring.pending", JSON.stringify([...this.pending.values()])); } catch { /* Forbidden or full: they wait on this page alone. */ }
 	}
 }

@@ -78,7 +78,7 @@ async def test_nothing_comes_from_elsewhere_and_nothing_shifts(tmp_path: Path, c
                 })"""
             )
             assert shifts < 0.02
-            assert len({url for url in ann.requests if not url.startswith("data:")}) <= 9, "and the WebSocket"
+            assert len({url for url in ann.requests if not url.startswith("data:")}) <= 11, "and the WebSocket"
 
 
 async def test_a_long_message_is_folded_and_opens(tmp_path: Path, chromium: Browser) -> None:

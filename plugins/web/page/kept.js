@@ -1,0 +1,35 @@
+// What this browser keeps between visits. It may forbid that, be full or hold nonsense: the page works all the same, as long as it is open.
+
+const beside = new Map(); // what the browser would not take
+
+/** The text that was kept, or an empty one. */
+export function kept(key) {
+	if (beside.has(key)) return beside.get(key);
+	try {
+		return localStorage.getItem(`mooring.${key}`) ?? "";
+	} catch {
+		return "";
+	}
+}
+
+/** Keep a text; an empty one is forgotten. True if it outlasts this page. */
+export function keep(key, text) {
+	beside.delete(key);
+	try {
+		if (text) localStorage.setItem(`mooring.${key}`, text);
+		else localStorage.removeItem(`mooring.${key}`);
+		return true;
+	} catch {
+		beside.set(key, text ? String(text) : "");
+		return false;
+	}
+}
+
+/** The entries of a list that was kept as JSON, without those that are not good. */
+export function keptList(key, isGood) {
+	try {
+		return JSON.parse(kept(key)).filter(isGood);
+	} catch {
+		return [];
+	}
+}
