@@ -38,7 +38,8 @@ Members come in by WebSocket at `/ws`, on the port that serves the page. Each te
 2. `join` names a channel. Its answer is the channel's state, a `history`, and an `ack`; from then on the channel's frames come.
 3. `message_up`, `button_click`, `menu_item_click`, `refresh` and `leave` are events. Each is answered by an `ack` after everything that
    it changed is on disk, and after the messages that it caused.
-4. `history` pages back, `ping` shows that somebody is here.
+4. `history` pages back, `ping` shows that somebody is here. The `pong` comes at once, whatever else takes its time: without it the connection is
+   dead, though it may look open for minutes yet.
 
 ## Once only
 

@@ -15,6 +15,8 @@ const asked = new Map(); // request id of a question for characters -> how their
 let active = null;
 let commands = []; // of all plugins
 let entering = null; // what the form gave, until the service has welcomed it
+let said = null; // what the last hello gave
+let repeats = 0; // how often the same was given before: one of these may have come through
 
 const newChannel = (id) => ({
 	id, messages: [], last: 0, more: false, asking: false, unread: 0, characters: new Characters(me), names: new Map(),
@@ -28,6 +30,7 @@ function showEnter(problem = "") {
 	$("room").hidden = true;
 	$("enter").hidden = false;
 	$("enter-problem").textContent = problem;
+	$("enter-go").textContent = "Enter";
 	$("enter-forgets").hidden = keep("probe", "1");
 	keep("probe", "");
 	$("enter-name").value ||= kept("name");
@@ -46,14 +49,22 @@ $("enter-form").onsubmit = (event) => {
 	$("enter-problem").textContent = name || token ? "" : "A name is missing.";
 	if (!name && !token) return;
 	const before = kept("token");
-	if (token) entering = { token, ...(me.guest && before && { guest: before }) };
-	else entering = before && name === kept("name") ? null : { name };
+	const given = token ? { token, ...(me.guest && before && { guest: before }) } : before && name === kept("name") ? null : { name };
+	// The same once more, while it is on its way, would find the name taken: by oneself.
+	if (link.socket && JSON.stringify(given) === JSON.stringify(entering)) return;
+	entering = given;
 	link.open();
 };
 
 // Frames
 
-const link = new Link({ hello: () => entering || { token: kept("token") }, onFrame: take, onState: showState });
+function hello() {
+	repeats = entering && said === entering ? repeats + 1 : 0;
+	said = entering;
+	return entering || { token: kept("token") };
+}
+
+const link = new Link({ hello, onFrame: take, onState: showState });
 
 const takers = {
 	welcome(body) {
@@ -158,8 +169,11 @@ const takers = {
 	error({ code, message, retry }, joining, sent, request_id) {
 		if (joining && retry) setTimeout(() => joining.live || join(joining), 1500);
 		else if (joining) problem(joining, message);
-		else if (request_id === link.greeting && retry) setTimeout(() => link.greet(), 1500);
-		else if (request_id === link.greeting || code === "revoked") {
+		else if (request_id === link.greeting && (retry || (code === "name_taken" && repeats > 0 && repeats < 40))) {
+			// Taken by a connection of one's own that broke before it was welcomed, perhaps, until the service notices.
+			if (!retry) $("enter-problem").textContent = "The name is not free yet. Trying again…";
+			setTimeout(() => request_id === link.greeting && link.greet(), 1500);
+		} else if (request_id === link.greeting || code === "revoked") {
 			const isKept = !entering || code === "revoked";
 			if (isKept) keep("token", "");
 			entering = null;
@@ -421,9 +435,12 @@ function drawWidgets(channel) {
 }
 
 function showState(state, seconds) {
-	const words = { live: "Connected", connecting: "Connecting…", lost: seconds > 1 ? `Reconnecting in ${seconds} s` : "Reconnecting…" };
-	$("state").textContent = words[state];
+	const words = { live: "Connected", connecting: "Connecting…", lost: "Reconnecting" };
+	// The seconds are for the eye alone: read out, each would be heard.
+	if ($("state").dataset.state !== state) $("state").replaceChildren(el("span", words[state], el("span", { "aria-hidden": "true" })));
 	$("state").dataset.state = state;
+	$("state").firstElementChild.lastElementChild.textContent = state !== "lost" ? "" : seconds > 1 ? ` in ${seconds} s` : "…";
+	$("enter-go").textContent = state === "connecting" ? "Coming in…" : "Enter";
 	if (state === "lost" && entering) $("enter-problem").textContent = "The service cannot be reached. Trying again…";
 }
 
