@@ -45,7 +45,8 @@ Members come in by WebSocket at `/ws`, on the port that serves the page. Each te
 
 An event whose answer was lost is sent again **with the same `request_id`**: after a reconnect, first `hello`, then `join`, then the
 events that were not acknowledged. An event that had been handled is not handled again; its `ack` comes with `repeated`. The service remembers the
-events of 24 hours, at most 10,000 a channel. An `error` with `retry` was not an answer either: send the event again a little later.
+events of 24 hours, at most 10,000 a channel. An `error` with `retry` was not an answer either: send the event again a little later. Whoever cares for
+their order sends the next event of a channel after the answer to the one before: of two on their way, the first alone may be refused.
 
 ## Missing nothing
 

@@ -65,7 +65,8 @@ class Session:
         if not self._bucket.take(now):
             raise FrameError("too_fast", "You are sending faster than this service takes it. Wait a second.", frames.request_id(data), retry=True)
         if len(data) > self._hub.limits.frame_size:
-            raise FrameError("too_large", f"A frame has at most {self._hub.limits.frame_size} characters; this one has {len(data)}.")
+            text = f"A frame has at most {self._hub.limits.frame_size} characters; this one has {len(data)}."
+            raise FrameError("too_large", text, frames.request_id(data))
 
     def _dispatch(self, frame: UpFrame) -> None:
         body = frame.body

@@ -73,9 +73,7 @@ class TokenFiles:
                 if not path.exists():  # perhaps another process was quicker
                     self._write_keys(new_keys())
         if path.stat().st_mode & 0o077:
-            log.warning(
-                "%s could be read by others; its mode is 0600 now. If somebody may have read it, say: mooring token rotate --keep 0s", path
-            )
+            log.warning("%s could be read by others; its mode is 0600 now. If somebody may have read it, say: mooring token rotate --keep 0s", path)
             path.chmod(0o600)
         return self._read_keys()
 

@@ -6,6 +6,7 @@ import { $, avatar, button, el } from "./dom.js";
 import { keep, kept } from "./kept.js";
 import { Link } from "./link.js";
 import { Stream } from "./messages.js";
+import { Outbox } from "./outbox.js";
 import { Characters, clearPeople, showCanvas, showMembers } from "./people.js";
 
 const me = { id: "", name: "", guest: false };
@@ -20,13 +21,14 @@ let repeats = 0; // how often the same was given before: one of these may have c
 
 const newChannel = (id) => ({
 	id, messages: [], last: 0, more: false, asking: false, unread: 0, characters: new Characters(me), names: new Map(),
-	canvas: [], buttons: [], menu: [], style: new Map(), draft: kept(`draft.${id}`),
+	canvas: [], buttons: [], menu: [], style: new Map(), draft: kept(`draft.${me.id}.${id}`),
 });
 
 // Who
 
 function showEnter(problem = "") {
 	link.close();
+	outbox.pause();
 	$("room").hidden = true;
 	$("enter").hidden = false;
 	$("enter-problem").textContent = problem;
@@ -64,15 +66,22 @@ function hello() {
 	return entering || { token: kept("token") };
 }
 
-const link = new Link({ hello, onFrame: take, onState: showState });
+const link = new Link({ hello, onFrame: take, onState: showState, isWaiting: () => outbox.going.size > 0 });
+
+const outbox = new Outbox({
+	write: (frame) => link.write(frame),
+	onFound: (channel_id) => { if (active?.id === channel_id) redraw(); },
+});
 
 const takers = {
 	welcome(body) {
+		if (body.member_id !== me.id) { channels.clear(); active = null; }
 		Object.assign(me, { id: body.member_id, name: body.name, guest: body.guest });
 		keep("token", body.token);
 		keep("name", body.name);
 		entering = null;
 		commands = body.commands;
+		outbox.belongTo(me.id);
 		know(body.channels);
 		for (const channel of channels.values()) Object.assign(channel, { live: false, asking: false });
 		asked.clear();
@@ -107,8 +116,7 @@ const takers = {
 			channel.messages.unshift(...messages);
 			if (channel === active) stream.prepend(messages);
 		} else {
-			// What could not be sent stays, whatever else is forgotten.
-			channel.messages = [...messages, ...channel.messages.filter((message) => message.failed)];
+			channel.messages = messages;
 			channel.last = body.last;
 			const known = kept(`read.${channel.id}`);
 			channel.unread = known ? messages.filter(({ number, sender }) => number > known && sender !== me.id).length : 0;
@@ -162,7 +170,7 @@ const takers = {
 		if (!joining) return;
 		if (!body.ok) { problem(joining, body.message); return; }
 		joining.live = joining.joined = true;
-		link.channelReady(joining.id);
+		outbox.channelReady(joining.id);
 		drawChannels();
 	},
 
@@ -185,7 +193,7 @@ const takers = {
 /** These channels there are, and no others. */
 function know(entries) {
 	const ids = new Set(entries.map((entry) => entry.channel_id));
-	for (const id of [...channels.keys()]) if (!ids.has(id)) { channels.delete(id); link.forget(id); }
+	for (const id of [...channels.keys()]) if (!ids.has(id)) { channels.delete(id); outbox.forget(id); }
 	for (const entry of entries) {
 		if (!channels.has(entry.channel_id)) channels.set(entry.channel_id, newChannel(entry.channel_id));
 		Object.assign(channels.get(entry.channel_id), entry);
@@ -194,7 +202,9 @@ function know(entries) {
 
 const commandsOf = (channel) => commands.filter(({ plugin }) => channel.plugins.includes(plugin));
 
-function take({ type, body, request_id }, sent) {
+function take(frame) {
+	const { type, body, request_id } = frame;
+	const sent = outbox.take(frame);
 	const joining = type !== "history" && channels.get(joins.get(request_id));
 	if (joining) joins.delete(request_id);
 	takers[type]?.(body, joining || channels.get(body.channel_id), sent, request_id);
@@ -238,14 +248,13 @@ function read(channel) {
 }
 
 /** A message that is on its way; it gives its place to the real one, which comes before the acknowledgement. */
-const pendingOf = ({ request_id, made, body }) => ({ key: `pending ${request_id}`, pending: true, sender: me.id, timestamp: made, number: 0, content: body.content });
+const pendingOf = ({ request_id, made, body, failed }) => ({ key: `pending ${request_id}`, request_id, pending: true, failed, sender: me.id, timestamp: made, number: 0, content: body.content });
 
 function settle(frame, failure) {
 	const channel = channels.get(frame.body.channel_id);
 	if (frame.type !== "message_up" || !channel) { if (failure && (channel || active)) problem(channel || active, failure); return; }
-	const message = { ...pendingOf(frame), failed: failure };
-	if (failure) channel.messages.push(message);
 	if (channel !== active) return;
+	const message = pendingOf({ ...frame, failed: failure });
 	if (failure) stream.put(message);
 	else stream.remove(message.key);
 }
@@ -261,6 +270,7 @@ const stream = new Stream({
 	openMenu: (message, anchor) => openMenu(anchor, menuFor(message).map((item) => ({ text: item.menu_item_text, run: () => useMenu(item, message) }))),
 	again: (message) => { composer.set(message.content.text); discard(message); $("text").focus(); },
 	discard,
+	wayWords,
 	wantOlder: () => {
 		const first = active?.messages.find((each) => each.number);
 		if (!active?.more || active.asking || !active.live || !first) return;
@@ -270,7 +280,7 @@ const stream = new Stream({
 });
 
 function discard(message) {
-	active.messages = active.messages.filter((each) => each.key !== message.key);
+	outbox.drop(message.request_id);
 	stream.remove(message.key);
 }
 
@@ -279,7 +289,7 @@ const menuFor = (message) => active.menu.filter((item) => [item.message_subtypes
 function useMenu(item, message) {
 	const content = Object.fromEntries(Object.entries(message.content).filter(([, value]) => value !== null));
 	const body = { channel_id: active.id, menu_item_id: item.menu_item_id, message_id: message.message_id, message_subtype: message.subtype, message_content: content };
-	withDialog(item.dialog, (extra) => link.send("menu_item_click", { ...body, ...extra }));
+	withDialog(item.dialog, (extra) => outbox.add("menu_item_click", { ...body, ...extra }));
 }
 
 function withDialog(dialog, send) {
@@ -291,12 +301,12 @@ const composer = new Composer({
 	names: namesLike,
 	onSend(text) {
 		if (!active) return;
-		stream.put(pendingOf(link.send("message_up", { channel_id: active.id, content: { text } })));
+		stream.put(pendingOf(outbox.add("message_up", { channel_id: active.id, content: { text } })));
 	},
 	onDraft(text) {
 		if (!active) return;
 		active.draft = text;
-		keep(`draft.${active.id}`, text);
+		keep(`draft.${me.id}.${active.id}`, text);
 	},
 });
 
@@ -363,7 +373,7 @@ function select(channel) {
 const focusText = () => matchMedia("(hover: hover)").matches && $("text").focus();
 
 function redraw() {
-	const waiting = [...link.pending.values()].filter((frame) => frame.type === "message_up" && frame.body.channel_id === active.id);
+	const waiting = outbox.of(active.id).filter((frame) => frame.type === "message_up");
 	stream.reset([...active.messages, ...waiting.map(pendingOf)]);
 }
 
@@ -428,17 +438,21 @@ function drawWidgets(channel) {
 	const is = (widget, display) => active.style.get(widget) === display;
 	showCanvas(active.canvas, !is("canvas", "invisible"));
 	$("canvas-part").classList.toggle("highlight", is("canvas", "highlight"));
-	const press = ({ button_id, dialog }) => withDialog(dialog, (extra) => link.send("button_click", { channel_id: active.id, button_id, ...extra }));
+	const press = ({ button_id, dialog }) => withDialog(dialog, (extra) => outbox.add("button_click", { channel_id: active.id, button_id, ...extra }));
 	const shown = is("button", "invisible") ? [] : active.buttons.filter(({ button_id }) => !is(`button ${button_id}`, "invisible"));
 	$("buttons").replaceChildren(...shown.map((each) => button(is(`button ${each.button_id}`, "highlight") ? ".highlight" : "", each.button_text, () => press(each))));
 	$("buttons").hidden = shown.length === 0;
 }
 
+function wayWords() { return $("state").dataset.state === "live" ? "sending…" : "not sent yet"; }
+
 function showState(state, seconds) {
+	if (state !== "live") outbox.pause();
 	const words = { live: "Connected", connecting: "Connecting…", lost: "Reconnecting" };
 	// The seconds are for the eye alone: read out, each would be heard.
 	if ($("state").dataset.state !== state) $("state").replaceChildren(el("span", words[state], el("span", { "aria-hidden": "true" })));
 	$("state").dataset.state = state;
+	for (const tag of document.querySelectorAll(".way")) tag.textContent = wayWords();
 	$("state").firstElementChild.lastElementChild.textContent = state !== "lost" ? "" : seconds > 1 ? ` in ${seconds} s` : "…";
 	$("enter-go").textContent = state === "connecting" ? "Coming in…" : "Enter";
 	if (state === "lost" && entering) $("enter-problem").textContent = "The service cannot be reached. Trying again…";

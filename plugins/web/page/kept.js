@@ -25,6 +25,14 @@ export function keep(key, text) {
 	}
 }
 
+/** The keys that begin like this. */
+export function keptKeys(beginning) {
+	let stored = [];
+	try { stored = Object.keys(localStorage); } catch { /* Then there is what this page has. */ }
+	const keys = stored.filter((key) => key.startsWith("mooring.")).map((key) => key.slice("mooring.".length));
+	return [...new Set([...keys, ...beside.keys()])].filter((key) => key.startsWith(beginning));
+}
+
 /** The entries of a list that was kept as JSON, without those that are not good. */
 export function keptList(key, isGood) {
 	try {

@@ -1,4 +1,6 @@
-// The way to the service: one WebSocket that comes back by itself, and the events that are not acknowledged yet.
+// The way to the service: one WebSocket that comes back by itself.
+
+import { makeId } from "./outbox.js";
 
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 10_000;
@@ -9,23 +11,14 @@ const PATIENCE = 10_000; // for any frame after a ping, and for a connection
 const AWAKE_PATIENCE = 3_000; // the same after the page was out of sight, when the way is likely to be gone
 const SLEEP = 90_000; // Timers of a page out of sight still run once a minute.
 
-const makeId = () => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
-
 /** Half a character, which a slip in cutting leaves, makes a frame that nobody can read. */
 const wellFormed = (_, value) => (typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value);
 
-function storedFrames() {
-	try {
-		return JSON.parse(sessionStorage.getItem("mooring.pending")).filter((frame) => frame.request_id && frame.body.channel_id);
-	} catch {
-		return [];
-	}
-}
-
-/** Calls back with `onFrame(frame)` and, each second while it waits, `onState(state, seconds)`; `hello()` gives the body of the first frame. */
+/**
+ * Calls back with `onFrame(frame)` and, each second while it waits, `onState(state, seconds)`. `hello()` gives the body of the first frame, and
+ * `isWaiting()` whether an answer is waited for.
+ */
 export class Link {
-	pending = new Map();
-	ready = new Set();
 	greeting = null; // the id of a hello that was not welcomed yet
 	wait = FIRST_WAIT;
 	comesBack = 0; // when it will connect again, if it is waiting
@@ -35,8 +28,6 @@ export class Link {
 
 	constructor(callbacks) {
 		Object.assign(this, callbacks);
-		// Another tab has its own list: sessionStorage belongs to one tab, and survives its reload.
-		for (const frame of storedFrames()) this.pending.set(frame.request_id, frame);
 		addEventListener("online", () => this.wanted && this.open()); // perhaps by another network, on which the old connection is dead
 		addEventListener("pageshow", (event) => event.persisted && this.wanted && this.open());
 		addEventListener("offline", () => this.probe(AWAKE_PATIENCE));
@@ -62,7 +53,6 @@ export class Link {
 	drop() {
 		const socket = this.socket;
 		this.socket = null;
-		this.ready.clear();
 		this.comesBack = this.deadline = 0;
 		socket?.close(1000);
 	}
@@ -109,7 +99,7 @@ export class Link {
 		if (hasSlept || (this.comesBack && now >= this.comesBack)) this.open();
 		else if (this.comesBack) this.onState("lost", Math.ceil((this.comesBack - now) / 1000));
 		else if (this.deadline && now >= this.deadline) this.lost();
-		else if (now - this.lastHeard > (document.hidden ? SILENCE_UNSEEN : SILENCE) || (this.pending.size && now - this.lastHeard > SILENCE_AFTER_SENDING)) this.probe(PATIENCE);
+		else if (now - this.lastHeard > (document.hidden ? SILENCE_UNSEEN : SILENCE) || (this.isWaiting() && now - this.lastHeard > SILENCE_AFTER_SENDING)) this.probe(PATIENCE);
 	}
 
 	lost(code) {
@@ -133,10 +123,7 @@ export class Link {
 			this.greeting = null;
 			this.onState("live");
 		}
-		const sent = this.pending.get(frame.request_id);
-		if (sent && frame.body.retry) setTimeout(() => this.ready.has(sent.body.channel_id) && this.pending.has(sent.request_id) && this.write(sent), 1000 + Math.random() * 1000);
-		else if (sent) { this.pending.delete(frame.request_id); this.keep(); }
-		this.onFrame(frame, sent);
+		this.onFrame(frame);
 	}
 
 	/** Ask for something that is asked anew after a reconnect anyway. */
@@ -144,32 +131,5 @@ export class Link {
 		const request_id = makeId();
 		this.write({ type, request_id, body });
 		return request_id;
-	}
-
-	/** Send an event; it is sent again after each reconnect, with the same id, until it is acknowledged. */
-	send(type, body) {
-		const frame = { type, request_id: makeId(), body, made: Date.now() };
-		this.pending.set(frame.request_id, frame);
-		this.keep();
-		if (this.ready.has(body.channel_id)) this.write(frame);
-		return frame;
-	}
-
-	/** The channel is joined on this connection: what waits for it can go. */
-	channelReady(channel_id) {
-		if (this.ready.has(channel_id)) return;
-		this.ready.add(channel_id);
-		for (const frame of this.pending.values()) if (frame.body.channel_id === channel_id) this.write(frame);
-	}
-
-	/** The channel is no more, and what waits for it goes nowhere. */
-	forget(channel_id) {
-		this.ready.delete(channel_id);
-		for (const frame of this.pending.values()) if (frame.body.channel_id === channel_id) this.pending.delete(frame.request_id);
-		this.keep();
-	}
-
-	keep() {
-		try { sessionStorage.setItem("mooring.pending", JSON.stringify([...this.pending.values()])); } catch { /* Forbidden or full: they wait on this page alone. */ }
 	}
 }

@@ -75,14 +75,14 @@ function draw(given, view) {
 	const byPerson = Boolean(message.sender);
 	const name = view.nameOf(message);
 	const when = new Date(message.timestamp);
-	const tag = message.private ? "only you" : message.pending && !message.failed ? "sending…" : "";
+	const tag = message.private ? el("span.tag", "only you") : message.pending && !message.failed && el("span.tag.way", view.wayWords());
 	const disc = byPerson ? avatar(message.sender, name) : el("span.avatar.of-service", { "aria-hidden": "true" }, icon(error ? "alert" : "mark"));
 	const more = () => button(".icon.more", icon("more"), (event) => view.openMenu(message, event.currentTarget),
 		{ "aria-label": `Actions for the message of ${name}`, "aria-haspopup": "menu", "aria-expanded": "false" });
 	const retry = () => el("p.problem", message.failed, " ", button(".link", "Edit and send again", () => view.again(message)), " ", button(".link", "Discard", () => view.discard(message)));
 	const classes = ["message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
 	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}` }, disc, el("div.content",
-		el("div.head", el("span.name", name), el("time", { dateTime: when.toISOString() }, time.format(when)), tag && el("span.tag", tag)),
+		el("div.head", el("span.name", name), el("time", { dateTime: when.toISOString() }, time.format(when)), tag),
 		command && el("p.answers", "↳ ", el("code", String(command))),
 		content(given, message, view.myName, byPerson), message.failed && retry()), view.menuFor(message) && more());
 	node.message = given;

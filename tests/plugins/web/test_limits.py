@@ -63,7 +63,7 @@ async def test_who_does_not_listen_to_refusals_is_cut_off(tmp_path: Path) -> Non
 async def test_large_frames_are_refused_and_huge_ones_end_the_connection(tmp_path: Path) -> None:
     async with gateway(tmp_path, web={"limits": {"frame_size": 2_000}}) as place, place.member("ann") as ann:
         await ann.socket.send(json.dumps({"type": "ping", "request_id": "a", "body": {}, "padding": "x" * 3_000}))
-        assert (await ann.answer(None))["body"]["code"] == "too_large"
+        assert (await ann.answer("a"))["body"]["code"] == "too_large"
         assert (await ann.say("still here"))["body"]["ok"]
         await ann.socket.send("x" * 100_000)
         assert await until_closed(ann) == 1009
