@@ -167,6 +167,7 @@ const takers = {
 
 	ack(body, joining, sent) {
 		if (sent) settle(sent);
+		if (sent?.label && body.ok) tell(`${sent.label}: done`);
 		if (!joining) return;
 		if (!body.ok) { problem(joining, body.message); return; }
 		joining.live = joining.joined = true;
@@ -252,6 +253,7 @@ const pendingOf = ({ request_id, made, body, failed }) => ({ key: `pending ${req
 
 function settle(frame, failure) {
 	const channel = channels.get(frame.body.channel_id);
+	if (channel === active) markPressed();
 	if (frame.type !== "message_up" || !channel) { if (failure && (channel || active)) problem(channel || active, failure); return; }
 	if (channel !== active) return;
 	const message = pendingOf({ ...frame, failed: failure });
@@ -289,7 +291,7 @@ const menuFor = (message) => active.menu.filter((item) => [item.message_subtypes
 function useMenu(item, message) {
 	const content = Object.fromEntries(Object.entries(message.content).filter(([, value]) => value !== null));
 	const body = { channel_id: active.id, menu_item_id: item.menu_item_id, message_id: message.message_id, message_subtype: message.subtype, message_content: content };
-	withDialog(item.dialog, (extra) => outbox.add("menu_item_click", { ...body, ...extra }));
+	withDialog(item.dialog, (extra) => click("menu_item_click", { ...body, ...extra }, item.menu_item_text));
 }
 
 function withDialog(dialog, send) {
@@ -438,10 +440,45 @@ function drawWidgets(channel) {
 	const is = (widget, display) => active.style.get(widget) === display;
 	showCanvas(active.canvas, !is("canvas", "invisible"));
 	$("canvas-part").classList.toggle("highlight", is("canvas", "highlight"));
-	const press = ({ button_id, dialog }) => withDialog(dialog, (extra) => outbox.add("button_click", { channel_id: active.id, button_id, ...extra }));
 	const shown = is("button", "invisible") ? [] : active.buttons.filter(({ button_id }) => !is(`button ${button_id}`, "invisible"));
-	$("buttons").replaceChildren(...shown.map((each) => button(is(`button ${each.button_id}`, "highlight") ? ".highlight" : "", each.button_text, () => press(each))));
+	$("buttons").replaceChildren(...shown.map((each) => {
+		const node = button(is(`button ${each.button_id}`, "highlight") ? ".highlight" : "", each.button_text, () => press(channel, each));
+		return Object.assign(node, { buttonId: each.button_id });
+	}));
 	$("buttons").hidden = shown.length === 0;
+	markPressed();
+}
+
+const isPressed = (channel, id) => outbox.of(channel.id).some(({ type, body }) => type === "button_click" && body.button_id === id);
+
+let pressed = {}; // what was pressed last, and when
+
+function press(channel, { button_id, button_text, dialog }) {
+	const at = Date.now();
+	// Twice is once: while it is on its way, and for whoever clicks everything twice.
+	if (isPressed(channel, button_id) || $("dialog").open || (!dialog && pressed.id === button_id && at - pressed.at < 500)) return;
+	pressed = { id: button_id, at };
+	withDialog(dialog, (extra) => click("button_click", { channel_id: channel.id, button_id, ...extra }, button_text));
+}
+
+function click(type, body, label) {
+	outbox.add(type, body, label);
+	if ($("state").dataset.state !== "live") tell(`${label}: not sent yet`);
+	markPressed();
+}
+
+/** Show which buttons wait for their answers. */
+function markPressed() {
+	for (const node of $("buttons").children) node.setAttribute("aria-disabled", isPressed(active, node.buttonId));
+}
+
+let telling = 0;
+
+/** Say for a moment what became of a click, which may have changed nothing that is in sight. */
+function tell(text) {
+	$("told").textContent = text;
+	clearTimeout(telling);
+	telling = setTimeout(() => { $("told").textContent = ""; }, 3000);
 }
 
 function wayWords() { return $("state").dataset.state === "live" ? "sending…" : "not sent yet"; }
