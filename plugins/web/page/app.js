@@ -87,7 +87,7 @@ const takers = {
 		asked.clear();
 		$("enter").hidden = true;
 		$("room").hidden = false;
-		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
+		$("me").replaceChildren(avatar(me.id, me.name), el("bdi.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
 		const all = [...channels.values()];
 		if (channels.has(active?.id)) { composer.commands = commandsOf(active); join(active); drawChannels(); }
 		else enter();
@@ -104,6 +104,7 @@ const takers = {
 
 	history(body, channel) {
 		const messages = body.messages.map((message) => prepared(message, channel));
+		channel.isLoaded = true;
 		if (body.mode === "missed") {
 			for (const message of messages) addMessage(channel, message);
 			// Perhaps nobody is left who goes on with it; whoever is shows its next step in this one's place.
@@ -273,6 +274,7 @@ const stream = new Stream({
 	again: (message) => { composer.set(message.content.text); discard(message); $("text").focus(); },
 	discard,
 	wayWords,
+	isLoading: () => active && !active.isLoaded,
 	wantOlder: () => {
 		const first = active?.messages.find((each) => each.number);
 		if (!active?.more || active.asking || !active.live || !first) return;
@@ -389,7 +391,7 @@ function drawChannels() {
 		if (!isActive) elsewhere += channel.unread;
 		return el("li", button(channel.unread ? ".unread" : "", el("span", { "aria-hidden": "true" }, "#"), () => select(channel),
 			{ disabled: !channel.open, title: channel.open ? channel.channel_description : "For people with a token", "aria-current": isActive && "true" },
-			el("span.name", channel.channel_name), channel.unread && el("span.badge", { "aria-label": `${channel.unread} unread`, role: "img" }, most(channel.unread)),
+			el("bdi.name", channel.channel_name), channel.unread && el("span.badge", { "aria-label": `${channel.unread} unread`, role: "img" }, most(channel.unread)),
 			!channel.joined && el("span.tag", channel.open ? "join" : "closed")));
 	}));
 	$("elsewhere").hidden = elsewhere === 0;
