@@ -2,8 +2,9 @@
 
 Ten members give a command now and then, half of them in the channel that is attacked, half in another one. Their round trips are taken
 in peace and under each attack, in turns within a round and on a server of its own each time; medians are over the rounds. The server
-has the limits that it is shipped with, but for those by address, since here everybody has the same. Attackers, members and server share
-the processors of this machine, so a part of what the attackers cost is what they take from the members directly.
+has the limits that it is shipped with. The attackers share one address, and each member has their own; but all come by one proxy, so that
+handshakes which never end are limited for all together only. Attackers, members and server share the processors of this machine, so a
+part of what the attackers cost is what they take from the members directly.
 """
 
 from __future__ import annotations

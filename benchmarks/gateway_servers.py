@@ -19,6 +19,8 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 PLUGIN = '''
 """A counter for each member: the smallest command that changes something."""
 
+import pathlib
+
 from mooring import Context, Rest, command
 
 
@@ -28,6 +30,15 @@ async def count(ctx: Context) -> None:
     counts = ctx.storage.counts
     counts[ctx.member.id] = counts.get(ctx.member.id, 0) + 1
     ctx.tell(ctx.member, f"count {counts[ctx.member.id]}")
+
+
+@command
+async def film(ctx: Context) -> None:
+    """Send a file of 60 MB."""
+    path = pathlib.Path(__file__).with_name("film.bin")
+    with path.open("wb") as file:
+        file.truncate(60_000_000)
+    ctx.reply(path)
 
 
 @command
@@ -42,13 +53,12 @@ LIMITS = {
     "frames_per_second": 1e9,
     "burst": 10**9,
     "connections": 10**5,
-    "connections_per_address": 10**5,
     "members_per_channel": 10**5,
+    "bytes_per_second": 10**9,
+    "connections_per_address": 10**5,
+    "hellos_per_minute": 10**6,
+    "joins_per_minute": 10**6,
 }
-
-
-# As it is shipped, but for the limits by address: here all members have the same one.
-GUARDED = {"connections_per_address": 10**5}
 
 
 def announce(port: int, path: str = "") -> None:
@@ -72,7 +82,7 @@ async def echo() -> None:
         await asyncio.Future()
 
 
-def mooring(channels: int, folder: Path, limits: dict[str, Any]) -> None:
+def mooring(channels: int, folder: Path, **web: Any) -> None:
     """The service as it is shipped, in a process of its own, with synced commits."""
     from mooring import ChannelService
     from mooring.service.process import run_process
@@ -82,7 +92,7 @@ def mooring(channels: int, folder: Path, limits: dict[str, Any]) -> None:
         service_config={
             "channels": [f"channel-{number}" for number in range(channels)],
             "plugin_folders": [str(folder)],
-            "plugins": ["counting", {"name": "web", "config": {"port": 0, "data_dir": str(folder / "gateway"), "limits": limits}}],
+            "plugins": ["counting", {"name": "web", "config": {"port": 0, "data_dir": str(folder / "gateway"), **web}}],
         },
         db_config=[{"implementation": "json", "name": "counts", "settings": {"root_dir": str(folder / "json_db")}}],
     )
@@ -127,8 +137,8 @@ if __name__ == "__main__":
     name, count, where = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     servers: dict[str, Callable[[], None]] = {
         "echo": lambda: asyncio.run(echo()),
-        "mooring": lambda: mooring(count, where, LIMITS),
-        "guarded": lambda: mooring(count, where, GUARDED),
+        "mooring": lambda: mooring(count, where, limits=LIMITS),
+        "guarded": lambda: mooring(count, where, trusted_proxies=["127.0.0.0/8"]),
         "by hand": lambda: asyncio.run(by_hand(where)),
     }
     servers[name]()

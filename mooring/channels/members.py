@@ -216,7 +216,7 @@ class Members(Mapping[str, Character]):
             self._names[fold_name(kept["name"])] = member_id
         if self._lookalikes is not None:
             self._lookalikes.remove(member_id) if kept is None else self._lookalikes.add(member_id, kept["name"])
-        self._note(member_id, is_news=kept != before)
+        self._note(member_id, is_news=_shown(kept) != _shown(before))
 
     def _note(self, member_id: str, *, is_news: bool = False) -> bool:
         """Note whether a member is here, after something of it has changed; true if others see it changed."""
@@ -236,6 +236,11 @@ def standing_of(kept: Mapping[str, Any], now: float, *, is_here: bool) -> Standi
     is_guest = bool(kept.get("guest"))
     idle = max(0.0, now - kept.get("seen", kept.get("joined", now))) if is_guest and not is_here else 0.0
     return Standing(bool(kept.get("given")), is_guest, kept.get("address", ""), not is_guest or _has_acted(kept), idle)
+
+
+def _shown(kept: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
+    """What others see of a member, apart from whether they are here."""
+    return None if kept is None else (kept["name"], kept.get("avatar"), kept.get("description"), kept["role"])
 
 
 def _has_acted(kept: Mapping[str, Any]) -> bool:

@@ -24,12 +24,31 @@ class GatewayLimits(BaseModel):
     frame_size: int = Field(
         default=65_536, ge=1_024, description="Characters in a frame; beyond it an error frame, beyond four times as many bytes close code 1009."
     )
-    frames_per_second: float = Field(default=20, gt=0, description="Frames a second of one connection, in the long run.")
+    frames_per_second: float = Field(
+        default=20, gt=0, description="Frames a second of one connection, in the long run; all of one address have ten times as many."
+    )
     burst: int = Field(default=80, ge=1, description="Frames of one connection at once.")
     in_flight: int = Field(default=64, ge=1, description="Events of one connection that wait for their acknowledgement.")
-    members_per_channel: int = Field(default=5_000, ge=1)
+    bytes_per_second: int = Field(
+        default=131_072,
+        ge=4_096,
+        description="Bytes a second of one connection, in the long run; all of one address have ten times as many. What comes faster is read later.",
+    )
+    members_per_channel: int = Field(
+        default=5_000, ge=1, description="Members who are here. Those in charge, and who has ever done something, come in however full it is."
+    )
     connections: int = Field(default=5_000, ge=1)
-    connections_per_address: int = Field(default=100, ge=1)
+    connections_per_address: int = Field(
+        default=100, ge=1, description="As many besides may have asked for nothing yet. An address is one of IPv4, or a /64 network of IPv6."
+    )
+    hellos_per_minute: int = Field(default=600, ge=1, description="Hellos from one address; beyond it `too_fast`.")
+    joins_per_minute: int = Field(default=1_200, ge=1, description="Joins from one address; beyond it `too_fast`.")
+    requests_per_minute: int = Field(default=1_200, ge=1, description="HTTP requests from one address; beyond it 429.")
+    downloads: int = Field(default=100, ge=1, description="Sent files that are fetched at the same time; others wait, and then get 503.")
+    downloads_per_address: int = Field(default=20, ge=1)
+    download_bytes_per_second: int = Field(
+        default=12_582_912, ge=65_536, description="Bytes of sent files for one address, in the long run; beyond it they come more slowly."
+    )
     first_frame_seconds: float = Field(default=10, gt=0, description="From the connection to a good `hello`; close code 1008.")
     idle_seconds: float = Field(default=600, gt=0, description="Without a frame from the member (`ping` counts); close code 1000.")
     send_buffer: int = Field(default=1_048_576, ge=65_536, description="Bytes that wait for one slow reader; beyond it close code 1013.")

@@ -16,11 +16,15 @@ class ConnectionCount:
     def __len__(self) -> int:
         return self._counts.total()
 
+    def room(self) -> int:
+        """How many more there may be in all."""
+        return self._in_all - self._counts.total()
+
     def refusal(self, address: str) -> str:
-        """Why one more from this address would be too many; empty if it would not."""
+        """Why one more from this address would be too many; empty if it would not. The address "" counts among all alone."""
         if self._counts.total() >= self._in_all:
             return "This service has as many connections as it can take. Try again later."
-        if self._counts[address] >= self._by_address:
+        if address and self._counts[address] >= self._by_address:
             return "There are too many connections from your address. Close some, or try again later."
         return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -14,8 +15,11 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from mooring import Service
+from mooring.plugins.web.address_limits import BucketsByAddress
+from mooring.plugins.web.addresses import group_of
 from mooring.plugins.web.config import Config, is_loopback
 from mooring.plugins.web.connection_count import ConnectionCount
+from mooring.plugins.web.downloads import Downloads, Part, Requested, TooManyDownloads, etag_of, part_of
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.site import SAFETY, Site
 
@@ -23,8 +27,10 @@ WEBSOCKET_PATH = "/ws"
 SENT_FILES = "/files/"
 _HTTPS_ONLY = "max-age=31536000"
 """A year in which browsers that were here by TLS come back by nothing else."""
-_LARGEST_SENT = 64 * 1024 * 1024
-"""Bytes; an answer is in memory as a whole."""
+_ASK_AGAIN = "private, no-cache"
+_HELD_SECONDS = 2.0
+_DOWNLOAD_BURST_SECONDS = 10
+"""For so long an address may fetch as fast as it can, when it was quiet before."""
 _SHOWN = {
     ".gif": "image/gif",
     ".jpeg": "image/jpeg",
@@ -38,15 +44,17 @@ _SHOWN = {
 """What a browser may show in place. SVG is not among them, since it can hold scripts."""
 _REASONS = {
     200: "OK",
+    206: "Partial Content",
     304: "Not Modified",
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    416: "Range Not Satisfiable",
     421: "Misdirected Request",
     429: "Too Many Requests",
 }
-_ONCE = ("Host", "Origin", "Upgrade", "If-None-Match", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+_ONCE = ("Host", "Origin", "Upgrade", "If-None-Match", "If-Range", "Range", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
 """Headers that may come once."""
 _REASONS |= {426: "Upgrade Required", 503: "Service Unavailable"}
 
@@ -59,6 +67,13 @@ class HttpAnswers:
         self._config = config
         self._hub = hub
         self._count = count
+        limits, per_second = config.limits, config.limits.download_bytes_per_second
+        # Whoever may have thousands of connections may also make them.
+        self._requests = BucketsByAddress(limits.requests_per_minute / 60, max(limits.requests_per_minute, 2 * limits.connections_per_address))
+        self._downloaded = BucketsByAddress(per_second, _DOWNLOAD_BURST_SECONDS * per_second)
+        self.downloads = Downloads(config.limits)
+        self._held = 0
+        self._is_over = asyncio.Event()
         self._site = Site()
         self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in config.trusted_proxies]
 
@@ -69,12 +84,16 @@ class HttpAnswers:
         path = _path_of(request)
         if path is None:
             return _response(400, b"This is no request that could be answered.\n")
-        answer = await self._answer(connection, request, path)
+        address = group_of(self.address_of(connection, request))
+        seconds = self._requests.refusal_seconds(address, self._hub.now())
+        if seconds:
+            self._hub.metrics.refused.count("too_many_requests")
+            await self._hold()
+            return _response(429, b"There are too many requests from your address. Wait a moment.\n", Retry_After=str(seconds))
+        answer = await self._answer(connection, request, path, address)
         if answer is None:
             return None
-        if self._config.certfile is not None:
-            answer.headers["Strict-Transport-Security"] = _HTTPS_ONLY
-        return _as_asked(request, answer)
+        return _as_asked(request, self._with_tls(answer))
 
     async def answer_probe(self, connection: ServerConnection, request: Request) -> Response:
         """The same on the port of the metrics, which has the probes and nothing else. No browser has a say here, so any host name will do."""
@@ -86,16 +105,37 @@ class HttpAnswers:
         found = await self._probe(path, shows_metrics=True)
         return _as_asked(request, found or _response(404, b"There are /metrics, /readyz and /healthz here.\n"))
 
-    async def _answer(self, connection: ServerConnection, request: Request, path: str) -> Response | None:
+    async def _answer(self, connection: ServerConnection, request: Request, path: str, address: str) -> Response | None:
         if not self._is_host_ours(request):
             return _response(421, b"This service does not answer to this host name. Name it in allowed_hosts.\n")
         if path == WEBSOCKET_PATH:
-            return self._refuse_socket(connection, request)
+            return await self._refuse_socket(request, address)
         if path.startswith(SENT_FILES):
-            return await self._sent_file(path)
+            return await self._sent_file(connection, request, path, address)
         return await self._probe(path, shows_metrics=self._config.shows_metrics) or self._file(path, request)
 
-    def _refuse_socket(self, connection: ServerConnection, request: Request) -> Response | None:
+    def close(self) -> None:
+        """Let nobody wait any longer, for a file or for being refused."""
+        self.downloads.abort()
+        self._is_over.set()
+
+    async def _hold(self) -> None:
+        """Let whoever comes too often wait for the answer, as they come again when they have it; but not in the place of somebody else."""
+        if self._held >= self._count.room() // 2:
+            return
+        self._held += 1
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), _HELD_SECONDS)
+        finally:
+            self._held -= 1
+
+    def _with_tls(self, answer: Response) -> Response:
+        if self._config.certfile is not None:
+            answer.headers["Strict-Transport-Security"] = _HTTPS_ONLY
+        return answer
+
+    async def _refuse_socket(self, request: Request, address: str) -> Response | None:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return _response(426, b"This is the address of the WebSocket.\n")
         if self._hub.stopping:
@@ -103,9 +143,10 @@ class HttpAnswers:
         if not self._is_origin_ours(request):
             self._hub.metrics.refused.count("origin")
             return _response(403, b"Pages of other sites may not connect. Name the site in allowed_origins.\n")
-        refusal = self._count.refusal(self.address_of(connection, request))
+        refusal = self._count.refusal(address)
         if refusal:
             self._hub.metrics.refused.count("too_many_connections")
+            await self._hold()
             return _response(429, refusal.encode() + b"\n", Retry_After="10")
         return None
 
@@ -120,17 +161,32 @@ class HttpAnswers:
             return _response(200, page, "text/plain; version=0.0.4; charset=utf-8")
         return None
 
-    async def _sent_file(self, path: str) -> Response:
-        """A file that a handler sent. Whatever is in it, the browser shows pictures and sounds at most, and runs nothing."""
+    async def _sent_file(self, connection: ServerConnection, request: Request, path: str, address: str) -> Response:
+        """Send a file that a handler sent. Whatever is in it, the browser shows pictures and sounds at most, and runs nothing.
+
+        The answer has gone out already, unless the connection is still open.
+        """
         channel_id, _, rest = path.removeprefix(SENT_FILES).partition("/")
         place = self._service.file(unquote(channel_id), rest.partition("/")[0])
-        content = None if place is None else await asyncio.to_thread(_read_sent, place)
-        if place is None or content is None:
+        try:
+            if place is None:
+                raise FileNotFoundError
+            etag, size = await asyncio.to_thread(etag_of, place)
+            if request.headers.get("If-None-Match") == etag:
+                return _response(304, b"", ETag=etag, Cache_Control=_ASK_AGAIN)
+            part = part_of(request, etag, size)
+            if part is None:
+                return _response(416, b"The file has nothing there.\n", Content_Range=f"bytes */{size}")
+            head = self._with_tls(_head(place, part, etag, size))
+            if request.method == "HEAD":
+                return head
+            bucket = self._downloaded.of(address, self._hub.now())
+            await self.downloads.send(connection, head, Requested(place, part, address, bucket))
+            return head
+        except OSError:
             return _response(404, b"This file is no longer here.\n")
-        kind = _SHOWN.get(place.suffix.lower())
-        policy = "default-src 'none'; sandbox"
-        disposition = f"{'inline' if kind else 'attachment'}; filename*=UTF-8''{quote(place.name, safe='')}"
-        return _response(200, content, kind or "application/octet-stream", Content_Disposition=disposition, Content_Security_Policy=policy)
+        except TooManyDownloads:
+            return _response(503, b"Too many files are being fetched. Wait a moment.\n", Retry_After="10")
 
     def _file(self, path: str, request: Request) -> Response:
         file = self._site.find(path)
@@ -164,6 +220,10 @@ class HttpAnswers:
             peer = hops.pop()
         return peer
 
+    def peer_group(self, peer: str) -> str:
+        """What counts as the address of a connection of which nothing is known but its other side; proxies have one for all of their clients."""
+        return "" if self._is_proxy(peer) else group_of(peer)
+
     def _is_proxy(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address)
@@ -178,11 +238,19 @@ def _as_asked(request: Request, answer: Response) -> Response:
     return answer
 
 
-def _read_sent(place: Path) -> bytes | None:
-    try:
-        return place.read_bytes() if place.stat().st_size <= _LARGEST_SENT else None
-    except OSError:
-        return None
+def _head(place: Path, part: Part, etag: str, size: int) -> Response:
+    kind = _SHOWN.get(place.suffix.lower())
+    fields = {
+        "Content_Disposition": f"{'inline' if kind else 'attachment'}; filename*=UTF-8''{quote(place.name, safe='')}",
+        "Content_Security_Policy": "default-src 'none'; sandbox",
+        "Accept_Ranges": "bytes",
+        "ETag": etag,
+        "Cache_Control": _ASK_AGAIN,
+        "Content_Length": str(part.length),
+    }
+    if not part.is_whole:
+        fields["Content_Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size}"
+    return _response(200 if part.is_whole else 206, b"", kind or "application/octet-stream", **fields)
 
 
 def _host_name(address: str) -> str:

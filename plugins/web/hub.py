@@ -26,6 +26,7 @@ from mooring import (
     older_messages,
 )
 from mooring.plugins.web import frames
+from mooring.plugins.web.address_limits import of_many, per_minute
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection import Connection, Transport
 from mooring.plugins.web.down_schema import ChannelList, CharacterPageDown, HistoryDown
@@ -55,6 +56,9 @@ class Hub:
         self._connections: set[Connection] = set()
         self._watching: dict[str, dict[str, set[Connection]]] = {channel_id: {} for channel_id in service.channel_ids()}
         self.admission = Admission(service, config.limits.members_per_channel, lets_strangers_in=config.lets_strangers_in)
+        self.frames = of_many((config.limits.frames_per_second, config.limits.burst))
+        self.hellos = per_minute(config.limits.hellos_per_minute)
+        self.joins = per_minute(config.limits.joins_per_minute)
         self._throttle = Throttle(service, self._send, lambda channel_id: len(self._watching.get(channel_id, ())))
         self._seen: dict[str, int] = {}
         """Up to which number of a channel's changes those who left were looked for."""

@@ -15,6 +15,7 @@ from websockets.server import ServerProtocol
 
 from mooring import Down, PluginError, Service
 from mooring.plugins.web import descriptors
+from mooring.plugins.web.address_limits import of_many
 from mooring.plugins.web.addresses import group_of
 from mooring.plugins.web.config import Config
 from mooring.plugins.web.connection_count import ConnectionCount
@@ -22,6 +23,7 @@ from mooring.plugins.web.http import HttpAnswers
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.listener import listen
+from mooring.plugins.web.metered_connection import MeteredConnection, bytes_allowed, frames_allowed
 from mooring.plugins.web.sessions import Session
 from mooring.plugins.web.transport import Outgoing, SocketTransport, send_to_all
 from mooring.plugins.web.upkeep import sweep
@@ -45,6 +47,8 @@ class WebGateway:
         self._outgoing = Outgoing()
         self._count = ConnectionCount(_connections(config.limits.connections), config.limits.connections_per_address)
         self._http = HttpAnswers(service, config, self._hub, self._count)
+        self._unfinished = ConnectionCount(config.limits.connections, config.limits.connections_per_address)
+        self._wire_frames, self._bytes = of_many(frames_allowed(config.limits)), of_many(bytes_allowed(config.limits))
         self._server: Server | None = None
         self._probes: Server | None = None
         self.probe_address = ""
@@ -72,14 +76,19 @@ class WebGateway:
             tls.load_cert_chain(config.certfile, config.keyfile)
         limits = config.limits
         self._server = server = serve(
-            self._serve_member, process_request=self._http.answer, server_header=None, open_timeout=limits.first_frame_seconds, logger=_quiet
+            # Without a time limit of websockets' own, which would end a download as well: who asks for nothing is ended by `count_as`.
+            self._serve_member,
+            process_request=self._http.answer,
+            server_header=None,
+            open_timeout=None,
+            logger=_quiet,
         )
 
         def connection() -> ServerConnection:
             # No extensions, knowingly: messages are short, each connection would hold tens of kilobytes for its window of compression
             # and pay for every frame in time, and a compressed frame can unfold to a thousand times its size.
             protocol = ServerProtocol(max_size=4 * limits.frame_size, logger=_quiet)
-            return ServerConnection(protocol, server, close_timeout=5, max_queue=32)
+            return MeteredConnection(protocol, server, limits, self._unfinished, self._http.peer_group)
 
         listening = await listen(config.host, config.port, connection, tls, limits.first_frame_seconds)
         server.server = cast("asyncio.Server", listening)
@@ -114,6 +123,7 @@ class WebGateway:
             self._end_sweeping()
         if self._server is not None:
             self._server.close(close_connections=False)
+            self._http.close()
             self._outgoing.flush()
             await asyncio.gather(*(connection.close(1001, "the service stops") for connection in self._server.connections))
             await self._server.wait_closed()
@@ -126,9 +136,12 @@ class WebGateway:
         self._hub.deliver(channel_id, downs)
 
     async def _serve_member(self, socket: ServerConnection) -> None:
-        address = self._http.address_of(socket, socket.request)
+        address = group_of(self._http.address_of(socket, socket.request))
+        if isinstance(socket, MeteredConnection):
+            now = self._hub.now()
+            socket.share(self._wire_frames.of(address, now), self._bytes.of(address, now))
         transport = SocketTransport(socket, self._config.limits.send_buffer, self._outgoing)
-        connection = self._hub.connect(transport, group_of(address))
+        connection = self._hub.connect(transport, address)
         transport.on_slow = partial(self._hub.end, connection, 1013, "you read too slowly; come back and resume", "slow_reader")
         session = Session(self._hub, connection)
         self._count.enter(address)

@@ -9,6 +9,7 @@ from functools import partial
 
 from mooring import Acknowledgement, AdmissionRefused, ChannelBusy, OutcomeNotKnown, ServiceError, ServiceStopping, TokenBucket, UpEvent
 from mooring.plugins.web import frames
+from mooring.plugins.web.address_limits import BucketsByAddress
 from mooring.plugins.web.connection import Connection
 from mooring.plugins.web.down_schema import ErrorCode, Pong
 from mooring.plugins.web.frames import FrameError, UpFrame
@@ -62,8 +63,9 @@ class Session:
             self._hub.service.unknown_payload(payload)
 
     def _admit(self, data: str | bytes, now: float) -> None:
-        if not self._bucket.take(now):
-            raise FrameError("too_fast", "You are sending faster than this service takes it. Wait a second.", frames.request_id(data), retry=True)
+        if not self._bucket.take(now) or not self._hub.frames.of(self._connection.address, now).take(now):
+            told = "You, or others at your address, are sending faster than this service takes it. Wait a second."
+            raise FrameError("too_fast", told, frames.request_id(data), retry=True)
         if len(data) > self._hub.limits.frame_size:
             text = f"A frame has at most {self._hub.limits.frame_size} characters; this one has {len(data)}."
             raise FrameError("too_large", text, frames.request_id(data))
@@ -85,7 +87,14 @@ class Session:
         else:
             self._start(frame, identity)
 
+    def _check_pace(self, buckets: BucketsByAddress, what: str, request_id: str) -> None:
+        """Raise FrameError if somebody's address has done something too often."""
+        seconds = buckets.refusal_seconds(self._connection.address, self._hub.now())
+        if seconds:
+            raise FrameError("too_fast", f"There are too many {what} from your address. Wait {seconds} seconds.", request_id, retry=True)
+
     def _hello(self, body: Hello, request_id: str) -> None:
+        self._check_pace(self._hub.hellos, "hellos", request_id)
         if self._connection.identity is not None:
             raise FrameError("malformed", "This connection has said hello already.", request_id)
         if self._is_trading:
@@ -146,6 +155,7 @@ class Session:
         """What the service has to handle; None for a join that changes nothing. Raises FrameError and UnknownChannel."""
         if not isinstance(frame.body, Join):
             return frames.to_event(frame, identity.member_id)
+        self._check_pace(self._hub.joins, "joins", frame.request_id)
         channel_id = frame.body.channel_id
         try:
             joining = self._hub.admission.admit(channel_id, applicant(identity, channel_id, self._connection.address), frame.body.after or 0)

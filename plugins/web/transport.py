@@ -81,7 +81,9 @@ class SocketTransport(Transport):
         if not held or connection.protocol.state is not State.OPEN:
             return
         transport = connection.transport
-        if transport.get_write_buffer_size() > self._most:
+        waiting, size = transport.get_write_buffer_size(), sum(map(len, held))
+        # Who has taken nearly all so far gets one large piece whole, the history at a join for example.
+        if waiting > min(_MOST_HELD, self._most) and waiting + size > self._most:
             self.on_slow()
             return
         transport.write(b"".join(held))

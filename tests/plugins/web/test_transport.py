@@ -97,3 +97,27 @@ def test_a_reply_and_its_acknowledgement_are_one_write_on_each_kind_of_loop(new_
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(commit())
     assert recorder.writes == [serialize(b"reply") + serialize(b"acknowledged")]
+
+
+async def test_who_reads_slowly_is_dropped_before_what_is_too_much_is_written() -> None:
+    """The buffer is looked at together with what is about to be written."""
+    outgoing = Outgoing()
+    written: list[int] = []
+    waiting = 90_000
+
+    def transport_of(most: int) -> SocketTransport:
+        wire = SimpleNamespace(get_write_buffer_size=lambda: waiting, write=lambda data: written.append(len(data)))
+        connection = SimpleNamespace(protocol=SimpleNamespace(state=State.OPEN), transport=wire)
+        return SocketTransport(cast("ServerConnection", connection), most, outgoing)
+
+    slow: list[str] = []
+    for most, size in ((100_000, 5_000), (100_000, 20_000), (200_000, 20_000)):
+        transport = transport_of(most)
+        transport.on_slow = lambda: slow.append("dropped")
+        transport.write(b"x" * size)
+        transport.flush()
+    assert (written, slow) == ([5_000, 20_000], ["dropped"])
+    waiting = 0
+    transport = transport_of(100_000)
+    transport.write(b"x" * 300_000)
+    assert written[-1] == 300_000, "who has taken everything so far gets one large piece whole"
