@@ -36,6 +36,19 @@ function anchor(selector, address, ...inside) {
 	return href ? el(`a${selector}`, { href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
 }
 
+/** Of a picture of an extreme shape, a part: all of it would be a sliver. Whoever opens it sees the rest. */
+function crop({ currentTarget: image }) {
+	const { naturalWidth: width, naturalHeight: height } = image;
+	if (height > 2.5 * width) image.style.width = `${width}px`;
+	else if (width > 4 * height) image.style.height = `${Math.min(height, 160)}px`;
+}
+
+/** A picture that opens by itself in a tab of its own. */
+function picture(path, alt) {
+	const image = media("img", path, { alt, onload: crop });
+	return image && anchor(".picture", path, { "aria-label": alt ? "" : "Picture" }, image);
+}
+
 /** What is drawn of a text; of a long one first its beginning. `message` remembers that all of it was asked for. */
 function folded(message, text, draw) {
 	const [lines, letters] = message.sender ? [20, 4000] : [120, 20_000]; // A service may list what it has.
@@ -57,10 +70,10 @@ function folded(message, text, draw) {
 function content(message, { subtype, content: given, context }, me, byPerson) {
 	const { path, link, filename, title, size } = given;
 	const text = given.text || "";
-	if (subtype === "card") return el("div.card", media("img", path, { alt: "" }), title && el("strong", title), rich(text, { me }), link && anchor(".plain", link, given.button || "Open"));
+	if (subtype === "card") return el("div.card", picture(path, ""), title && el("strong", title), rich(text, { me }), link && anchor(".plain", link, given.button || "Open"));
 	if (["image", "audio", "file"].includes(subtype)) {
 		const name = text || filename || subtype;
-		const shown = subtype === "image" ? media("img", path, { alt: name }) : subtype === "audio" && media("audio", path, { controls: true, preload: "none", "aria-label": name });
+		const shown = subtype === "image" ? picture(path, name) : subtype === "audio" && media("audio", path, { controls: true, preload: "none", "aria-label": name });
 		return [text && el("p", text), shown || anchor(".file", path || link, icon("file"), filename || title || path || link || "File", size ? el("span.muted", `${bytes.format(size)}B`) : "")];
 	}
 	if (context.progress) return progress({ label: text, ...context.progress });
