@@ -87,7 +87,7 @@ const takers = {
 		asked.clear();
 		$("enter").hidden = true;
 		$("room").hidden = false;
-		$("me").replaceChildren(avatar(me.id, me.name), el("span.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
+		$("me").replaceChildren(avatar(me.id, me.name), el("bdi.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
 		const all = [...channels.values()];
 		if (channels.has(active?.id)) { composer.commands = commandsOf(active); join(active); drawChannels(); }
 		else enter();
@@ -104,6 +104,7 @@ const takers = {
 
 	history(body, channel) {
 		const messages = body.messages.map((message) => prepared(message, channel));
+		channel.isLoaded = true;
 		if (body.mode === "missed") {
 			for (const message of messages) addMessage(channel, message);
 			// Perhaps nobody is left who goes on with it; whoever is shows its next step in this one's place.
@@ -167,6 +168,7 @@ const takers = {
 
 	ack(body, joining, sent) {
 		if (sent) settle(sent);
+		if (sent?.label && body.ok) tell(`${sent.label}: done`);
 		if (!joining) return;
 		if (!body.ok) { problem(joining, body.message); return; }
 		joining.live = joining.joined = true;
@@ -252,6 +254,7 @@ const pendingOf = ({ request_id, made, body, failed }) => ({ key: `pending ${req
 
 function settle(frame, failure) {
 	const channel = channels.get(frame.body.channel_id);
+	if (channel === active) markPressed();
 	if (frame.type !== "message_up" || !channel) { if (failure && (channel || active)) problem(channel || active, failure); return; }
 	if (channel !== active) return;
 	const message = pendingOf({ ...frame, failed: failure });
@@ -271,6 +274,7 @@ const stream = new Stream({
 	again: (message) => { composer.set(message.content.text); discard(message); $("text").focus(); },
 	discard,
 	wayWords,
+	isLoading: () => active && !active.isLoaded,
 	wantOlder: () => {
 		const first = active?.messages.find((each) => each.number);
 		if (!active?.more || active.asking || !active.live || !first) return;
@@ -289,7 +293,7 @@ const menuFor = (message) => active.menu.filter((item) => [item.message_subtypes
 function useMenu(item, message) {
 	const content = Object.fromEntries(Object.entries(message.content).filter(([, value]) => value !== null));
 	const body = { channel_id: active.id, menu_item_id: item.menu_item_id, message_id: message.message_id, message_subtype: message.subtype, message_content: content };
-	withDialog(item.dialog, (extra) => outbox.add("menu_item_click", { ...body, ...extra }));
+	withDialog(item.dialog, (extra) => click("menu_item_click", { ...body, ...extra }, item.menu_item_text));
 }
 
 function withDialog(dialog, send) {
@@ -387,7 +391,7 @@ function drawChannels() {
 		if (!isActive) elsewhere += channel.unread;
 		return el("li", button(channel.unread ? ".unread" : "", el("span", { "aria-hidden": "true" }, "#"), () => select(channel),
 			{ disabled: !channel.open, title: channel.open ? channel.channel_description : "For people with a token", "aria-current": isActive && "true" },
-			el("span.name", channel.channel_name), channel.unread && el("span.badge", { "aria-label": `${channel.unread} unread`, role: "img" }, most(channel.unread)),
+			el("bdi.name", channel.channel_name), channel.unread && el("span.badge", { "aria-label": `${channel.unread} unread`, role: "img" }, most(channel.unread)),
 			!channel.joined && el("span.tag", channel.open ? "join" : "closed")));
 	}));
 	$("elsewhere").hidden = elsewhere === 0;
@@ -438,10 +442,45 @@ function drawWidgets(channel) {
 	const is = (widget, display) => active.style.get(widget) === display;
 	showCanvas(active.canvas, !is("canvas", "invisible"));
 	$("canvas-part").classList.toggle("highlight", is("canvas", "highlight"));
-	const press = ({ button_id, dialog }) => withDialog(dialog, (extra) => outbox.add("button_click", { channel_id: active.id, button_id, ...extra }));
 	const shown = is("button", "invisible") ? [] : active.buttons.filter(({ button_id }) => !is(`button ${button_id}`, "invisible"));
-	$("buttons").replaceChildren(...shown.map((each) => button(is(`button ${each.button_id}`, "highlight") ? ".highlight" : "", each.button_text, () => press(each))));
+	$("buttons").replaceChildren(...shown.map((each) => {
+		const node = button(is(`button ${each.button_id}`, "highlight") ? ".highlight" : "", each.button_text, () => press(channel, each));
+		return Object.assign(node, { buttonId: each.button_id });
+	}));
 	$("buttons").hidden = shown.length === 0;
+	markPressed();
+}
+
+const isPressed = (channel, id) => outbox.of(channel.id).some(({ type, body }) => type === "button_click" && body.button_id === id);
+
+let pressed = {}; // what was pressed last, and when
+
+function press(channel, { button_id, button_text, dialog }) {
+	const at = Date.now();
+	// Twice is once: while it is on its way, and for whoever clicks everything twice.
+	if (isPressed(channel, button_id) || $("dialog").open || (!dialog && pressed.id === button_id && at - pressed.at < 500)) return;
+	pressed = { id: button_id, at };
+	withDialog(dialog, (extra) => click("button_click", { channel_id: channel.id, button_id, ...extra }, button_text));
+}
+
+function click(type, body, label) {
+	outbox.add(type, body, label);
+	if ($("state").dataset.state !== "live") tell(`${label}: not sent yet`);
+	markPressed();
+}
+
+/** Show which buttons wait for their answers. */
+function markPressed() {
+	for (const node of $("buttons").children) node.setAttribute("aria-disabled", isPressed(active, node.buttonId));
+}
+
+let telling = 0;
+
+/** Say for a moment what became of a click, which may have changed nothing that is in sight. */
+function tell(text) {
+	$("told").textContent = text;
+	clearTimeout(telling);
+	telling = setTimeout(() => { $("told").textContent = ""; }, 3000);
 }
 
 function wayWords() { return $("state").dataset.state === "live" ? "sending…" : "not sent yet"; }

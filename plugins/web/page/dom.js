@@ -2,10 +2,14 @@
 
 export const $ = (id) => document.getElementById(id);
 
+// What is written may be in any script, and stands from that script's side.
+const TEXTS = new Set(["p", "pre", "h2", "td", "th", "strong", "label", "input", "textarea", "option"]);
+
 /** An element: `el("p.note", { hidden: true }, "text")`. Names with a dash and `role` are attributes, strings become text. */
 export function el(selector, ...parts) {
 	const [tag, ...classes] = selector.split(".");
 	const node = document.createElement(tag);
+	if (TEXTS.has(tag)) node.dir = "auto";
 	node.className = classes.join(" ");
 	for (const part of parts.flat(Infinity)) {
 		if (!part) continue;
@@ -51,7 +55,7 @@ const plain = (number) => String(Math.round(number * 10) / 10);
 
 /** A bar with its label and number; `update` animates it to new values. Between updates it fills up by itself, if it does. */
 function meter() {
-	const fill = el("span.fill"), label = el("span.label"), number = el("span.number"), change = el("span.change", { "aria-hidden": "true" });
+	const fill = el("span.fill"), label = el("bdi.label"), number = el("span.number"), change = el("span.change", { "aria-hidden": "true" });
 	const track = el("span.track", { role: "meter", "aria-valuemin": 0 }, fill);
 	const node = el("div.bar", label, number, track, change);
 	let shown = null;
@@ -115,14 +119,32 @@ export function safeLink(address) {
 /** A picture or sound, if its address is on this page's own origin. */
 export const media = (tag, src, facts) => (src && safeLink(src)?.startsWith(`${location.origin}/`) ? el(tag, { ...facts, src }) : "");
 
-const INLINE = /(\*\*[^*\n]+\*\*|`[^`\n]+`|\*[^*\n]+\*|@[\p{L}\p{N}_.'’·-]+|https?:\/\/[^\s<>"')\]]+)/u;
+// A name begins and ends with a letter or digit, and an @ after one is part of an address.
+const INLINE = /(\*\*[^*\n]+\*\*|`[^`\n]+`|\*[^*\n]+\*|(?<![\p{L}\p{N}_.+@/-])@[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_.'’·-]*[\p{L}\p{M}\p{N}])?|https?:\/\/[^\s<>"`]{1,2000})/iu;
+const PAIRS = ["()", "[]", "{}", "（）", "「」", "【】"];
+
+/** What of an address in a text is the address: not the marks that end the sentence, nor a bracket that was opened before it. */
+function trimmed(address) {
+	const short = address.replace(/[.,;:!?'’”»…*。、，；：！？]+$/, "");
+	const pair = PAIRS.find((each) => short.endsWith(each[1]));
+	return pair && short.split(pair[1]).length > short.split(pair[0]).length ? trimmed(short.slice(0, -1)) : short;
+}
+
+function linked(text) {
+	const address = trimmed(text);
+	const href = safeLink(address);
+	return href ? [el("a", { href, target: "_blank", rel: "noopener noreferrer" }, address), text.slice(address.length)] : text;
+}
+
+/** Whether a mention is of this name; also in "@ann's". */
+const isOf = (mention, name) => [mention, mention.replace(/['’]s$/, "")].some((each) => each.toLowerCase() === name.toLowerCase());
 
 /** Text with mentions and links; with `rich`, also **bold**, *italic* and `code`. */
 export function inline(text, { rich = false, me = "" } = {}) {
 	return text.split(INLINE).map((part, index) => {
 		if (index % 2 === 0) return part;
-		if (part.startsWith("http")) return el("a", { href: safeLink(part) ?? "#", target: "_blank", rel: "noopener noreferrer" }, part);
-		if (part.startsWith("@")) return el("span", { className: part.slice(1).toLowerCase() === me.toLowerCase() ? "mention to-me" : "mention" }, part);
+		if (/^http/i.test(part)) return linked(part);
+		if (part.startsWith("@")) return el("bdi", { className: isOf(part.slice(1), me) ? "mention to-me" : "mention" }, part);
 		if (!rich) return part;
 		return part.startsWith("**") ? el("strong", part.slice(2, -2)) : el(part[0] === "`" ? "code" : "em", part.slice(1, -1));
 	});
@@ -139,7 +161,7 @@ export function rich(text, options) {
 			const words = inline(item ? item[1] : line, { ...options, rich: true });
 			if (!item) { list = null; return line.trim() ? el("p", words) : ""; }
 			const added = list ? "" : (list = el("ul"));
-			list.append(el("li", words));
+			list.append(el("li", { dir: "auto" }, words));
 			return added;
 		});
 	});

@@ -3,15 +3,16 @@
 import { $, avatar, button, el, icon, inline, media, rich, safeLink } from "./dom.js";
 
 const TOGETHER = 5 * 60_000; // Messages of one sender that come closer than this stand in one group.
-const DAY = 86_400_000;
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const date = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const bytes = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 
 const dayOf = ({ timestamp }) => new Date(timestamp).toDateString();
 
 function dayName(message) {
-	const back = [0, 1].find((days) => dayOf(message) === new Date(Date.now() - days * DAY).toDateString());
+	const now = new Date();
+	const back = [0, 1].find((days) => dayOf(message) === new Date(now.getFullYear(), now.getMonth(), now.getDate() - days).toDateString());
 	return ["Today", "Yesterday"][back] || date.format(new Date(message.timestamp));
 }
 
@@ -28,7 +29,7 @@ function progress({ done = 0, total = 0, label = "" }) {
 	const fill = el("span.fill");
 	fill.style.transform = `scaleX(${total > 0 ? Math.min(done / total, 1) : 0})`;
 	const values = { "aria-label": label || "Progress", "aria-valuemin": 0, "aria-valuemax": total || 1, "aria-valuenow": Math.min(done, total || 1) };
-	return el("div.progress", el("span.label", label), el("span.number", total > 0 ? `${done} of ${total}` : String(done)), el("span.track", { role: "progressbar" }, values, fill));
+	return el("div.progress", el("bdi.label", label), el("span.number", total > 0 ? `${done} of ${total}` : String(done)), el("span.track", { role: "progressbar" }, values, fill));
 }
 
 function anchor(selector, address, ...inside) {
@@ -88,16 +89,16 @@ function draw(given, view) {
 	const byPerson = Boolean(message.sender);
 	const name = view.nameOf(message);
 	const when = new Date(message.timestamp);
-	const tag = message.private ? el("span.tag", "only you") : message.pending && !message.failed && el("span.tag.way", view.wayWords());
+	const way = message.pending && !message.failed && el("span.tag.way", view.wayWords());
 	const disc = byPerson ? avatar(message.sender, name) : el("span.avatar.of-service", { "aria-hidden": "true" }, icon(error ? "alert" : "mark"));
 	const more = () => button(".icon.more", icon("more"), (event) => view.openMenu(message, event.currentTarget),
 		{ "aria-label": `Actions for the message of ${name}`, "aria-haspopup": "menu", "aria-expanded": "false" });
 	const retry = () => el("p.problem", message.failed, " ", button(".link", "Edit and send again", () => view.again(message)), " ", button(".link", "Discard", () => view.discard(message)));
 	const classes = ["message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
-	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}` }, disc, el("div.content",
-		el("div.head", el("span.name", name), el("time", { dateTime: when.toISOString() }, time.format(when)), tag),
-		command && el("p.answers", "↳ ", el("code", String(command))),
-		content(given, message, view.myName, byPerson), message.failed && retry()), view.menuFor(message) && more());
+	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}`, title: error || notice ? exact.format(when) : "" }, disc, el("div.content",
+		el("div.head", el("bdi.name", name), el("time", { dateTime: when.toISOString(), title: exact.format(when) }, time.format(when)), message.private && el("span.tag", "only you")),
+		command && el("p.answers", "↳ ", el("code", { dir: "auto" }, String(command))),
+		content(given, message, view.myName, byPerson), message.failed && retry()), way, view.menuFor(message) && more());
 	node.message = given;
 	return node;
 }
@@ -204,7 +205,7 @@ export class Stream {
 	changed(toEnd) {
 		const note = this.log.querySelector(".empty");
 		if (this.nodes.size) note?.remove();
-		else if (!note) this.log.append(el("p.empty", "Nothing was said here yet. Say hello, or type / for commands."));
+		else if (!note) this.log.append(el("p.empty", this.view.isLoading() ? "Loading the messages…" : "Nothing was said here yet. Say hello, or type / for commands."));
 		if (toEnd) this.toEnd();
 		else this.mark();
 	}

@@ -45,10 +45,10 @@ export class Outbox {
 
 	of(channel_id) { return [...this.frames.values()].filter((frame) => frame.body.channel_id === channel_id); }
 
-	/** Send an event; it is sent again after each reconnect, with the same id, until it is answered. */
-	add(type, body) {
+	/** Send an event; it is sent again after each reconnect, with the same id, until it is answered. `label` is what a click was on. */
+	add(type, body, label) {
 		this.made = Math.max(Date.now(), this.made + 1); // No two at once: it is their order.
-		const frame = { type, request_id: makeId(), body, made: this.made, tab: TAB };
+		const frame = { type, request_id: makeId(), body, made: this.made, tab: TAB, label };
 		this.put(frame);
 		this.go(body.channel_id);
 		return frame;

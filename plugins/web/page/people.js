@@ -138,7 +138,7 @@ function drawMember(character, me) {
 	if (shown.character !== character) {
 		const { agent, role, bars } = facts(character);
 		const tags = [id === me.id && "you", agent && "bot", role !== "member" && role, !isHere(character) && "away"].filter(Boolean);
-		shown.who.replaceChildren(el("span.name", name), ...tags.map((tag) => el("span.tag", tag)));
+		shown.who.replaceChildren(el("bdi.name", name), ...tags.map((tag) => el("span.tag", tag)));
 		shown.disc.replaceChildren(avatar(id, name), el("span.presence"));
 		shown.node.classList.toggle("away", !isHere(character));
 		meters(shown.bars, shown.meters, bars);
