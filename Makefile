@@ -7,6 +7,8 @@ PYTHON = python3
 VENV ?= .venv
 endif
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := $(VENV)/tools/bin/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --allow-unsafe --no-header --annotation-style line --constraint constraints.txt
 CONFIG ?= config/service.json
 DB_CONFIG ?= config/db_config.json
 ROUNDS ?= 200
@@ -18,7 +20,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test lint bench bench-bots crash channels simulate outbox shared servers chaos clean
+.PHONY: run test lint bench bench-bots crash channels simulate outbox shared servers chaos lock audit clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -66,25 +68,38 @@ bench: $(VENV)/.bench
 bench-bots: $(VENV)/.bots
 	$(BIN)/python -m benchmarks.bots $(BOTS_ARGS)
 
+lock: $(VENV)/.tools
+	for set in run:redis test:redis,test; do $(LOCK) $$(printf -- '--extra %s ' $$(echo $${set#*:} | tr , ' ')) --build-deps-for editable --output-file requirements/$${set%%:*}.txt pyproject.toml || exit 1; done
+	echo uvloop | $(LOCK) --output-file requirements/fast.txt -
+
+audit: $(VENV)/.tools
+	$(VENV)/tools/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements/run.txt
+
 clean:
 	rm -rf .venv .venv-* $(VENV) build dist *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-$(VENV)/.runtime: pyproject.toml constraints.txt
+$(VENV)/.runtime: pyproject.toml constraints.txt requirements/run.txt requirements/fast.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Mooring needs Python 3.11 or later; say which with make PYTHON=python3.12 ..."; exit 1; }
 	@echo "Preparing $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis]'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,fast]' 2>/dev/null || echo "uvloop does not install here; asyncio's own loop serves as well."
+	@$(PIP) --require-hashes --requirement requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes --requirement requirements/fast.txt 2>/dev/null || echo "uvloop does not install here; asyncio's own loop serves as well."
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.runtime
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,test]'
+$(VENV)/.test: $(VENV)/.runtime requirements/test.txt
+	@$(PIP) --require-hashes --requirement requirements/test.txt
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,test,bench]'
+	@$(PIP) --constraint constraints.txt --editable '.[redis,test,bench]'
 	@touch $@
 
 $(VENV)/.bots: $(VENV)/.test
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[redis,test,bots]'
+	@$(PIP) --constraint constraints.txt --editable '.[redis,test,bots]'
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.runtime
+	@$(PYTHON) -m venv $(VENV)/tools
+	@$(VENV)/tools/bin/python -m pip install --quiet --disable-pip-version-check pip-audit pip-tools
 	@touch $@

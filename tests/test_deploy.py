@@ -52,4 +52,4 @@ def test_the_unit_runs_our_command_as_its_own_user() -> None:
 def test_the_image_has_all_that_is_built_and_imported() -> None:
     copied = set(re.findall(r"^COPY (.*)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
     sources = {name for line in copied for name in line.split()[:-1]}
-    assert {"storage", "mooring", "plugins", "service.py", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"} <= sources
+    assert {"storage", "mooring", "plugins", "service.py", "pyproject.toml", "requirements", "README.md", "LICENSE"} <= sources

@@ -93,7 +93,9 @@ def bin_folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a clean environment that has the wheel and what it needs, and nothing else."""
     folder = tmp_path_factory.mktemp("clean") / "venv"
     venv.create(folder, symlinks=True)  # without a pip of its own, which takes longer than all else
-    pip("--python", str(folder / "bin" / "python"), "install", "--constraint", str(ROOT / "constraints.txt"), str(wheel))
+    install = ("--python", str(folder / "bin" / "python"), "install")
+    pip(*install, "--require-hashes", "--requirement", str(ROOT / "requirements" / "run.txt"))
+    pip(*install, "--no-index", str(wheel))  # all that it asks for is there
     return folder / "bin"
 
 
