@@ -177,11 +177,10 @@ const takers = {
 	},
 
 	error({ code, message, retry }, joining, sent, request_id) {
-		if (joining && retry) setTimeout(() => joining.live || join(joining), 1500);
-		else if (joining) problem(joining, message);
-		else if (request_id === link.greeting && (retry || (code === "name_taken" && repeats > 0 && repeats < 40))) {
+		if (joining) problem(joining, message);
+		else if (request_id === link.greeting && code === "name_taken" && repeats > 0 && repeats < 40) {
 			// Taken by a connection of one's own that broke before it was welcomed, perhaps, until the service notices.
-			if (!retry) $("enter-problem").textContent = "The name is not free yet. Trying again…";
+			$("enter-problem").textContent = "The name is not free yet. Trying again…";
 			setTimeout(() => request_id === link.greeting && link.greet(), 1500);
 		} else if (request_id === link.greeting || code === "revoked") {
 			const isKept = !entering || code === "revoked";

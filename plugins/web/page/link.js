@@ -19,6 +19,7 @@ const wellFormed = (_, value) => (typeof value === "string" ? value.replace(/\p{
  * `isWaiting()` whether an answer is waited for.
  */
 export class Link {
+	asked = new Map(); // request id -> what was asked on this connection and is not answered
 	greeting = null; // the id of a hello that was not welcomed yet
 	wait = FIRST_WAIT;
 	comesBack = 0; // when it will connect again, if it is waiting
@@ -54,6 +55,7 @@ export class Link {
 		const socket = this.socket;
 		this.socket = null;
 		this.comesBack = this.deadline = 0;
+		this.asked.clear();
 		socket?.close(1000);
 	}
 
@@ -118,6 +120,13 @@ export class Link {
 	}
 
 	take(frame) {
+		const { request_id } = frame;
+		const asked = this.asked.get(request_id);
+		if (asked && frame.body.retry) {
+			setTimeout(() => this.asked.get(request_id) === asked && this.write(asked), 1000 + Math.random() * 1000);
+			return;
+		}
+		this.asked.delete(request_id);
 		if (frame.type === "welcome") {
 			this.wait = FIRST_WAIT;
 			this.greeting = null;
@@ -128,8 +137,9 @@ export class Link {
 
 	/** Ask for something that is asked anew after a reconnect anyway. */
 	ask(type, body) {
-		const request_id = makeId();
-		this.write({ type, request_id, body });
-		return request_id;
+		const frame = { type, request_id: makeId(), body };
+		this.asked.set(frame.request_id, frame);
+		this.write(frame);
+		return frame.request_id;
 	}
 }

@@ -9,7 +9,11 @@ const FORGOTTEN = 30 * 86_400_000;
 
 export const makeId = () => `${Date.now().toString(36)}-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
 
-const isGood = (frame) => ["type", "request_id", "tab"].every((key) => typeof frame?.[key] === "string") && typeof frame.body?.channel_id === "string" && frame.made > 0;
+const isText = (value) => typeof value === "string" && value !== "";
+
+/** Whether this was kept by a page, and not damaged since: what cannot be drawn or sent would stop all that comes after it. */
+const isGood = (frame) => [frame?.type, frame?.request_id, frame?.tab, frame?.body?.channel_id].every(isText) && frame.request_id.length <= 64
+	&& frame.made > 0 && frame.made < Date.now() + FORGOTTEN && (frame.type !== "message_up" || isText(frame.body.content?.text));
 
 const TAB = makeId();
 const lockOf = (tab) => `mooring.tab.${tab}`;

@@ -186,4 +186,3 @@ async def test_a_sound_can_be_seeked(tmp_path: Path, folder: Path, chromium: Bro
             })"""
         )
         assert seconds == pytest.approx(250)
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -116,3 +117,38 @@ async def test_a_token_that_is_damaged_leads_to_the_form(tmp_path: Path, chromiu
         await ann.page.get_by_label("Your name").fill("bob")
         await ann.page.keyboard.press("Enter")
         await ann.is_connected()
+
+
+FRAME = {"type": "message_up", "request_id": "r", "tab": "t", "body": {"channel_id": "tavern", "content": {"text": "kept"}}}
+NO_FRAMES: list[Any] = [
+    *(json.loads(each) for each in NONSENSE if each.startswith(("5", "null", "[", '{"'))),
+    *({key: value for key, value in FRAME.items() if key != missing} for missing in FRAME),
+    {**FRAME, "body": {"channel_id": "tavern"}},
+    {**FRAME, "body": {"channel_id": "tavern", "content": None}},
+    {**FRAME, "body": {"channel_id": "tavern", "content": {"text": {}}}},
+    {**FRAME, "request_id": "x" * 100},
+    {**FRAME, "made": 1e20},
+    {**FRAME, "made": "yesterday"},
+    {**FRAME, "type": "nonsense"},
+    {**FRAME, "body": {"channel_id": "tavern", "content": {"text": "kept"}, "unknown": 1}},
+]
+
+
+async def test_unsent_events_that_are_damaged_stop_nothing(tmp_path: Path, chromium: Browser) -> None:
+    write = """(frames) => {
+        const member = Object.keys(localStorage).find((key) => key.startsWith("mooring.draft.")).split(".")[2];
+        frames.forEach((frame, at) => {
+            const made = frame && typeof frame === "object" && !Array.isArray(frame) && !("made" in frame) ? { made: Date.now() } : null;
+            localStorage.setItem(`mooring.unsent.${member}.${at}`, JSON.stringify(made ? { ...frame, ...made } : frame));
+        });
+    }"""
+    async with gateway(tmp_path) as place, visitor(chromium, place.address, "ann") as ann:
+        await ann.composer.fill("a draft names its member")
+        await ann.page.evaluate(write, NO_FRAMES)
+        await ann.page.reload()
+        await ann.is_connected()
+        await ann.say("still here")
+        await ann.sees("still here")
+        assert ann.complaints == []
+        await ann.page.reload()
+        await ann.sees("still here")

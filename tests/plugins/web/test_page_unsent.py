@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.plugins.web.cable import cable
 from tests.plugins.web.harness import Client, gateway
@@ -195,3 +196,32 @@ async def test_what_was_written_long_ago_and_may_have_been_sent_is_not_sent_agai
         await ann.log.get_by_role("button", name="Edit and send again").click()
         await expect(ann.composer).to_have_value("a day ago")
         await expect(ann.page.locator(".pending")).to_have_count(0)
+
+
+async def test_what_was_asked_and_refused_for_a_while_is_asked_again(tmp_path: Path, chromium: Browser) -> None:
+    refused: list[str] = []
+
+    async def refuse_once(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            frame = json.loads(message)
+            if frame["type"] in refused or frame["type"] not in {"hello", "join", "history"}:
+                server.send(message)
+                return
+            refused.append(frame["type"])
+            answer = {"type": "error", "request_id": frame["request_id"], "body": {"code": "too_fast", "message": "Wait a second.", "retry": True}}
+            route.send(json.dumps(answer))
+
+        route.on_message(pass_on)
+
+    async with gateway(tmp_path, web={"limits": {"burst": 200}}) as place, place.member("bob") as bob, visitor(chromium, place.address) as ann:
+        for number in range(70):
+            await bob.say(f"word {number}")
+        await ann.page.route_web_socket("**/ws", refuse_once)
+        await ann.come("ann")
+        await ann.sees("word 69")
+        await ann.log.evaluate("(log) => { log.scrollTop = 0; }")
+        await expect(ann.log.get_by_text("word 10", exact=True)).to_have_count(1)
+        assert refused == ["hello", "join", "history"]
+        assert ann.complaints == []
