@@ -16,6 +16,7 @@ from storage.encoding.codec import Encoded
 from storage.files import Files
 from storage.json.paths import snapshot_path
 from storage.json.quarantine import DamagedPlace, Quarantine
+from storage.json.reformatted import read_reformatted
 from storage.json.salvage import salvage
 from storage.json.snapshots import Snapshot, read
 
@@ -80,7 +81,7 @@ def read_snapshot(table: Table, root: Path, files: Files, quarantine: Quarantine
         data = files.read(table.path)
     except FileNotFoundError:
         return Snapshot({})
-    snapshot = read(data, table.domain) or salvage(data, table.domain)
+    snapshot = read(data, table.domain) or read_reformatted(data, table.domain) or salvage(data, table.domain)
     if snapshot.faults:
         faults = [DamagedPlace(fault.offset, table.domain, fault.key, fault.reason) for fault in snapshot.faults]
         kept = quarantine.keep(table.path, data, faults)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from storage.errors import StorageError
+from storage.json.reformatted import read_reformatted
 from storage.json.salvage import salvage
 from storage.json.snapshots import Snapshot, read, render
 
@@ -98,3 +100,43 @@ def test_two_damages_cost_two_keys_and_keep_the_line_between_them() -> None:
     text = text_of({"ann": b"80", "bob": b"1", "cid": b"2"})
     damaged = text.replace(b"80,\n", b"8??").replace(b'"cid": 2', b'"cid": 3')
     assert plain(salvage(damaged, DOMAIN)) == {"bob": b"1"}
+
+
+REFORMATTED: dict[str, Callable[[bytes], bytes]] = {
+    "CRLF": lambda text: text.replace(b"\n", b"\r\n"),
+    "a byte order mark": lambda text: b"\xef\xbb\xbf" + text,
+    "both": lambda text: b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"),
+    "no line break at the end": lambda text: text.rstrip(b"\n"),
+    "more line breaks at the end": lambda text: text + b"\n\n",
+    "blanks at the ends of lines": lambda text: text.replace(b"\n", b" \t\n"),
+    "indentation": lambda text: json.dumps(json.loads(text), indent=4, ensure_ascii=False).encode("utf-8", "surrogatepass"),
+    "one line": lambda text: json.dumps(json.loads(text)).encode(),
+    "escapes": lambda text: json.dumps(json.loads(text), indent=2).encode(),
+}
+
+
+@pytest.mark.parametrize("how", REFORMATTED)
+def test_what_an_editor_has_only_laid_out_anew_loses_nothing(how: str) -> None:
+    values = {key: value for key, value in VALUES.items() if "\ud800" not in key}
+    reformatted = read_reformatted(REFORMATTED[how](text_of(values)), DOMAIN)
+    assert plain(reformatted) == values
+    assert reformatted is not None
+    assert reformatted.sequence == 17
+    [fault] = reformatted.faults
+    assert (fault.key, fault.reason) == (None, "something else has laid out the file anew; every key is as it was written")
+
+
+@pytest.mark.parametrize("how", ["CRLF", "indentation", "escapes"])
+def test_of_what_was_laid_out_anew_only_other_values_are_lost(how: str) -> None:
+    text = REFORMATTED[how](text_of({"ann": b"80", "bob": b'{"hp":3}', "cid": b"1"}).replace(b'"ann": 80', b'"ann": 81'))
+    reformatted = read_reformatted(text, DOMAIN)
+    assert plain(reformatted) == {"bob": b'{"hp":3}', "cid": b"1"}
+    assert reformatted is not None
+    assert [(fault.key, fault.reason) for fault in reformatted.faults] == [("ann", "does not match its checksum")]
+
+
+@pytest.mark.parametrize(
+    "change", [(b"$checks", b"$checkz"), (b'"sequence":17', b'"sequence":18'), (DOMAIN.encode(), b"service_1.channel_y.bars"), (b"}", b"]")]
+)
+def test_without_header_and_checksums_it_is_no_such_file(change: tuple[bytes, bytes]) -> None:
+    assert read_reformatted(text_of(VALUES).replace(*change), DOMAIN) is None
