@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import keyword
-import logging
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from storage.domains import is_store_name
+from storage.engine_settings import SETTINGS, UnsetVariable, expanded, unknown_settings
 from storage.engines import find_engine, nearest_engine
 from storage.errors import ConfigError, Fault, StorageError
 from storage.json_config import read_json
@@ -25,9 +25,12 @@ DbConfig = Sequence[Mapping[str, Any]] | Mapping[str, Any] | str | os.PathLike[s
 _SECRETS = frozenset({"password", "sentinel_password", "url"})
 """Settings whose values are never shown; a URL may hold a password."""
 
+_PROMISES = {"json": ("durability",), "redis": ("acknowledge", "acknowledge_replicas")}
+"""The settings that all dicts in one place share, by engine."""
+
+_PLACES = {"json": "in the same root_dir", "redis": "on the same Redis"}
 _EXAMPLE = '[{"implementation": "json", "name": "health_bars", "settings": {"root_dir": "json_db"}}]'
 _LONGEST_QUOTE = 60
-_log = logging.getLogger(__name__)
 
 
 class DictConfig(BaseModel):
@@ -46,44 +49,6 @@ class DictConfig(BaseModel):
         """Whether it names no dict itself."""
         return is_for_stores(self.name)
 
-
-class _EngineSettings(BaseModel):
-    """Only known settings are checked: the same settings may be given to an engine that has no use for some of them."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class _JsonSettings(_EngineSettings):
-    root_dir: str = ""
-    durability: Literal["commit", "always", "never"] = "commit"
-
-
-class _RedisSettings(_EngineSettings):
-    host: str = Field("localhost", min_length=1)
-    port: int = Field(6379, ge=1, le=65535)
-    db: int = Field(0, ge=0)
-    url: str | None = None
-    url_env: str | None = None
-    username: str | None = None
-    username_env: str | None = None
-    password: str | None = None
-    password_env: str | None = None
-    sentinel_password: str | None = None
-    sentinel_password_env: str | None = None
-    tls: bool | None = None
-    tls_ca_file: str | None = None
-    tls_cert_file: str | None = None
-    tls_key_file: str | None = None
-    connect_timeout: float = Field(5.0, gt=0)
-    timeout: float = Field(5.0, gt=0)
-    stream_length: int | None = Field(None, ge=1)
-    stream_bytes: int | None = Field(None, ge=1)
-    acknowledge: Literal["primary", "replicated"] = "primary"
-    acknowledge_replicas: int | None = Field(None, ge=1)
-    acknowledge_timeout: float | None = Field(None, gt=0)
-
-
-_SETTINGS: dict[str, type[_EngineSettings]] = {"json": _JsonSettings, "redis": _RedisSettings}
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -116,6 +81,9 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[DictConfig]:
         label = _label(place, raw)
         try:
             entry = DictConfig.model_validate(raw)
+            entry = entry.model_copy(update={"settings": expanded(entry.settings)})
+        except UnsetVariable as error:
+            faults.append(Fault(file, label, f"settings.{error.setting}", str(error), "set it, or write the path out"))
         except ValidationError as error:
             faults += _faults_of(error, file, label, DictConfig)
             faults += _word_faults(file, label, raw, taken)
@@ -126,8 +94,6 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[DictConfig]:
     faults += _different_promises(file, entries)
     if faults:
         raise ConfigError(faults)
-    for entry in entries:
-        _warn_of_misspelt_settings(entry)
     return entries
 
 
@@ -170,21 +136,15 @@ def _word_faults(file: str, label: str, raw: Any, taken: Collection[str]) -> Ite
         engine.load()
     except StorageError as error:
         yield Fault(file, label, "implementation", f"{_quote(word)} cannot be used", str(error))
-    if engine.name in _SETTINGS and isinstance(settings, Mapping):
+    if not isinstance(settings, Mapping):
+        return
+    if engine.name in SETTINGS:
         try:
-            _SETTINGS[engine.name].model_validate(settings)
+            SETTINGS[engine.name].model_validate(settings)
         except ValidationError as error:
-            yield from _faults_of(error, file, label, _SETTINGS[engine.name], "settings.")
-
-
-def _warn_of_misspelt_settings(entry: DictConfig) -> None:
-    """Engines ignore settings that they do not know, so a misspelt one would silently leave the default in force."""
-    engine = find_engine(entry.implementation)
-    known = _SETTINGS[engine.name].model_fields if engine is not None and engine.name in _SETTINGS else {}
-    for setting in entry.settings.keys() - known.keys():
-        hint = suggestion(setting, known)
-        if hint:
-            _log.warning("%s: the setting %s is unknown and will be ignored; %s", entry.name, setting, hint)
+            yield from _faults_of(error, file, label, SETTINGS[engine.name], "settings.")
+    for setting, remedy in unknown_settings(engine.name, settings):
+        yield Fault(file, label, f"settings.{setting}", "there is no such setting, of any engine", remedy)
 
 
 def _duplicates(file: str, config: Sequence[Any]) -> Iterator[Fault]:
@@ -196,19 +156,26 @@ def _duplicates(file: str, config: Sequence[Any]) -> Iterator[Fault]:
 
 
 def _different_promises(file: str, entries: Sequence[DictConfig]) -> Iterator[Fault]:
-    """Dicts on one Redis are committed together, so what an acknowledgement means has to be the same for all of them."""
-    promised: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    """Dicts in one place are committed together, so what an acknowledgement means has to be the same for all of them."""
+    promised: dict[str, tuple[str, list[Any]]] = {}
     for entry in entries:
         engine = find_engine(entry.implementation)
-        if engine is None or engine.name != "redis":
+        if engine is None or engine.name not in _PROMISES:
             continue
-        where = repr([entry.settings.get(name) for name in ("url", "url_env", "host", "port", "db")])  # each may be of any type still
-        promise = tuple(entry.settings.get(name) for name in ("acknowledge", "acknowledge_replicas"))
-        first, other = promised.setdefault(where, (entry.name, promise))
+        names = _PROMISES[engine.name]
+        promise = [entry.settings.get(name, SETTINGS[engine.name].model_fields[name].default) for name in names]
+        first, other = promised.setdefault(_place(engine.name, entry.settings), (entry.name, promise))
         if promise != other:
-            problem = f"differs from that of {first}, which is on the same Redis"
-            remedy = "give all dicts of one Redis the same acknowledge and acknowledge_replicas"
-            yield Fault(file, entry.name, "settings.acknowledge", problem, remedy)
+            remedy = f"give all that are {_PLACES[engine.name]} the same {' and '.join(names)}"
+            yield Fault(file, entry.name, f"settings.{names[0]}", f"differs from that of {first}, which is {_PLACES[engine.name]}", remedy)
+
+
+def _place(engine: str, settings: Mapping[str, Any]) -> str:
+    """Where the data is; each setting may be of any type still."""
+    if engine == "json":
+        root = settings.get("root_dir", "")
+        return os.path.realpath(root) if isinstance(root, str) and "\0" not in root else repr(root)
+    return repr([settings.get(name) for name in ("url", "url_env", "host", "port", "db")])
 
 
 def _faults_of(error: ValidationError, file: str, label: str, model: type[BaseModel], prefix: str = "") -> Iterator[Fault]:

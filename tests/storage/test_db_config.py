@@ -11,7 +11,8 @@ import pytest
 
 import storage
 import storage.redis.address
-from storage.db_config import _RedisSettings, read_config
+from storage.db_config import read_config
+from storage.engine_settings import RedisSettings
 from storage.engines import find_engine
 from storage.errors import ConfigError, Fault
 from storage.moobius_storage import MoobiusStorage
@@ -80,20 +81,53 @@ class TestGood:
 
 
 class TestSettings:
-    def test_a_misspelt_one_is_named(self, caplog: pytest.LogCaptureFixture) -> None:
-        read_config({**GOOD, "settings": {"rootdir": "db"}}, TAKEN)
-        assert 'bars: the setting rootdir is unknown and will be ignored; did you mean "root_dir"?' in caplog.text
+    @pytest.mark.parametrize(
+        ("engine", "setting", "remedy"),
+        [
+            ("json", "rootdir", "root_dir"), ("redis", "tsl", "tls"), ("redis", "Port", "port"), ("redis", "durabilty", "durability"),
+            ("null", "hosst", "host"),
+        ],
+    )
+    def test_a_misspelt_one_is_a_fault(self, engine: str, setting: str, remedy: str) -> None:
+        fault = only_fault({"implementation": engine, "name": "bars", "settings": {setting: True}})
+        assert (fault.field, fault.remedy) == (f"settings.{setting}", f'did you mean "{remedy}"?')
 
-    def test_those_of_another_engine_are_not(self, caplog: pytest.LogCaptureFixture) -> None:
-        read_config({**GOOD, "implementation": "redis", "settings": {"root_dir": "db", "colour": "red"}}, TAKEN)
-        assert caplog.text == ""
+    def test_one_that_resembles_none_is_a_fault_with_those_that_there_are(self) -> None:
+        assert "known are root_dir, durability" in only_fault({**GOOD, "settings": {"xyzzy": 1}}).remedy
 
-    def test_all_that_redis_has_a_use_for_are_known(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_those_of_another_engine_may_stand(self) -> None:
+        [entry] = read_config({**GOOD, "implementation": "redis", "settings": {"root_dir": "db", "durability": "never"}}, TAKEN)
+        assert entry.settings == {"root_dir": "db", "durability": "never"}
+
+    def test_all_that_redis_has_a_use_for_are_known(self) -> None:
         settings: dict[str, Any] = dict.fromkeys(SETTINGS)
         settings.update(timeout=2.5, connect_timeout=1, acknowledge="primary")
         read_config({**GOOD, "implementation": "redis", "settings": {**settings, "host": "db", "port": 1, "db": 0}}, TAKEN)
-        assert caplog.text == ""
-        assert settings.keys() <= _RedisSettings.model_fields.keys()
+        assert settings.keys() <= RedisSettings.model_fields.keys()
+
+    def test_home_and_variables_are_expanded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/ann")
+        monkeypatch.setenv("SITE", "blue")
+        [entry] = read_config({**GOOD, "settings": {"root_dir": "~/$SITE/${SITE}_db"}}, TAKEN)
+        assert entry.settings["root_dir"] == "/home/ann/blue/blue_db"
+
+    def test_a_variable_that_is_not_set_is_a_fault(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("SITE", raising=False)
+        fault = only_fault({**GOOD, "settings": {"root_dir": "/data/$SITE/db"}})
+        assert (fault.field, fault.problem) == ("settings.root_dir", "names the environment variable SITE, which is not set")
+
+    def test_one_folder_has_one_durability(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "db")
+        first = {**GOOD, "settings": {"root_dir": str(tmp_path / "db")}}
+        for other in ("db", "link", "x/../db"):
+            second = {**GOOD, "name": "mana", "settings": {"root_dir": str(tmp_path / other), "durability": "never"}}
+            fault = only_fault([first, second])
+            assert (fault.entry, fault.field) == ("mana", "settings.durability")
+            assert fault.problem == "differs from that of bars, which is in the same root_dir"
+
+    def test_the_default_said_or_not_is_the_same_durability(self, tmp_path: Path) -> None:
+        first = {**GOOD, "settings": {"root_dir": str(tmp_path)}}
+        assert len(read_config([first, {**first, "name": "mana", "settings": {"root_dir": str(tmp_path), "durability": "commit"}}], TAKEN)) == 2
 
 
 class TestFaults:
