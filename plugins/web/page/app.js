@@ -28,6 +28,7 @@ const newChannel = (id) => ({
 
 function showEnter(problem = "") {
 	link.close();
+	link.prepare();
 	outbox.pause();
 	$("room").hidden = true;
 	$("enter").hidden = false;
@@ -45,6 +46,7 @@ function enterToken() {
 	$("enter-token").focus();
 }
 
+$("enter-form").oninput = () => link.prepare();
 $("enter-form").onsubmit = (event) => {
 	event.preventDefault();
 	const [name, token] = ["enter-name", "enter-token"].map((id) => $(id).value.trim());
@@ -53,7 +55,7 @@ $("enter-form").onsubmit = (event) => {
 	const before = kept("token");
 	const given = token ? { token, ...(me.guest && before && { guest: before }) } : before && name === kept("name") ? null : { name };
 	// The same once more, while it is on its way, would find the name taken: by oneself.
-	if (link.socket && JSON.stringify(given) === JSON.stringify(entering)) return;
+	if (link.wanted && link.socket && JSON.stringify(given) === JSON.stringify(entering)) return;
 	entering = given;
 	link.open();
 };

@@ -37,17 +37,28 @@ export class Link {
 		setInterval(() => this.tick(), 1000);
 	}
 
-	/** Connect anew, whatever there is by now. */
+	/** Connect anew, whatever there is by now but a connection that was prepared. */
 	open() {
-		this.drop();
+		const isPrepared = this.socket && !this.wanted;
+		if (!isPrepared) this.drop();
 		this.wanted = true;
 		this.onState("connecting");
+		if (!isPrepared) this.connect();
+		else if (this.socket.readyState === WebSocket.OPEN) this.greet();
+		this.expect(PATIENCE);
+	}
+
+	/** Connect for somebody who is about to come in: on a slow link that spares them a wait. The service lets go of it if they do not. */
+	prepare() {
+		if (!this.socket) this.connect();
+	}
+
+	connect() {
 		const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
 		this.socket = socket;
-		socket.onopen = () => { this.heard(); this.greet(); };
+		socket.onopen = () => { this.heard(); if (this.wanted) this.greet(); };
 		socket.onmessage = (event) => { if (socket === this.socket) { this.heard(); this.take(JSON.parse(event.data)); } };
 		socket.onclose = (event) => socket === this.socket && this.lost(event.code);
-		this.expect(PATIENCE);
 	}
 
 	/** Let go of the connection, if there is one; nothing that still comes of it counts. */

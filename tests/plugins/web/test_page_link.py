@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, WebSocket, expect
 
 from tests.plugins.web.cable import cable
 from tests.plugins.web.harness import gateway
@@ -135,12 +135,12 @@ async def test_another_name_closes_the_connection_that_was_on_its_way(tmp_path: 
 
 async def test_a_welcome_that_was_lost_does_not_make_the_name_taken(tmp_path: Path, chromium: Browser) -> None:
     async with gateway(tmp_path) as place, cable(place.address) as line, visitor(chromium, line.address) as ann:
-        await ann.page.goto(line.address)
+        async with ann.page.expect_websocket() as connecting:
+            await ann.page.goto(line.address)
         async with place.connection() as holding:  # what the service still takes for her broken connection
             line.delay = 0.5
-            async with ann.page.expect_websocket() as connecting:
+            async with (await connecting.value).expect_event("framesent"):
                 await enter(ann, "ann")
-            await (await connecting.value).wait_for_event("framesent")
             line.stall(new_ones=True)
             line.delay = 0
             assert (await holding.hello(name="ann"))["type"] == "welcome"
@@ -148,3 +148,29 @@ async def test_a_welcome_that_was_lost_does_not_make_the_name_taken(tmp_path: Pa
             await expect(ann.page.get_by_role("alert")).to_have_text("The name is not free yet. Trying again…", timeout=30_000)
         await expect(ann.composer).to_be_visible()
         await ann.is_connected()
+
+
+async def test_whoever_types_a_name_is_connected_by_then_and_may_take_their_time(tmp_path: Path, chromium: Browser) -> None:
+    limits = {"limits": {"first_frame_seconds": 1}}
+    async with gateway(tmp_path, web=limits) as place, visitor(chromium, place.address) as ann:
+        async with ann.page.expect_websocket() as connecting:
+            await ann.page.goto(place.address)
+        prepared = await connecting.value
+        if not prepared.is_closed():
+            await prepared.wait_for_event("close")
+        await expect(ann.page.get_by_role("alert")).to_be_empty()
+        async with ann.page.expect_websocket():
+            await ann.page.get_by_label("Your name").press_sequentially("ann")
+        await ann.page.keyboard.press("Enter")
+        await ann.sees("ann joined")
+        assert ann.complaints == []
+
+
+async def test_a_prepared_connection_is_the_one_that_is_used(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path) as place, visitor(chromium, place.address) as ann:
+        sockets: list[WebSocket] = []
+        ann.page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright wraps functions alone
+        await ann.come("ann")
+        await ann.sees("ann joined")
+        assert len(sockets) == 1
+        assert ann.complaints == []
