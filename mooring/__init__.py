@@ -28,6 +28,7 @@ from mooring.commands.arguments import ChoicesFrom, Rest
 from mooring.commands.command import Command, command
 from mooring.commands.people import Channel, Member
 from mooring.commands.rules import at_most, cooldown, requires
+from mooring.config_paths import ConfigPath
 from mooring.durations import format_duration, parse_duration
 from mooring.errors import CommandError, PluginError
 from mooring.events import (
@@ -121,6 +122,7 @@ __all__ = [
     "ClickArgument",
     "Command",
     "CommandError",
+    "ConfigPath",
     "ContentLimits",
     "Context",
     "Dialog",

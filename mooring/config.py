@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from mooring.channel_config import ChannelConfig, ChannelLimits, Permissions, StrictModel, TemplateConfig
+from mooring.config_faults import faults_of
+from mooring.config_paths import PathText
 from mooring.roles import ROLES
 from storage.errors import ConfigError, Fault
 from storage.nearest_word import nearest_word
@@ -44,9 +46,9 @@ class LogConfig(StrictModel):
     """Where the log goes, with the names that the Moobius SDK gives its `log_config`."""
 
     terminal_log_level: str = "INFO"
-    log_file: str | None = None
+    log_file: PathText | None = None
     log_level: str = "DEBUG"
-    error_log_file: str | None = None
+    error_log_file: PathText | None = None
     error_log_level: str = "WARNING"
     log_retention: dict[str, Any] | str = Field(default_factory=dict)
     """Accepted for configs written for the SDK, and not used: rotating files is left to logrotate and journald."""
@@ -67,7 +69,7 @@ class ServiceConfig(StrictModel):
     channels: list[ChannelConfig] = Field(default_factory=list)
     templates: dict[str, TemplateConfig] = Field(default_factory=dict)
     plugins: list[PluginEntry] = Field(default_factory=list)
-    plugin_folders: list[str] = Field(default_factory=list)
+    plugin_folders: list[PathText] = Field(default_factory=list)
     reserved_names: list[str] = Field(default_factory=list)
     """Names that nobody may pick, besides those of the people in charge."""
     guest_days: float = Field(default=30, gt=0)
@@ -77,9 +79,9 @@ class ServiceConfig(StrictModel):
     limits: ChannelLimits = ChannelLimits()
     stop_timeout: float = Field(default=10, gt=0)
     checkin_interval: float = Field(default=3600, ge=0)
-    data_dir: str = Field(default="data", min_length=1)
+    data_dir: PathText = Field(default="data", min_length=1)
     """Where a running service has the socket on which `mooring` finds it."""
-    upload_dir: str = Field(default="data/uploads", min_length=1)
+    upload_dir: PathText = Field(default="data/uploads", min_length=1)
     upload_bytes: int = Field(default=1_000_000_000, ge=1)
 
     @field_validator("channels", mode="before")
@@ -91,6 +93,15 @@ class ServiceConfig(StrictModel):
     @classmethod
     def _short_plugins(cls, plugins: Any) -> Any:
         return [{"name": entry} if isinstance(entry, str) else entry for entry in plugins] if isinstance(plugins, list) else plugins
+
+    @field_validator("plugins")
+    @classmethod
+    def _loaded_once(cls, plugins: list[PluginEntry]) -> list[PluginEntry]:
+        names = [plugin.name for plugin in plugins]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(map(repr, twice))} more than once; each plugin stands there once")
+        return plugins
 
     @field_validator("groups")
     @classmethod
@@ -127,47 +138,46 @@ def parse_service(raw: Mapping[str, Any], file: str) -> ServiceConfig:
         raise ConfigError(list(faults_of(error, file, ServiceConfig))) from error
 
 
+def judgeable(raw: Mapping[str, Any]) -> ServiceConfig:
+    """What of a config with faults can be judged: a misspelt field counts as the one that was meant, and faulty entries are left out."""
+    fields = ServiceConfig.model_fields
+    good: dict[str, Any] = {}
+    for name, value in raw.items():
+        field = name if name in fields else nearest_word(name, fields)
+        if field is None or (field != name and field in raw):
+            continue
+        if field in {"plugins", "channels"} and isinstance(value, list):
+            value = _good_entries(field, value)
+        elif field == "plugin_folders":
+            value = [folder for folder in (value if isinstance(value, list) else [value]) if isinstance(folder, str)]
+        if _is_good({field: value}):
+            good[field] = value
+    return ServiceConfig.model_validate(good)
+
+
+def _good_entries(field: str, entries: list[Any]) -> list[Any]:
+    key = "id" if field == "channels" else "name"
+    good: dict[Any, Any] = {}
+    for entry in entries:
+        if _is_good({field: [entry]}):
+            good.setdefault(entry if isinstance(entry, str) else entry[key], entry)
+    return list(good.values())
+
+
+def _is_good(part: Mapping[str, Any]) -> bool:
+    try:
+        ServiceConfig.model_validate(part)
+    except ValidationError:
+        return False
+    return True
+
+
 def parse_log(raw: Mapping[str, Any], file: str) -> LogConfig:
     """Check a log config. Raises ConfigError."""
     try:
         return LogConfig.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(list(faults_of(error, file, LogConfig))) from error
-
-
-def faults_of(error: ValidationError, file: str, model: type[BaseModel]) -> Iterator[Fault]:
-    """A ValidationError in the words of config faults, with the nearest field for an unknown one."""
-    for detail in error.errors(include_url=False):
-        *entry, field = [str(part) for part in detail["loc"]] or [""]
-        problem, remedy = detail["msg"].removeprefix("Value error, "), f"got {_clip(detail['input'])}"
-        if detail["type"] == "extra_forbidden":
-            names = list(_model_at(model, detail["loc"][:-1]).model_fields)
-            match = nearest_word(field, names)
-            problem, remedy = "unknown field", f"did you mean {match}?" if match else f"known are {', '.join(names)}"
-        elif detail["type"] == "missing":
-            problem, remedy = "is missing", "add it"
-        yield Fault(file, ".".join(entry), field, problem, remedy)
-
-
-def _clip(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:59] + "…"
-
-
-def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model that the fields at `location` belong to."""
-    for part in location:
-        if isinstance(part, int) or part not in model.model_fields:  # a place in a list, or a name in a dict
-            continue
-        model = next(_models_in(model.model_fields[part].annotation), model)
-    return model
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in getattr(annotation, "__args__", ()):
-        yield from _models_in(inner)
 
 
 def channel_faults(channel: ChannelConfig | TemplateConfig, names: Iterable[str], templates: Iterable[str], file: str, place: str) -> list[Fault]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mooring.bots.loading import load_plugins
 from mooring.bots.plugins import Plugins
 from mooring.bots.serving import settings_faults
 from mooring.channel_config import ChannelConfig, TemplateConfig
-from mooring.config import LogConfig, PluginEntry, ServiceConfig, channel_faults, parse_log, parse_service
+from mooring.config import LogConfig, PluginEntry, ServiceConfig, channel_faults, judgeable, parse_log, parse_service
 from storage.db_config import DictConfig, read_config
 from storage.errors import ConfigError, Fault
-from storage.json_config import read_json
+from storage.json_config import expect_object, read_json
 from storage.moobius_storage import TAKEN_NAMES
 
 T = TypeVar("T")
@@ -39,28 +40,25 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     `plugin_config` goes over the configs of plugins, by their names. Raises ConfigError with every fault.
     """
     faults: list[Fault] = []
-    whole = _read("config", config, faults)
-    if not isinstance(whole, dict):
-        faults.append(Fault("config", "", "", "is no JSON object", f"expected one with {', '.join(PARTS)}"))
-        whole = {}
+    whole = _collect(faults, lambda: expect_object(_read("config", config, faults), _name_of(config, "config"))) or {}
     raw: dict[str, Any] = dict(whole)
     names: dict[str, str] = {}
     for part in PARTS:
         source = parts.get(part) if parts.get(part) is not None else whole.get(part)
-        names[part] = os.fspath(source) if isinstance(source, str | os.PathLike) else part
+        names[part] = _name_of(source, part)
         # A db config has its own loader, which reads the file and names it in its faults.
         raw[part] = (source if source is not None else []) if part == "db_config" else _read(part, source, faults)
-    log = _collect(faults, lambda: parse_log(_object(raw["log_config"], names["log_config"]), names["log_config"])) or LogConfig()
-    service_raw = _collect(faults, lambda: _object(raw["service_config"], names["service_config"])) or {}
+    log = _collect(faults, lambda: parse_log(expect_object(raw["log_config"], names["log_config"]), names["log_config"])) or LogConfig()
+    service_raw = _collect(faults, lambda: expect_object(raw["service_config"], names["service_config"])) or {}
     service = _collect(faults, lambda: parse_service(service_raw, names["service_config"]))
-    # Other faults of the file are no reason to leave the plugins unchecked.
-    of_plugins: dict[str, Any] = {name: service_raw[name] for name in ("plugins", "groups") if name in service_raw}
-    lists = service or _collect([], lambda: parse_service(of_plugins, "")) or ServiceConfig()
+    # Other faults of the file are no reason to leave what it names unchecked.
+    lists = service or judgeable(service_raw)
+    faults += _missing_folders(lists.plugin_folders, names["service_config"])
     entries = _with(lists.plugins, plugin_config)
     plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"], lists.groups)) or Plugins()
     dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
-    if service is not None:
-        faults += _faults_of_channels(service, [entry.name for entry in entries], plugins, dicts, names["service_config"])
+    named = [entry.name for entry in entries] if service else _named(service_raw)
+    faults += _faults_of_channels(lists, named, plugins, dicts, names["service_config"])
     if faults:
         raise ConfigError(faults)
     # From here on nobody reads the files again, so that all channels have the same config.
@@ -82,6 +80,24 @@ def _faults_of_channels(service: ServiceConfig, names: Sequence[str], plugins: P
         except ConfigError as error:
             faults += [replace(fault, file=file, entry=f"{place}, dicts {fault.entry}") for fault in error.faults]
     return faults
+
+
+def _named(service_raw: Mapping[str, Any]) -> list[str]:
+    """The names of all plugins of a config with faults, of the entries that are faulty as well."""
+    entries = service_raw.get("plugins")
+    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in (entries if isinstance(entries, list) else [])]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _missing_folders(folders: Sequence[str], file: str) -> Iterator[Fault]:
+    for folder in folders:
+        if not Path(folder).is_dir():
+            remedy = f"make it, or mend the name; relative names start in {Path.cwd()}"
+            yield Fault(file, "", "plugin_folders", f"there is no folder {folder}", remedy)
+
+
+def _name_of(source: Source, otherwise: str) -> str:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else otherwise
 
 
 def _collect(faults: list[Fault], check: Callable[[], T]) -> T | None:
@@ -106,9 +122,3 @@ def _read(part: str, source: Source, faults: list[Fault]) -> Any:
     except ConfigError as error:
         faults += error.faults
         return {}
-
-
-def _object(value: Any, name: str) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise ConfigError([Fault(name, "", "", f"is a {type(value).__name__}", "expected a JSON object")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import keyword
 import os
 from collections import Counter
@@ -17,6 +16,7 @@ from storage.engine_settings import SETTINGS, UnsetVariable, expanded, unknown_s
 from storage.engines import find_engine, nearest_engine
 from storage.errors import ConfigError, Fault, StorageError
 from storage.json_config import read_json
+from storage.json_words import EXPECTED, quoted
 from storage.nearest_word import suggestion
 
 DbConfig = Sequence[Mapping[str, Any]] | Mapping[str, Any] | str | os.PathLike[str]
@@ -30,7 +30,6 @@ _PROMISES = {"json": ("durability",), "redis": ("acknowledge", "acknowledge_repl
 
 _PLACES = {"json": "in the same root_dir", "redis": "on the same Redis"}
 _EXAMPLE = '[{"implementation": "json", "name": "health_bars", "settings": {"root_dir": "json_db"}}]'
-_LONGEST_QUOTE = 60
 
 
 class DictConfig(BaseModel):
@@ -50,17 +49,6 @@ class DictConfig(BaseModel):
         return is_for_stores(self.name)
 
 
-_EXPECTED = {
-    "bool_type": "true or false",
-    "string_type": "a text in quotes",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "dict_type": "an object in braces",
-    "model_type": "an object in braces",
-    "model_attributes_type": "an object in braces",
-}
-
-
 def read_config(config: DbConfig, taken: Collection[str]) -> list[DictConfig]:
     """The checked entries. `taken` are the names that no dict may have.
 
@@ -73,7 +61,7 @@ def read_config(config: DbConfig, taken: Collection[str]) -> list[DictConfig]:
     if isinstance(config, Mapping):
         config = [config] if config else []  # the SDK's own template for no dicts is an empty object
     if not isinstance(config, list | tuple):
-        problem = f"the config is {_quote(config)}, expected a list of entries"
+        problem = f"the config is {quoted(config)}, expected a list of entries"
         raise ConfigError([Fault(file, "", "", problem, f"write it like {_EXAMPLE}")])
     faults: list[Fault] = []
     entries: list[DictConfig] = []
@@ -105,11 +93,11 @@ def is_for_stores(name: str) -> bool:
 def name_problem(name: str, taken: Collection[str]) -> tuple[str, str] | None:
     """Why a dict cannot have this name, and what to do, or None if it can."""
     if not name.isidentifier() or keyword.iskeyword(name):
-        return f"{_quote(name)} cannot be an attribute", "use letters, digits and underscores, begin with a letter, and avoid Python's own words"
+        return f"{quoted(name)} cannot be an attribute", "use letters, digits and underscores, begin with a letter, and avoid Python's own words"
     if name.startswith("_"):
-        return f"{_quote(name)} begins with an underscore", "such names are for internal use; begin with a letter"
+        return f"{quoted(name)} begins with an underscore", "such names are for internal use; begin with a letter"
     if name in taken:
-        return f"{_quote(name)} is taken by the storage itself", f'choose another name, like "{name}_dict"'
+        return f"{quoted(name)} is taken by the storage itself", f'choose another name, like "{name}_dict"'
     return None
 
 
@@ -130,12 +118,12 @@ def _word_faults(file: str, label: str, raw: Any, taken: Collection[str]) -> Ite
         return
     engine = find_engine(word)
     if engine is None:
-        yield Fault(file, label, "implementation", f"there is no engine {_quote(word)}", nearest_engine(word))
+        yield Fault(file, label, "implementation", f"there is no engine {quoted(word)}", nearest_engine(word))
         return
     try:
         engine.load()
     except StorageError as error:
-        yield Fault(file, label, "implementation", f"{_quote(word)} cannot be used", str(error))
+        yield Fault(file, label, "implementation", f"{quoted(word)} cannot be used", str(error))
     if not isinstance(settings, Mapping):
         return
     if engine.name in SETTINGS:
@@ -152,7 +140,7 @@ def _duplicates(file: str, config: Sequence[Any]) -> Iterator[Fault]:
     for name, count in Counter(name for name in names if isinstance(name, str)).items():
         if count > 1:
             places = " and ".join(str(place) for place, each in enumerate(names, 1) if each == name)
-            yield Fault(file, f"entries {places}", "name", f"{_quote(name)} stands {count} times", "each dict needs a name of its own")
+            yield Fault(file, f"entries {places}", "name", f"{quoted(name)} stands {count} times", "each dict needs a name of its own")
 
 
 def _different_promises(file: str, entries: Sequence[DictConfig]) -> Iterator[Fault]:
@@ -189,14 +177,6 @@ def _in_words(detail: ErrorDetails, field: str, model: type[BaseModel]) -> tuple
         return "there is no such field", suggestion(field, model.model_fields) or f"the fields are {', '.join(model.model_fields)}"
     if detail["type"] == "missing":
         return "is missing", f"add it, like in {_EXAMPLE}"
-    expected = _EXPECTED.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")
-    shown = "the value" if field in _SECRETS else _quote(detail["input"])
+    expected = EXPECTED.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")
+    shown = "the value" if field in _SECRETS else quoted(detail["input"])
     return f"{shown} does not fit", f"expected {expected}"
-
-
-def _quote(value: object) -> str:
-    try:
-        shown = json.dumps(value)
-    except (TypeError, ValueError, RecursionError):
-        shown = f"a value of type {type(value).__name__}"
-    return shown if len(shown) <= _LONGEST_QUOTE else shown[: _LONGEST_QUOTE - 1] + "…"

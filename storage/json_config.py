@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import ConfigError, Fault
+from storage.json_words import quoted
 
 DEEPEST = 100
 """Levels of nesting. No config needs more, and from a few hundred on whoever checks or shows a value may fail with a RecursionError."""
@@ -40,6 +41,13 @@ def read_json(path: str | os.PathLike[str], example: str = "") -> Any:
     if faults:
         raise ConfigError(faults)
     return content
+
+
+def expect_object(value: Any, file: str) -> dict[str, Any]:
+    """The value, if it is a JSON object. Raises ConfigError."""
+    if isinstance(value, dict):
+        return value
+    raise ConfigError([Fault(file, "", "", f"holds {quoted(value)}", "expected an object in braces")])
 
 
 def _text(file: str, example: str) -> str:

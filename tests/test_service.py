@@ -189,7 +189,7 @@ async def test_all_faults_of_all_configs_are_listed_and_the_code_is_2(tmp_path: 
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(("text", "said"), [("{", "line 1, column 2"), ("[]", "expected a JSON object"), (None, "No such file")])
+@pytest.mark.parametrize(("text", "said"), [("{", "line 1, column 2"), ("[]", "expected an object in braces"), (None, "No such file")])
 async def test_a_config_that_cannot_be_read_is_one_clear_fault(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
         (tmp_path / "service.json").write_text(text)

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mooring.bars.spec import BarSpec
-from mooring.config import PluginEntry, faults_of
+from mooring.config import PluginEntry
+from mooring.config_faults import faults_of
 from mooring.errors import PluginError
 from storage.errors import ConfigError, Fault
 

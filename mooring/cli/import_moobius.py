@@ -18,6 +18,7 @@ from mooring.service.old_data import OldDict, find_old_dicts
 from storage.db_config import read_config
 from storage.errors import ConfigError, Fault, StorageError
 from storage.json_config import read_json
+from storage.json_words import quoted
 from storage.moobius_storage import TAKEN_NAMES
 
 _MOST_NAMED = 20
@@ -132,7 +133,7 @@ def _target(config: Path, db_config: Path) -> Target:
 def _service_config(source: Any, file: Path) -> ServiceConfig:
     raw = read_json(source) if isinstance(source, str) else source
     if not isinstance(raw, dict):
-        raise ConfigError([Fault(str(file), "", "service_config", f"is a {type(raw).__name__}", "expected a JSON object")])
+        raise ConfigError([Fault(str(file), "", "service_config", f"holds {quoted(raw)}", "expected an object in braces")])
     return parse_service(raw, source if isinstance(source, str) else str(file))
 
 

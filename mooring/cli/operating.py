@@ -11,8 +11,8 @@ from mooring.config import ServiceConfig, parse_service
 from mooring.control.client import NoAnswer, ask
 from mooring.control.messages import Response
 from storage.db_config import read_config
-from storage.errors import ConfigError, Fault, StorageError
-from storage.json_config import read_json
+from storage.errors import ConfigError, StorageError
+from storage.json_config import expect_object, read_json
 from storage.moobius_storage import TAKEN_NAMES
 
 InTheStore = Callable[[ServiceConfig, list[dict[str, Any]], str, Mapping[str, Any]], Response]
@@ -41,7 +41,4 @@ def operate(
 
 
 def _read_service(config: Path) -> ServiceConfig:
-    raw = read_json(config, "mooring init does")
-    if not isinstance(raw, dict):
-        raise ConfigError([Fault(str(config), "", "", f"is a {type(raw).__name__}", "expected a JSON object")])
-    return parse_service(raw, str(config))
+    return parse_service(expect_object(read_json(config, "mooring init does"), str(config)), str(config))

@@ -26,6 +26,7 @@ from mooring.errors import CommandError, PluginError
 from mooring.text import clip, one_of
 from storage.errors import ConfigError, Fault, StorageError
 from storage.json_config import read_json
+from storage.json_words import quoted
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*( [a-z0-9][a-z0-9-]*)?")
 _PARTS = ("service_id", "channels", "plugins", "plugin_folders")
@@ -63,7 +64,7 @@ def read_service(config: Path) -> ServiceConfig:
     """The parts of a service config that say which service it is and which plugins it has. Raises ConfigError."""
     raw = read_json(config, "mooring init does")
     if not isinstance(raw, dict):
-        raise ConfigError([Fault(str(config), "", "", f"is a {type(raw).__name__}", "expected a JSON object")])
+        raise ConfigError([Fault(str(config), "", "", f"holds {quoted(raw)}", "expected an object in braces")])
     return parse_service({part: raw[part] for part in _PARTS if part in raw}, str(config))
 
 

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from mooring.channel_config import ChannelConfig, TemplateConfig, with_template
 from mooring.channels.registry import ChannelRegistry
-from mooring.config import channel_faults, faults_of
+from mooring.config import channel_faults
+from mooring.config_faults import faults_of
 from mooring.made_channels import ChannelRefused, MadeChannel
 from mooring.roles import rank
 from storage.db_config import read_config

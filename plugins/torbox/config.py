@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mooring import ConfigPath
 from mooring.plugins.torbox.pool import DEFAULT_FOLDER
 
 
@@ -14,13 +16,13 @@ class TorBoxConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    root_dir: str = DEFAULT_FOLDER
+    root_dir: ConfigPath = Path(DEFAULT_FOLDER)
     """Where the databases are."""
-    import_dir: str = "torbox_import"
+    import_dir: ConfigPath = Path("torbox_import")
     """Where `/torbox import` looks for files, and nowhere else."""
     api_url: str | None = None
     """Used when TORBOX_API_URL is not set; TorBox's own if neither is."""
-    api_key_file: str | None = None
+    api_key_file: ConfigPath | None = None
     """Read when TORBOX_API_KEY is not set."""
     refresh_minutes: Annotated[float, Field(ge=0)] = 0
     """Fetch all lists anew this often, beside the channels; 0 for never."""

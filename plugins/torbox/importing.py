@@ -12,7 +12,7 @@ from mooring.plugins.torbox.records import KINDS, Kind
 LARGEST_FILE = 256 * 1024 * 1024
 
 
-def read_list(folder: str, name: str) -> list[Any]:
+def read_list(folder: str | Path, name: str) -> list[Any]:
     """The items of a saved answer, or of a bare list of them. Raises CommandError."""
     path = _inside(Path(folder), name)
     try:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from mooring import Service
 from mooring.plugins.web.config import Config, GatewayLimits, OpenToAll
 from mooring.plugins.web.identity import Identities
+from mooring.plugins.web.listener import check_host
 from mooring.plugins.web.server import WebGateway
 from mooring.plugins.web.token_store import SERVICE_DICTS, open_token_store
 from mooring.plugins.web.tokens import create_token, list_guests, list_tokens, revoke_token, rotate_key
@@ -31,6 +32,7 @@ __all__ = [
 @asynccontextmanager
 async def lifespan(service: Service, config: Config) -> AsyncIterator[WebGateway]:
     """Open the gateway, and at the end answer what is left and close it."""
+    await check_host(config.host)
     config.check_exposure(each for each in service.channel_ids() if service.access(each) == "open")
     identities = await asyncio.to_thread(_identities, service, config)
     try:

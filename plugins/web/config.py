@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mooring import PluginError
+from mooring import ConfigPath, PluginError
+
+_HOST = re.compile(r"[^\s/:@]+|\[?[0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]?")
+_ORIGIN = re.compile(r"https?://([^\s/:@]+|\[[0-9a-fA-F:.]+\])(:\d+)?")
 
 
 class OpenToAll(PluginError):
@@ -75,19 +79,38 @@ class Config(BaseModel):
         description="A port of its own, on `metrics_host`, for `/metrics`, `/readyz` and `/healthz`; `/metrics` is nowhere else then.",
     )
     metrics_host: str = "127.0.0.1"
-    certfile: Path | None = None
-    keyfile: Path | None = None
-    data_dir: Path = Field(
+    certfile: ConfigPath | None = None
+    keyfile: ConfigPath | None = None
+    data_dir: ConfigPath = Field(
         default=Path("data/gateway"), description="Where the signing key and the list of given tokens are kept, unless processes share them on Redis."
     )
     first_messages: int = Field(default=50, ge=1, le=500, description="Messages for a member who comes in.")
     limits: GatewayLimits = GatewayLimits()
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, hosts: list[str]) -> list[str]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no host name; write the name alone, as in chat.example.org, without scheme, port and path")
+        return [host.strip("[]").lower() for host in hosts]
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin; write it like https://name or https://name:8443, without path and last slash")
+        return [origin.lower() for origin in origins]
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, proxies: list[str]) -> list[str]:
         for proxy in proxies:
-            ipaddress.ip_network(proxy, strict=False)
+            try:
+                ipaddress.ip_network(proxy, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{proxy!r} is no address or network, as 127.0.0.1 or 10.0.0.0/8 is one") from error
         return proxies
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 
+from mooring import PluginError
 from mooring.plugins.web import descriptors
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,14 @@ async def listen(
     sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in bound.sockets]
     bound.close()
     return Listener(sockets, make_protocol, tls, handshake_seconds)
+
+
+async def check_host(host: str) -> None:
+    """Raise PluginError if there is no such host, before anything else is said about it."""
+    try:
+        await asyncio.get_running_loop().getaddrinfo(host or None, 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise PluginError(f"there is no host {host!r}; write an address of this machine, as 127.0.0.1, or a name of it") from error
 
 
 class Listener:

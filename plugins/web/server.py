@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
@@ -25,6 +24,7 @@ from mooring.plugins.web.identity import Identities
 from mooring.plugins.web.listener import listen
 from mooring.plugins.web.metered_connection import MeteredConnection, bytes_allowed, frames_allowed
 from mooring.plugins.web.sessions import Session
+from mooring.plugins.web.tls import server_context
 from mooring.plugins.web.transport import Outgoing, SocketTransport, send_to_all
 from mooring.plugins.web.upkeep import sweep
 
@@ -68,12 +68,9 @@ class WebGateway:
         return f"{scheme}://{host}:{self._port}/"
 
     async def start(self) -> None:
-        """Listen. Raises OSError if the port is not free."""
+        """Listen. Raises PluginError if the certificate cannot be used, the host is none of this machine, or the port is not free."""
         config = self._config
-        tls = None
-        if config.certfile is not None:
-            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            tls.load_cert_chain(config.certfile, config.keyfile)
+        tls = None if config.certfile is None else server_context(config.certfile, config.keyfile)
         limits = config.limits
         self._server = server = serve(
             # Without a time limit of websockets' own, which would end a download as well: who asks for nothing is ended by `count_as`.
@@ -90,7 +87,11 @@ class WebGateway:
             protocol = ServerProtocol(max_size=4 * limits.frame_size, logger=_quiet)
             return MeteredConnection(protocol, server, limits, self._unfinished, self._http.peer_group)
 
-        listening = await listen(config.host, config.port, connection, tls, limits.first_frame_seconds)
+        try:
+            listening = await listen(config.host, config.port, connection, tls, limits.first_frame_seconds)
+        except (OSError, UnicodeError) as error:  # a UnicodeError for what cannot be a host name at all
+            reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+            raise PluginError(f"the page cannot be served on host {config.host!r} and port {config.port}: {reason}") from error
         server.server = cast("asyncio.Server", listening)
         self._port = server.sockets[0].getsockname()[1]
         try:

@@ -13,6 +13,7 @@ from storage.database_interface import Finding
 from storage.domain_lock import DomainLock
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
+from storage.errors import StorageError
 from storage.files import Files
 from storage.json.paths import snapshot_path
 from storage.json.quarantine import DamagedPlace, Quarantine
@@ -81,7 +82,10 @@ def read_snapshot(table: Table, root: Path, files: Files, quarantine: Quarantine
         data = files.read(table.path)
     except FileNotFoundError:
         return Snapshot({})
-    snapshot = read(data, table.domain) or read_reformatted(data, table.domain) or salvage(data, table.domain)
+    try:
+        snapshot = read(data, table.domain) or read_reformatted(data, table.domain) or salvage(data, table.domain)
+    except StorageError as error:  # of a later format
+        raise StorageError(f"{table.path}: {error}") from error
     if snapshot.faults:
         faults = [DamagedPlace(fault.offset, table.domain, fault.key, fault.reason) for fault in snapshot.faults]
         kept = quarantine.keep(table.path, data, faults)

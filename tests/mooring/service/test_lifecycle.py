@@ -137,7 +137,7 @@ async def test_check_ins_come_again_and_again(tmp_path: Path) -> None:
         ({"channels": [{"id": "a", "access": "closed"}]}, ["access", "'open' or 'token'"]),
         ({"channels": "tavern"}, ["channels", "list"]),
         ({"limits": {"queue_length": 0, "history_length": -1}}, ["2 faults", "queue_length", "history_length"]),
-        ({"stop_timeout": "soon"}, ["stop_timeout", "'soon'"]),
+        ({"stop_timeout": "soon"}, ["stop_timeout", '"soon"', "a number"]),
         ({"plugins": [{"config": {}}]}, ["name", "is missing"]),
     ],
 )
