@@ -237,8 +237,19 @@ function addMessage(channel, message) {
 	if (old >= 0) channel.messages[old] = message;
 	else channel.messages.push(message);
 	if (channel === active) stream.put(message);
+	trim(channel);
 	if (old < 0 && message.sender !== me.id) channel.unread += 1;
 	read(channel);
+}
+
+const MOST = 300, SLACK = 100;
+
+/** Let go of old messages that are out of sight; whoever scrolls back asks for them again. */
+function trim(channel) {
+	if (channel.messages.length <= MOST + SLACK || (channel === active && !stream.atEnd)) return;
+	channel.messages.splice(0, channel.messages.length - MOST);
+	channel.more = true;
+	if (channel === active) stream.trim(MOST);
 }
 
 /** Note that what the channel has was read, if it is in sight. */
@@ -356,13 +367,14 @@ function showNowhere(id) {
 }
 
 function select(channel) {
+	if (active && active !== channel) active.place = stream.place();
 	active = channel;
 	$("room").classList.remove("is-nowhere");
 	$("nowhere").hidden = true;
 	composer.commands = commandsOf(channel);
 	history.replaceState(null, "", `#${encodeURIComponent(channel.id)}`);
 	clearPeople();
-	redraw();
+	redraw(channel.place);
 	showMembers(channel.characters);
 	composer.set(channel.draft);
 	$("text").placeholder = `Message ${channel.channel_name}, or / for commands`;
@@ -377,9 +389,9 @@ function select(channel) {
 /** Ready to type, unless that would bring up a phone's keyboard. */
 const focusText = () => matchMedia("(hover: hover)").matches && $("text").focus();
 
-function redraw() {
+function redraw(place = stream.place()) {
 	const waiting = outbox.of(active.id).filter((frame) => frame.type === "message_up");
-	stream.reset([...active.messages, ...waiting.map(pendingOf)]);
+	stream.reset([...active.messages, ...waiting.map(pendingOf)], place);
 }
 
 const most = (number) => (number > 99 ? "99+" : String(number));

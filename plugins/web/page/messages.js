@@ -103,6 +103,13 @@ function draw(given, view) {
 	return node;
 }
 
+/** The message that comes after a node, or at it. */
+function following(node, isAt = false) {
+	let next = isAt ? node : node?.nextElementSibling;
+	while (next && !next.message) next = next.nextElementSibling;
+	return next;
+}
+
 /** The log of one channel. Only what changes is touched, so that nothing jumps and screen readers hear each message once. */
 export class Stream {
 	log = $("log");
@@ -117,7 +124,10 @@ export class Stream {
 			if (this.log.scrollTop < 200) view.wantOlder();
 		}, { passive: true });
 		$("to-end").onclick = () => this.toEnd();
-		new ResizeObserver(() => this.atEnd && this.toEnd()).observe(this.log);
+		const stay = () => this.atEnd && this.toEnd();
+		new ResizeObserver(stay).observe(this.log);
+		this.log.addEventListener("load", stay, true); // A picture that comes late pushes up what is above it, and not the newest out of sight.
+		document.fonts?.addEventListener("loadingdone", stay);
 	}
 
 	/** Change much at once, without having it all read out. */
@@ -127,14 +137,28 @@ export class Stream {
 		requestAnimationFrame(() => this.log.removeAttribute("aria-busy"));
 	}
 
-	/** Show these and nothing else. */
-	reset(messages) {
+	/** Show these and nothing else, at the end or at a `place`. */
+	reset(messages, place = null) {
 		this.quietly(() => {
 			this.nodes.clear();
 			this.log.replaceChildren();
 			for (const message of messages) this.add(message);
-			this.changed(true);
+			const node = place && this.nodes.get(place.key);
+			this.changed(!node);
+			if (node) {
+				this.atEnd = false;
+				this.log.scrollTop = node.offsetTop - this.log.offsetTop - place.above;
+				this.mark();
+			}
 		});
+	}
+
+	/** Where somebody reads: a message, and how far from the top it stands; null at the end. */
+	place() {
+		if (this.atEnd) return null;
+		const top = this.log.scrollTop + this.log.offsetTop;
+		for (const [key, node] of this.nodes) if (node.offsetTop + node.offsetHeight > top) return { key, above: node.offsetTop - top };
+		return null;
 	}
 
 	/** Put older messages before the rest; what is on the screen stays where it is. */
@@ -142,10 +166,28 @@ export class Stream {
 		this.quietly(() => {
 			const height = this.log.scrollHeight - this.log.scrollTop;
 			const before = this.log.firstElementChild;
-			for (const message of messages) this.add(message, before);
-			this.arrange();
+			const nodes = new Map();
+			for (const message of messages) {
+				const node = draw(message, this.view);
+				this.log.insertBefore(node, before);
+				nodes.set(message.key, node);
+			}
+			for (const node of nodes.values()) this.join(node);
+			this.join(following(before, true));
+			this.nodes = new Map([...nodes, ...this.nodes]);
 			this.log.scrollTop = this.log.scrollHeight - height;
 		});
+	}
+
+	/** Let go of the oldest messages but so many, at a moment at which nobody looks at them. */
+	trim(most) {
+		const old = [...this.nodes.keys()].slice(0, -most);
+		if (!old.length) return;
+		const first = this.nodes.get([...this.nodes.keys()].at(-most));
+		while (this.log.firstElementChild !== first) this.log.firstElementChild.remove();
+		for (const key of old) this.nodes.delete(key);
+		this.join(first);
+		this.toEnd();
 	}
 
 	/** Show a message at the end, or in the place of the one with its key. */
@@ -158,9 +200,12 @@ export class Stream {
 	}
 
 	remove(key) {
-		this.nodes.get(key)?.remove();
+		const node = this.nodes.get(key);
+		const next = following(node);
+		node?.remove();
 		this.nodes.delete(key);
-		this.arrange();
+		if (next) this.join(next);
+		else while (this.log.lastElementChild?.matches(".day")) this.log.lastElementChild.remove();
 		this.changed(this.atEnd);
 	}
 
@@ -176,30 +221,26 @@ export class Stream {
 		this.nodes.set(message.key, node);
 	}
 
-	add(message, before = null) {
+	add(message) {
 		const node = draw(message, this.view);
 		// What is on its way stands below what has arrived.
 		const waiting = message.pending ? null : this.log.querySelector(".pending");
-		this.log.insertBefore(node, before || waiting);
+		this.log.insertBefore(node, waiting);
 		this.nodes.set(message.key, node);
-		if (before) return;
-		if (waiting) this.arrange();
-		else this.join(node);
+		this.join(node);
+		this.join(waiting);
 	}
 
 	/** Decide how a message stands to the one above it. */
 	join(node) {
+		if (!node) return;
+		while (node.previousElementSibling?.matches(".day")) node.previousElementSibling.remove();
 		const { message } = node;
 		const above = node.previousElementSibling?.message;
 		const isNewDay = !above || dayOf(above) !== dayOf(message);
 		if (isNewDay) node.before(el("div.day", { role: "separator", "aria-label": dayName(message) }, el("span", dayName(message))));
 		const kind = ({ sender, context, private: isPrivate }) => `${sender} ${context?.command} ${context?.error} ${context?.notice} ${isPrivate}`;
 		node.classList.toggle("first", isNewDay || kind(above) !== kind(message) || message.timestamp - above.timestamp > TOGETHER);
-	}
-
-	arrange() {
-		for (const day of this.log.querySelectorAll(".day")) day.remove();
-		for (const node of this.log.querySelectorAll(".message")) this.join(node);
 	}
 
 	changed(toEnd) {

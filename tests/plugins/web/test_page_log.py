@@ -1,0 +1,111 @@
+"""The log of messages in a real browser: long evenings, reading back, and what comes late."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Route, expect
+
+from tests.plugins.web.harness import Client, gateway
+from tests.plugins.web.visitor import Visitor, visitor
+
+pytestmark = pytest.mark.browser
+
+ROOMY = {"limits": {"burst": 10_000, "frames_per_second": 10_000, "in_flight": 10_000}}
+
+
+async def talk(client: Client, words: range) -> None:
+    requests = [await client.send("message_up", {"channel_id": "tavern", "content": {"text": f"word {number}"}}) for number in words]
+    for request in requests:
+        await client.answer(request)
+
+
+def picture(width: int, height: int) -> bytes:
+    """A black PNG."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress((b"\0" + b"\0" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+async def top_of(one: Visitor, text: str) -> float:
+    box = await one.log.get_by_text(text, exact=True).bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+async def test_a_long_evening_keeps_few_messages_in_the_page_and_the_rest_comes_back(tmp_path: Path, chromium: Browser) -> None:
+    kept = {"history_length": 1_000}
+    async with gateway(tmp_path, web=ROOMY, limits=kept) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        await talk(bob, range(900))
+        await ann.sees("word 899")
+        assert await ann.log.get_by_role("article").count() <= 400
+        await expect(ann.log.get_by_text("word 899", exact=True)).to_be_in_viewport()
+        async with asyncio.timeout(60):
+            while not await ann.log.get_by_text("word 0", exact=True).count():
+                await ann.log.evaluate("(log) => { log.scrollTop = 0; }")
+                await asyncio.sleep(0.05)
+        words = await ann.log.locator(".said").all_text_contents()
+        assert words == [f"word {number}" for number in range(900)]
+        assert await ann.log.get_by_role("separator").count() == 1
+        await ann.page.get_by_role("button", name="Newest").click()
+        await talk(bob, range(900, 902))
+        await expect(ann.log.get_by_text("word 901", exact=True)).to_be_in_viewport()
+        assert await ann.log.get_by_role("article").count() <= 400
+        assert not ann.complaints
+
+
+async def test_who_reads_back_is_left_alone(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path, web=ROOMY) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        await talk(bob, range(100))
+        await ann.sees("word 99")
+        await ann.log.get_by_text("word 50", exact=True).scroll_into_view_if_needed()
+        before = await top_of(ann, "word 50")
+        await talk(bob, range(100, 600))
+        await expect(ann.page.get_by_role("button", name="500 new")).to_be_visible()
+        assert await top_of(ann, "word 50") == before
+
+
+async def test_the_reading_place_is_kept_while_another_channel_is_looked_at(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path, web=ROOMY) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        await talk(bob, range(100))
+        await ann.sees("word 99")
+        await ann.log.get_by_text("word 50", exact=True).scroll_into_view_if_needed()
+        before = await top_of(ann, "word 50")
+        await ann.page.get_by_role("button", name="library").click()
+        await expect(ann.log.get_by_text("word 50", exact=True)).to_have_count(0)
+        await talk(bob, range(100, 110))
+        await ann.page.get_by_role("button", name="tavern").click()
+        await expect(ann.log.get_by_text("word 109", exact=True)).to_have_count(1)
+        assert abs(await top_of(ann, "word 50") - before) < 2
+        await ann.page.get_by_role("button", name="Newest").click()
+        await ann.page.get_by_role("button", name="library").click()
+        await ann.page.get_by_role("button", name="tavern").click()
+        await expect(ann.log.get_by_text("word 109", exact=True)).to_be_in_viewport()
+
+
+async def test_a_picture_that_comes_late_does_not_push_the_newest_away(tmp_path: Path, chromium: Browser) -> None:
+    (tmp_path / "map.png").write_bytes(picture(400, 300))
+    arrived = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await arrived.wait()
+        await route.continue_()
+
+    plugins = ["showcase", {"name": "sending", "config": {"folder": str(tmp_path)}}]
+    async with gateway(tmp_path, web=ROOMY, plugins=plugins) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        await ann.page.route("**/files/**", late)
+        await talk(bob, range(40))
+        await bob.say("/send map.png")
+        await talk(bob, range(40, 42))
+        await expect(ann.log.get_by_text("word 41", exact=True).last).to_be_in_viewport()
+        arrived.set()
+        await ann.page.wait_for_function("[...document.querySelectorAll('.content img')].every((each) => each.complete && each.naturalHeight)")
+        await expect(ann.log.get_by_text("word 41", exact=True).last).to_be_in_viewport(ratio=1)
+        assert await ann.log.evaluate("(log) => log.scrollHeight - log.scrollTop - log.clientHeight") < 2
