@@ -3,7 +3,7 @@
 import { $, el } from "./dom.js";
 import { keep, keptList } from "./kept.js";
 
-const MOST = 8;
+const MOST_NAMES = 8;
 const REMEMBERED = 50;
 
 const starts = (word, typed) => word.toLowerCase().startsWith(typed.toLowerCase());
@@ -32,7 +32,7 @@ export function complete(line, commands, names) {
 	const isCommand = /^\/(?!\/)/.test(line);
 	const hint = isCommand ? hintFor(line, commands) : null;
 	const offer = (texts) => ({ from, hint, items: texts.filter((text) => starts(text, word)).map((text) => ({ text, insert: `${text} ` })) });
-	const mentions = (typed) => offer(names(typed, MOST).map((name) => `@${name}`));
+	const mentions = (typed) => offer(names(typed, MOST_NAMES).map((name) => `@${name}`));
 	if (word.startsWith("@")) return mentions(word.slice(1));
 	if (!isCommand) return offer([]);
 	const typed = line.slice(1).replace(/\s+/g, " ");
@@ -58,15 +58,22 @@ export class Composer {
 		this.text.onkeydown = (event) => { if (!event.isComposing && this.key(event)) event.preventDefault(); };
 		this.text.onblur = () => this.closeList();
 		this.text.onclick = () => this.look();
+		// The text keeps the focus, and a phone its keyboard; a finger that moves scrolls the list, and picks nothing.
+		for (const each of [this.list, $("send")]) each.onpointerdown = (event) => event.preventDefault();
 		$("composer").onsubmit = (event) => { event.preventDefault(); this.submit(); };
 	}
 
 	set(text) {
+		this.back = this.past.length;
+		this.show(text);
+		this.onDraft(text);
+	}
+
+	show(text) {
 		this.text.value = text;
 		this.grow();
 		this.look();
 		this.closeList();
-		this.onDraft(text);
 	}
 
 	grow() {
@@ -81,7 +88,7 @@ export class Composer {
 		const line = this.text.value.slice(0, this.text.selectionStart);
 		const { from, items, hint } = complete(line, this.commands, this.names);
 		this.from = from;
-		this.items = items.slice(0, MOST);
+		this.items = items;
 		// A line that is complete as it stands needs no list with itself in it.
 		if (this.items.length === 1 && this.items[0].insert.trimEnd() === line.slice(from)) this.items = [];
 		this.at = this.items.length ? 0 : -1;
@@ -103,9 +110,9 @@ export class Composer {
 	drawList() {
 		this.list.hidden = this.items.length === 0;
 		this.list.replaceChildren(...this.items.map(({ text, note, usage }, at) => {
-			const onpointerdown = (event) => { event.preventDefault(); this.at = at; this.accept(); };
+			const onclick = () => { this.at = at; this.accept(); };
 			const what = el("span", el("b", text), (usage || []).map((each) => el("i", ` ${shown(each)}`)));
-			return el("li", { id: `completion-${at}`, role: "option", "aria-selected": String(at === this.at), onpointerdown }, what, note && el("span.note", note));
+			return el("li", { id: `completion-${at}`, role: "option", "aria-selected": String(at === this.at), onclick }, what, note && el("span.note", note));
 		}));
 		if (this.at < 0) { this.text.removeAttribute("aria-activedescendant"); return; }
 		this.text.setAttribute("aria-activedescendant", `completion-${this.at}`);
@@ -153,8 +160,8 @@ export class Composer {
 			return true;
 		}
 		if (key !== "Enter" || shiftKey) return false;
-		// Enter takes a suggestion that was chosen on purpose, or that finishes the command's name; else it sends.
-		if (items.length && (this.moved || (this.from === 0 && !this.isCommand()))) this.accept();
+		// Enter takes a suggestion that was chosen on purpose, or that finishes the command's or a member's name; else it sends.
+		if (items.length && (this.moved || (this.from === 0 ? !this.isCommand() : this.isHalfName()))) this.accept();
 		else this.submit();
 		return true;
 	}
@@ -164,9 +171,17 @@ export class Composer {
 		return this.commands.some((command) => command.name === typed || command.aliases?.includes(typed));
 	}
 
+	/** Whether the line ends in the beginning of a member's name, and in none that is whole. */
+	isHalfName() {
+		const word = this.text.value.slice(this.from, this.text.selectionStart).toLowerCase();
+		return word.startsWith("@") && this.items.every(({ text }) => text.toLowerCase() !== word);
+	}
+
+	/** Show what was sent before. What was being typed is the draft meanwhile, and is there again after the last of them. */
 	recall(at) {
+		if (this.back === this.past.length) this.typed = this.text.value;
 		this.back = at;
-		this.set(this.past[at] || "");
+		this.show(at < this.past.length ? this.past[at] : this.typed);
 		const cursor = at < this.past.length ? 0 : this.text.value.length; // At the start, the next arrow up goes on.
 		this.text.setSelectionRange(cursor, cursor);
 	}
