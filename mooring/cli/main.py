@@ -18,12 +18,13 @@ from mooring.cli.import_moobius import add_import
 from mooring.cli.init import init
 from mooring.cli.members import add_member
 from mooring.cli.migrate import add_migrate
-from mooring.cli.options import CONFIG
+from mooring.cli.options import CONFIG, FAULTY_CONFIG, fault
 from mooring.cli.plugin_commands import plugin_commands
 from mooring.cli.port import add_port
 from mooring.cli.scaffold import add_new_plugin
 from mooring.cli.serving import add_run
 from mooring.version import __version__
+from storage.expansion import UnknownVariable, expand
 
 if TYPE_CHECKING:
     from mooring.service.service import ChannelService
@@ -39,6 +40,9 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     @app.callback(epilog="Where no command is named, run is meant.")
     def mooring(
         _version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and stop.")] = False,
+        _home: Annotated[
+            Path | None, typer.Option("--home", envvar="MOORING_HOME", help="The folder in which relative names begin, for every command.")
+        ] = None,
     ) -> None:
         """A channel-bot service whose persistent dicts do not lose data."""
 
@@ -62,6 +66,7 @@ class _Commands(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Find out which config names the plugins, and which command is meant."""
+        args = _at_home(args)
         self._config = _config_named_in(args)
         return super().parse_args(ctx, _with_command(args))
 
@@ -92,6 +97,28 @@ def _show_version(asked: bool) -> None:
     if asked:
         typer.echo(f"mooring {__version__}")
         raise typer.Exit
+
+
+def _at_home(args: list[str]) -> list[str]:
+    """Go to the folder that --home or MOORING_HOME names, before any other name of a file is read; the arguments without the option."""
+    home = os.environ.get("MOORING_HOME") or ""
+    end = args.index("--") if "--" in args else len(args)
+    options, rest, left = args[:end], args[end:], []
+    while options:
+        name, joined, value = options.pop(0).partition("=")
+        if name != "--home":
+            left.append(f"{name}{joined}{value}")
+        else:
+            home = value if joined else options.pop(0) if options else ""
+            if not home:
+                raise fault("--home needs the name of a folder", FAULTY_CONFIG)
+    if home:
+        try:
+            os.chdir(expand(home))
+        except (OSError, UnknownVariable) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise fault(f"--home {home}: {reason}; name the folder in which the configs and data are", FAULTY_CONFIG) from error
+    return [*left, *rest]
 
 
 def _config_named_in(args: list[str]) -> Path:

@@ -6,10 +6,12 @@ import asyncio
 import gc
 import logging
 import os
+import platform
 import signal
 import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from mooring.control.commands import CommandTable
 from mooring.control.server import listening
@@ -17,6 +19,8 @@ from mooring.service.channel_commands import CHANNEL_COMMANDS
 from mooring.service.member_commands import MEMBER_COMMANDS, LiveMembers
 from mooring.service.service import ChannelService
 from mooring.service.store_commands import STORE_COMMANDS, LiveStores
+from mooring.version import __version__
+from storage.data_places import data_places
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,10 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _live(service: ChannelService, say: Callable[[str], object], when_up: Callable[[], object]) -> None:
+    # Before anything is opened, which would make what is not there yet.
+    places = await asyncio.to_thread(data_places, service.config["db_config"])
+    shown = ", ".join(map(str, places)) or "nowhere: no dict is kept"
+    log.info("Mooring %s on Python %s, in %s; data is in %s", __version__, platform.python_version(), Path.cwd(), shown)
     async def announce() -> None:
         # Not before the service is up: another process that cannot start, as this one has the store, must not be found in its place.
         commands = CommandTable(service, CHANNEL_COMMANDS)

@@ -186,11 +186,15 @@ class ChannelService(Channels):
             await guarded("on_stop", self.on_stop(), deadline.left(HOOKS) / 2)
         for plugin in reversed(list(self.plugins.loaded.values())):
             await self._lifespans.end(self, plugin, deadline.left(HOOKS) / 2)
+        was_up = self._up.is_set()
         self._up.clear()
         self._hosted.clear()
         await self._close_storages(deadline)
         self._watchdog.stop()
-        log.info("service %s has stopped", self.service_id)
+        if was_up:
+            log.info("service %s has stopped", self.service_id)
+        else:
+            log.info("service %s was not up yet; what it had opened is closed", self.service_id)
 
     async def abandon(self) -> None:
         """Let go of threads and storages and finish nothing: what a test does with a service that has crashed."""

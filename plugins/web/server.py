@@ -35,6 +35,10 @@ _quiet = logging.getLogger(f"{__name__}.websockets")
 _quiet.setLevel(logging.WARNING)
 
 
+_ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to, only shown
+"""All addresses of a machine are no address to go to."""
+
+
 class WebGateway:
     """The gateway as the service knows it; `start` and `close` are its life."""
 
@@ -62,9 +66,10 @@ class WebGateway:
 
     @property
     def address(self) -> str:
-        """The page's URL."""
+        """The page's URL, by which at least this machine reaches it."""
         scheme = "https" if self._config.certfile else "http"
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        host = _ON_THIS_MACHINE.get(self._config.host, self._config.host)
+        host = f"[{host}]" if ":" in host else host
         return f"{scheme}://{host}:{self._port}/"
 
     async def start(self) -> None:

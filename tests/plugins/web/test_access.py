@@ -174,7 +174,7 @@ async def test_an_open_door_to_the_network_is_no_start(tmp_path: Path) -> None:
     assert "--allow-open" in log
     assert "Traceback" not in log
     process = await start(tmp_path, *options, "--allow-open")
-    assert process.line.startswith("Mooring is at http://0.0.0.0:")
+    assert process.line.startswith("Mooring is at http://127.0.0.1:"), "0.0.0.0 is no address to go to"
     assert (await process.end())[0] == 0
 
 
