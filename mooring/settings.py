@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from mooring.bots.plugins import Plugins
 from mooring.bots.serving import settings_faults
 from mooring.channel_config import ChannelConfig, TemplateConfig
 from mooring.config import LogConfig, PluginEntry, ServiceConfig, channel_faults, judgeable, parse_log, parse_service
+from mooring.environment_settings import with_environment
 from storage.db_config import DictConfig, read_config
 from storage.errors import ConfigError, Fault
 from storage.json_config import expect_object, read_json
@@ -50,6 +52,7 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
         raw[part] = (source if source is not None else []) if part == "db_config" else _read(part, source, faults)
     log = _collect(faults, lambda: parse_log(expect_object(raw["log_config"], names["log_config"]), names["log_config"])) or LogConfig()
     service_raw = _collect(faults, lambda: expect_object(raw["service_config"], names["service_config"])) or {}
+    raw["service_config"] = service_raw = _collect(faults, partial(with_environment, service_raw)) or service_raw
     service = _collect(faults, lambda: parse_service(service_raw, names["service_config"]))
     # Other faults of the file are no reason to leave what it names unchecked.
     lists = service or judgeable(service_raw)

@@ -24,12 +24,13 @@ from mooring.channels.system_dicts import (
 )
 from mooring.cli.options import CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, fault
 from mooring.config import parse_service
+from mooring.environment_settings import with_environment
 from mooring.errors import PluginError
 from mooring.made_channels import variant_of
 from storage import MoobiusStorage
 from storage.db_config import read_config
 from storage.errors import ConfigError, StorageError
-from storage.json_config import read_json
+from storage.json_config import expect_object, read_json
 from storage.migrate import Step, carry_out, left_out, plan
 from storage.moobius_storage import TAKEN_NAMES
 
@@ -57,7 +58,7 @@ def add_migrate(app: typer.Typer) -> None:
 
 
 def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: bool, replace: bool, switch: bool) -> None:
-    service = parse_service(read_json(config), str(config))
+    service = parse_service(with_environment(expect_object(read_json(config), str(config))), str(config))
     channels = _channels(service.service_id, [channel.id for channel in service.channels], source)
     for each in (OF_THE_SERVICE, OF_THE_REGISTRY, *kept_by_plugins(service.plugin_folders)):
         if not each.is_secret or (shared_entry(source) and shared_entry(target)):

@@ -10,6 +10,7 @@ from mooring.cli.options import FAILED, FAULTY_CONFIG, fault
 from mooring.config import ServiceConfig, parse_service
 from mooring.control.client import NoAnswer, ask
 from mooring.control.messages import Response
+from mooring.environment_settings import with_environment
 from storage.db_config import read_config
 from storage.errors import ConfigError, StorageError
 from storage.json_config import expect_object, read_json
@@ -41,4 +42,5 @@ def operate(
 
 
 def _read_service(config: Path) -> ServiceConfig:
-    return parse_service(expect_object(read_json(config, "mooring init does"), str(config)), str(config))
+    raw = expect_object(read_json(config, "mooring init does"), str(config))
+    return parse_service(with_environment(raw), str(config))

@@ -22,6 +22,7 @@ from mooring.cli.members import in_the_store, list_members
 from mooring.cli.operating import operate
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.config import PluginEntry, ServiceConfig, parse_service
+from mooring.environment_settings import with_environment
 from mooring.errors import CommandError, PluginError
 from mooring.text import clip, one_of
 from storage.errors import ConfigError, Fault, StorageError
@@ -65,6 +66,7 @@ def read_service(config: Path) -> ServiceConfig:
     raw = read_json(config, "mooring init does")
     if not isinstance(raw, dict):
         raise ConfigError([Fault(str(config), "", "", f"holds {quoted(raw)}", "expected an object in braces")])
+    raw = with_environment(raw)
     return parse_service({part: raw[part] for part in _PARTS if part in raw}, str(config))
 
 
