@@ -122,7 +122,7 @@ const takers = {
 			channel.messages = messages;
 			channel.last = body.last;
 			const known = kept(`read.${channel.id}`);
-			channel.unread = known ? messages.filter(({ number, sender }) => number > known && sender !== me.id).length : 0;
+			channel.unread = known ? messages.filter((message) => message.number > known && isNews(message)).length : 0;
 			read(channel);
 			if (channel !== active) return;
 			redraw();
@@ -224,6 +224,9 @@ function prepared(message, channel) {
 	return { ...message, key: message.message_id };
 }
 
+/** Whether somebody wants to know that it is there. Comings and goings are no news, nor is what one has said oneself. */
+const isNews = ({ sender, context }) => sender !== me.id && !context?.notice;
+
 function interrupted(message) {
 	const { progress } = message.context;
 	const label = `${String(progress.label).replace(/ \(interrupted\)$/, "")} (interrupted)`;
@@ -238,7 +241,7 @@ function addMessage(channel, message) {
 	else channel.messages.push(message);
 	if (channel === active) stream.put(message);
 	trim(channel);
-	if (old < 0 && message.sender !== me.id) channel.unread += 1;
+	if (old < 0 && isNews(message)) channel.unread += 1;
 	read(channel);
 }
 

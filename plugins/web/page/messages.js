@@ -103,6 +103,33 @@ function draw(given, view) {
 	return node;
 }
 
+const VERBS = { join: "joined", leave: "left" };
+
+/** Who came or went, if a message only tells that. */
+function moved({ context, content: { text } }) {
+	const verb = VERBS[context?.notice];
+	return verb && text?.endsWith(` ${verb}`) ? { verb, name: text.slice(0, -verb.length - 1) } : null;
+}
+
+const listed = (names) => (names.length > 3 ? String(names.length) : names.join(", ").replace(/, ([^,]*)$/, " and $1"));
+
+const FOLDED = 3; // So many lines that tell of comings and goings become one.
+
+/** Fold what tells of comings and goings into the newest of it: "12 joined, ann left". */
+function fold(node, above) {
+	const own = moved(node.message);
+	const run = own ? { ...above?.run } : null;
+	node.run = run;
+	node.classList.remove("merged");
+	if (!own) return;
+	run[own.verb] = [...new Set([...(run[own.verb] || []), own.name])];
+	if (Object.values(run).flat().length < FOLDED) return;
+	const line = node.querySelector(".content > p");
+	line.textContent = Object.entries(run).map(([verb, names]) => `${listed(names)} ${verb}`).join(", ");
+	line.title = Object.entries(run).map(([verb, names]) => `${names.join(", ")} ${verb}`).join("; ");
+	for (let each = above; each?.run && !each.matches(".merged"); each = each.previousElementSibling) each.classList.add("merged");
+}
+
 /** The message that comes after a node, or at it. */
 function following(node, isAt = false) {
 	let next = isAt ? node : node?.nextElementSibling;
@@ -173,7 +200,8 @@ export class Stream {
 				nodes.set(message.key, node);
 			}
 			for (const node of nodes.values()) this.join(node);
-			this.join(following(before, true));
+			let next = following(before, true);
+			do { this.join(next); next = following(next); } while (next?.run); // those that are folded are counted anew
 			this.nodes = new Map([...nodes, ...this.nodes]);
 			this.log.scrollTop = this.log.scrollHeight - height;
 		});
@@ -195,7 +223,7 @@ export class Stream {
 		const old = this.nodes.get(message.key);
 		if (old) this.replace(old, message);
 		else this.add(message);
-		if (!old && !this.atEnd) this.unseen += 1;
+		if (!old && !this.atEnd && !message.context?.notice) this.unseen += 1;
 		this.changed(this.atEnd || message.pending);
 	}
 
@@ -218,6 +246,8 @@ export class Stream {
 		const node = draw(message, this.view);
 		node.classList.toggle("first", old.classList.contains("first"));
 		old.replaceWith(node);
+		if (old.run) this.join(node);
+		node.classList.toggle("merged", old.classList.contains("merged"));
 		this.nodes.set(message.key, node);
 	}
 
@@ -239,6 +269,7 @@ export class Stream {
 		const above = node.previousElementSibling?.message;
 		const isNewDay = !above || dayOf(above) !== dayOf(message);
 		if (isNewDay) node.before(el("div.day", { role: "separator", "aria-label": dayName(message) }, el("span", dayName(message))));
+		fold(node, isNewDay ? null : node.previousElementSibling);
 		const kind = ({ sender, context, private: isPrivate }) => `${sender} ${context?.command} ${context?.error} ${context?.notice} ${isPrivate}`;
 		node.classList.toggle("first", isNewDay || kind(above) !== kind(message) || message.timestamp - above.timestamp > TOGETHER);
 	}

@@ -106,6 +106,31 @@ async def test_a_picture_that_comes_late_does_not_push_the_newest_away(tmp_path:
         await talk(bob, range(40, 42))
         await expect(ann.log.get_by_text("word 41", exact=True).last).to_be_in_viewport()
         arrived.set()
-        await ann.page.wait_for_function("[...document.querySelectorAll('.content img')].every((each) => each.complete && each.naturalHeight)")
+        async with asyncio.timeout(30):
+            while not await ann.log.locator("img").evaluate_all("(all) => all.every((each) => each.complete && each.naturalHeight)"):
+                await asyncio.sleep(0.05)
         await expect(ann.log.get_by_text("word 41", exact=True).last).to_be_in_viewport(ratio=1)
         assert await ann.log.evaluate("(log) => log.scrollHeight - log.scrollTop - log.clientHeight") < 2
+
+
+async def test_comings_and_goings_are_folded_and_no_news(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path, web=ROOMY) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        await bob.say("good evening")
+        await ann.sees("good evening")
+        await ann.page.get_by_role("button", name="library").click()
+        for number in range(12):
+            async with place.member(f"guest{number}") as guest:
+                if number > 9:
+                    await guest.ask("leave", {"channel_id": "tavern"})
+        await expect(ann.page.get_by_role("img", name="unread")).to_have_count(0)
+        await ann.page.get_by_role("button", name="tavern").click()
+        await ann.sees("12 joined, guest10 and guest11 left")
+        assert await ann.log.locator(".notice:visible").count() == 3, "two who joined before somebody spoke, and all who did after"
+        for name in ("olga", "paul"):
+            async with place.member(name):
+                pass
+        await ann.sees("14 joined, guest10 and guest11 left")
+        await bob.say("so many")
+        async with place.member("rosa"):
+            await ann.sees("rosa joined")
+        assert not ann.complaints
