@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -47,6 +51,59 @@ def test_the_unit_runs_our_command_as_its_own_user() -> None:
     assert unit["Service"]["ExecStart"].endswith("/mooring")
     assert unit["Service"]["User"] == "mooring"
     assert unit["Service"]["UMask"] == "0077"
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The units, with a program and folders in them that are there on any machine."""
+    if shutil.which("systemd-analyze") is None and not os.environ.get("CI"):
+        pytest.skip("systemd-analyze is not installed")
+    unit = (DEPLOY / "mooring@.service").read_text()
+    unit = unit.replace("/opt/mooring/.venv/bin/mooring", "/bin/true").replace("WorkingDirectory=/opt/mooring", "WorkingDirectory=/")
+    (tmp_path / "mooring@.service").write_text(unit)
+    shutil.copy(DEPLOY / "mooring.target", tmp_path)
+    return tmp_path
+
+
+def analyze(*arguments: str | Path) -> str:
+    done = subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_systemd_finds_no_fault_in_the_units(units: Path) -> None:
+    said = analyze("verify", units / "mooring@.service", units / "mooring.target")
+    assert "mooring" not in said, said
+
+
+def test_the_unit_is_in_a_sandbox(units: Path) -> None:
+    # Of 10; 2.0 is what is left to a program that has to reach the network and other services.
+    analyze("security", "--offline=true", "--no-pager", "--threshold=20", units / "mooring@.service")
+
+
+def test_the_units_come_back_at_boot_and_not_with_a_faulty_config() -> None:
+    unit = (DEPLOY / "mooring@.service").read_text()
+    assert {"WantedBy=mooring.target", "Also=mooring.target", "RestartPreventExitStatus=2", "StateDirectoryMode=0700"} <= set(unit.splitlines())
+    assert "WantedBy=multi-user.target" in (DEPLOY / "mooring.target").read_text()
+
+
+def test_the_image_keeps_data_in_a_volume_of_its_user_and_says_whether_it_is_well() -> None:
+    image = (DEPLOY / "Dockerfile").read_text()
+    assert "install -d -o mooring -m 0700 /data" in image
+    assert {"VOLUME /data", "EXPOSE 8765", "USER mooring"} <= set(image.splitlines())
+    command = re.search(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", image, re.MULTILINE)
+    assert command is not None
+    program, option, code = json.loads(command[1])
+    assert (program, option) == ("python", "-c")
+    compile(code, "HEALTHCHECK", "exec")
+
+
+def test_nothing_but_what_is_copied_gets_to_the_builder() -> None:
+    lines = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    copied = set(re.findall(r"^COPY (.*)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    sources = {name for line in copied for name in line.split()[:-1]}
+    assert "*" in lines
+    assert {line[1:] for line in lines if line.startswith("!")} == sources
 
 
 def test_the_image_has_all_that_is_built_and_imported() -> None:
