@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Info, ProcessCollector, generate_latest
 
+from mooring.channels.damage import damage_in
 from mooring.channels.gauges import PluginGauges, Reading, Readings
 from mooring.channels.measures import EventCounter, EventHistogram
 from mooring.channels.turn import Turn
 from mooring.events import Acknowledgement
+from mooring.version import __version__
 from storage import MoobiusStorage
 from storage.sizes import engines_of, shared_sizes, size_of
 from storage.usage import Usage, usage_by_dict
@@ -28,6 +31,10 @@ class Metrics:
         self.registry.register(Readings(outboxes))
         self.registry.register(Readings(self._losses))
         self.registry.register(Readings(self.plugin_gauges.read))
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        build = Info("mooring_build", "Which version runs, on which Python.", registry=self.registry)
+        build.info({"version": __version__, "python": platform.python_version()})
         self._turns = EventCounter(self.registry, "mooring_turns", "Events as the channels ended them, by type and result.", "type", "result")
         self._handled = EventCounter(self.registry, "mooring_handlers", "Runs of commands and hooks, by name and result.", "handler", "result")
         self._waiting = self._histogram("mooring_queue_wait_seconds", "From the queue's end to its head.")
@@ -82,6 +89,8 @@ class Metrics:
         lost = {channel_id: {engine.group(): engine.lost_commits for engine in engines_of(each)} for channel_id, each in self._storages().items()}
         values = [({"channel": channel_id}, sum(counts.values())) for channel_id, counts in lost.items() if any(counts.values())]
         yield "mooring_storage_lost_commits", "Acknowledged commits that a server has lost, as far as this process knows.", values
+        damaged = [({"channel": channel_id}, len(damage_in(each))) for channel_id, each in self._storages().items()]
+        yield "mooring_damaged_places", "Places in the stored data of a channel that were damaged and set aside.", damaged
 
     def _counter(self, name: str, explanation: str) -> Counter:
         return Counter(name, explanation, registry=self.registry)

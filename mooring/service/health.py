@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from mooring.channels.channel import HostedChannel
+from mooring.channels.damage import damage_note
 from storage import DatabaseInterface, MoobiusStorage
 from storage.errors import StorageError
 
@@ -28,6 +29,8 @@ def health(hosted: Mapping[str, HostedChannel], now: float, problems: Sequence[s
         asked = (answers[channel_id], _commit_problem(channel), _queue_problem(channel), channel.workers.problem())
         found = [problem for problem in asked if problem]
         problems += [f"channel {channel_id}: {problem}" for problem in found]
+        damaged = damage_note(channel.storage)
+        notes += [f"channel {channel_id}: {damaged}"] if damaged else []
         notes += [] if found else [f"channel {channel_id}: {note}" for note in channel.storage.notices()]
         last = channel.state.last_commit
         channels[channel_id] = {

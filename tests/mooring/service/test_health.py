@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from mooring.channels.answers import BUSY, UNAVAILABLE
 from mooring.channels.queue import ATTEMPTS
 from mooring.errors import PluginError
 from mooring.events import MessageBody
+from mooring.version import __version__
 from storage import DomainChanges, Origin, StorageUnavailable, VersionConflict
 from storage.encoding.codec import Encoded
 from tests.service_for_tests import Driver, json_dicts, running
@@ -175,6 +178,33 @@ async def test_handlers_are_measured_by_their_names(tmp_path: Path) -> None:
     assert 'mooring_handlers_total{handler="bars: /cast",result="undone"} 1.0' in page
     assert 'mooring_handler_seconds_count{handler="bars: /cast"} 4.0' in page
     assert "no-such-command" not in page
+
+
+async def test_the_page_tells_of_the_build_and_the_process(bot: Driver[Bot]) -> None:
+    page = bot.service.metrics_page().decode()
+    assert f'mooring_build_info{{python="{platform.python_version()}",version="{__version__}"}} 1.0' in page
+    for name in ("process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds", "python_gc_collections_total"):
+        assert re.search(rf"^{name}\S* [0-9.e+]+$", page, re.MULTILINE), name
+
+
+async def test_damage_is_told_and_leaves_the_service_ready(tmp_path: Path) -> None:
+    async with running(tmp_path, plugins=["bars"]) as driver:
+        await driver.join("ann")
+        await driver.say("ann", "/cast fireball @ann")
+        assert 'mooring_damaged_places{channel="tavern"} 0.0' in driver.service.metrics_page().decode()
+    [file] = tmp_path.glob("*/*/health_bars.json")
+    content = file.read_bytes()
+    place = content.rindex(b":", 0, content.rindex(b"$checks")) + 1
+    file.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+    async with running(tmp_path, plugins=["bars"]) as driver:
+        facts = await asyncio.to_thread(driver.service.health)
+        page = driver.service.metrics_page().decode()
+    assert facts["ready"] is True
+    [told] = facts["problems"]
+    assert told.startswith("channel tavern: stored data was damaged: ")
+    assert "health_bars.json" in told
+    assert "quarantine" in told
+    assert re.search(r'mooring_damaged_places{channel="tavern"} [1-9]', page)
 
 
 async def test_two_services_in_one_process_count_for_themselves(tmp_path: Path) -> None:
