@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from mooring.cli.channels import add_channel
+from mooring.cli.check import add_check
 from mooring.cli.cleared import add_cleared
 from mooring.cli.import_moobius import add_import
 from mooring.cli.init import init
@@ -54,6 +55,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_port(app)
     add_channel(app)
     add_cleared(app)
+    add_check(app)
     add_member(app)
     return app
 
