@@ -17,7 +17,7 @@ let active = null;
 let commands = []; // of all plugins
 let entering = null; // what the form gave, until the service has welcomed it
 let said = null; // what the last hello gave
-let repeats = 0; // how often the same was given before: one of these may have come through
+let repeats = 0; // how often the same was given before
 
 const newChannel = (id) => ({
 	id, messages: [], last: 0, more: false, asking: false, unread: 0, characters: new Characters(me), names: new Map(),
@@ -54,7 +54,7 @@ $("enter-form").onsubmit = (event) => {
 	if (!name && !token) return;
 	const before = kept("token");
 	const given = token ? { token, ...(me.guest && before && { guest: before }) } : before && name === kept("name") ? null : { name };
-	// The same once more, while it is on its way, would find the name taken: by oneself.
+	// The same once more would find the name taken: by oneself.
 	if (link.wanted && link.socket && JSON.stringify(given) === JSON.stringify(entering)) return;
 	entering = given;
 	link.open();
@@ -109,7 +109,7 @@ const takers = {
 		channel.isLoaded = true;
 		if (body.mode === "missed") {
 			for (const message of messages) addMessage(channel, message);
-			// Perhaps nobody is left who goes on with it; whoever is shows its next step in this one's place.
+			// Perhaps nobody goes on with it; who does shows the next step in its place.
 			for (const message of channel.messages.filter(({ number, context }) => !number && context?.progress)) addMessage(channel, interrupted(message));
 			return;
 		}
@@ -145,7 +145,7 @@ const takers = {
 
 	character_count(body, channel) {
 		const isOld = channel.characters.count(body);
-		// Not all at the same moment, for everybody in a crowd has to ask.
+		// A crowd must not ask all at once.
 		if (isOld) setTimeout(() => channel.live && askForCharacters(channel, { prefix: me.name, limit: 1 }, me.name.toLowerCase()), Math.random() * 1000);
 		meet(channel, []);
 	},
@@ -181,7 +181,7 @@ const takers = {
 	error({ code, message, retry }, joining, sent, request_id) {
 		if (joining) problem(joining, message);
 		else if (request_id === link.greeting && code === "name_taken" && repeats > 0 && repeats < 40) {
-			// Taken by a connection of one's own that broke before it was welcomed, perhaps, until the service notices.
+			// Perhaps by a connection of one's own that broke, until the service notices.
 			$("enter-problem").textContent = "The name is not free yet. Trying again…";
 			setTimeout(() => request_id === link.greeting && link.greet(), 1500);
 		} else if (request_id === link.greeting || code === "revoked") {
@@ -193,7 +193,6 @@ const takers = {
 	},
 };
 
-/** These channels there are, and no others. */
 function know(entries) {
 	const ids = new Set(entries.map((entry) => entry.channel_id));
 	for (const id of [...channels.keys()]) if (!ids.has(id)) { channels.delete(id); outbox.forget(id); }
@@ -224,7 +223,7 @@ function prepared(message, channel) {
 	return { ...message, key: message.message_id };
 }
 
-/** Whether somebody wants to know that it is there. Comings and goings are no news, nor is what one has said oneself. */
+/** Comings and goings are no news, nor is what one has said oneself. */
 const isNews = ({ sender, context }) => sender !== me.id && !context?.notice;
 
 function interrupted(message) {
@@ -247,7 +246,7 @@ function addMessage(channel, message) {
 
 const MOST = 300, SLACK = 100;
 
-/** Let go of old messages that are out of sight; whoever scrolls back asks for them again. */
+/** Let go of old messages; whoever scrolls back asks for them again. */
 function trim(channel) {
 	if (channel.messages.length <= MOST + SLACK || (channel === active && !stream.atEnd)) return;
 	channel.messages.splice(0, channel.messages.length - MOST);
@@ -255,7 +254,6 @@ function trim(channel) {
 	if (channel === active) stream.trim(MOST);
 }
 
-/** Note that what the channel has was read, if it is in sight. */
 function read(channel) {
 	if (channel === active && !document.hidden) {
 		channel.unread = 0;
@@ -264,7 +262,7 @@ function read(channel) {
 	if (channel.unread !== channel.told) drawChannels();
 }
 
-/** A message that is on its way; it gives its place to the real one, which comes before the acknowledgement. */
+/** A message on its way, until the real one comes. */
 const pendingOf = ({ request_id, made, body, failed }) => ({ key: `pending ${request_id}`, request_id, pending: true, failed, sender: me.id, timestamp: made, number: 0, content: body.content });
 
 function settle(frame, failure) {
@@ -331,13 +329,12 @@ const composer = new Composer({
 
 // Drawing
 
-/** The channel that the address names; what cannot be decoded names none that there is. */
 function named() {
 	const name = location.hash.slice(1);
 	try { return decodeURIComponent(name); } catch { return name; }
 }
 
-/** Show the channel that the address names. Where it names none, one that the member is in, or else the first that is open. */
+/** Show the channel that the address names, or else one that the member is in, or the first open one. */
 function enter() {
 	const id = named();
 	const all = [...channels.values()];
@@ -346,7 +343,7 @@ function enter() {
 	else showNowhere(id);
 }
 
-/** The address names no channel where this member can be: nothing is joined in its place. */
+/** The address names no channel where this member can be. */
 function showNowhere(id) {
 	const open = [...channels.values()].filter((each) => each.open);
 	const closed = channels.get(id);
@@ -389,7 +386,6 @@ function select(channel) {
 	focusText();
 }
 
-/** Ready to type, unless that would bring up a phone's keyboard. */
 const focusText = () => matchMedia("(hover: hover)").matches && $("text").focus();
 
 function redraw(place = stream.place()) {
@@ -421,7 +417,7 @@ function drawChannels() {
 
 let isDrawing = false;
 
-/** Something of these characters is new. However much comes, it is drawn once a frame. */
+/** Something of these characters is new; it is drawn once a frame. */
 function meet(channel, characters) {
 	for (const { character_id, name } of characters) channel.names.set(character_id, name);
 	if (channel !== active || isDrawing) return;
@@ -433,7 +429,6 @@ function askForCharacters(channel, question, beginning) {
 	asked.set(link.ask("character_page", { channel_id: channel.id, ...question }), beginning);
 }
 
-/** Ask for the next page of characters, if more are to be drawn than are known. */
 function readOn(channel) {
 	const { characters, live } = channel;
 	if (live && characters.mustRead()) askForCharacters(channel, { after: characters.following, limit: 100 });
@@ -445,14 +440,12 @@ $("more-members").onclick = () => {
 	meet(active, []);
 };
 
-/** Names for completion, from those that are known by now; others are asked for. */
 function namesLike(typed, most) {
 	if (!active) return [];
 	if (active.live && active.characters.mustAsk(typed)) askForCharacters(active, { prefix: typed }, typed.toLowerCase());
 	return active.characters.names(typed, most);
 }
 
-/** The canvas and the buttons, as the channel's style has them. */
 function drawWidgets(channel) {
 	if (channel !== active) return;
 	const is = (widget, display) => active.style.get(widget) === display;
@@ -473,7 +466,7 @@ let pressed = {}; // what was pressed last, and when
 
 function press(channel, { button_id, button_text, dialog }) {
 	const at = Date.now();
-	// Twice is once: while it is on its way, and for whoever clicks everything twice.
+	// Twice is once.
 	if (isPressed(channel, button_id) || $("dialog").open || (!dialog && pressed.id === button_id && at - pressed.at < 500)) return;
 	pressed = { id: button_id, at };
 	withDialog(dialog, (extra) => click("button_click", { channel_id: channel.id, button_id, ...extra }, button_text));
@@ -485,14 +478,13 @@ function click(type, body, label) {
 	markPressed();
 }
 
-/** Show which buttons wait for their answers. */
 function markPressed() {
 	for (const node of $("buttons").children) node.setAttribute("aria-disabled", isPressed(active, node.buttonId));
 }
 
 let telling = 0;
 
-/** Say for a moment what became of a click, which may have changed nothing that is in sight. */
+/** Say for a moment what became of a click. */
 function tell(text) {
 	$("told").textContent = text;
 	clearTimeout(telling);

@@ -1,4 +1,4 @@
-// The composer: typing, completion from the service's own command table, hints, and what was typed before.
+// The composer: typing, completion, hints, and what was typed before.
 
 import { $, el } from "./dom.js";
 import { keep, keptList } from "./kept.js";
@@ -10,7 +10,7 @@ const starts = (word, typed) => word.toLowerCase().startsWith(typed.toLowerCase(
 
 const shown = ({ name, repeated, rest, required }) => { const word = name + (repeated || rest ? "…" : ""); return required ? word : `[${word}]`; };
 
-/** The command that a line begins with, and which of its arguments the line ends in; the longest name wins. */
+/** The command that a line begins with (the longest wins), and which of its arguments it ends in. */
 function hintFor(line, commands) {
 	const words = line.slice(1).split(/\s+/);
 	let command = null, length = 0;
@@ -25,7 +25,7 @@ function hintFor(line, commands) {
 	return { command, at, argument: command.arguments[at] };
 }
 
-/** What could stand at the end of `line`: `{from, items: [{text, note, insert, usage}], hint}`. `names` finds members by how their names begin. */
+/** What could stand at the end of `line`: `{from, items: [{text, note, insert, usage}], hint}`. */
 export function complete(line, commands, names) {
 	const word = /\S*$/.exec(line)[0];
 	const from = line.length - word.length;
@@ -50,7 +50,6 @@ export class Composer {
 	past = keptList("past", (text) => typeof text === "string"); // what was sent before, for the arrow up
 	back = 0;
 
-	/** `onSend(text)` gets what is sent, `onDraft(text)` what is not sent yet; `names(typed, most)` finds members. */
 	constructor({ names, onSend, onDraft }) {
 		Object.assign(this, { names, onSend, onDraft });
 		this.back = this.past.length;
@@ -58,7 +57,7 @@ export class Composer {
 		this.text.onkeydown = (event) => { if (!event.isComposing && this.key(event)) event.preventDefault(); };
 		this.text.onblur = () => this.closeList();
 		this.text.onclick = () => this.look();
-		// The text keeps the focus, and a phone its keyboard; a finger that moves scrolls the list, and picks nothing.
+		// The text keeps the focus, and a phone its keyboard.
 		for (const each of [this.list, $("send")]) each.onpointerdown = (event) => event.preventDefault();
 		$("composer").onsubmit = (event) => { event.preventDefault(); this.submit(); };
 	}
@@ -89,7 +88,6 @@ export class Composer {
 		const { from, items, hint } = complete(line, this.commands, this.names);
 		this.from = from;
 		this.items = items;
-		// A line that is complete as it stands needs no list with itself in it.
 		if (this.items.length === 1 && this.items[0].insert.trimEnd() === line.slice(from)) this.items = [];
 		this.at = this.items.length ? 0 : -1;
 		this.moved = false;
@@ -99,7 +97,7 @@ export class Composer {
 
 	drawHint(hint) {
 		const key = hint ? `${hint.command.name} ${hint.at}` : "";
-		if (this.hinted === key) return; // It is a live region: saying the same again would be noise.
+		if (this.hinted === key) return; // It would be read out again.
 		this.hinted = key;
 		if (!hint) { this.hint.replaceChildren(); return; }
 		const { command, argument, at } = hint;
@@ -119,7 +117,6 @@ export class Composer {
 		this.list.children[this.at].scrollIntoView({ block: "nearest" });
 	}
 
-	/** More members are known than when the suggestions were made. */
 	refresh() {
 		if (this.isLooking && !this.moved) this.look();
 	}
@@ -142,7 +139,6 @@ export class Composer {
 		this.onDraft(this.text.value);
 	}
 
-	/** Act on a key; true if it has done its work. */
 	key({ key, shiftKey }) {
 		const { text, items, past } = this;
 		const step = { ArrowDown: 1, ArrowUp: -1 }[key];
@@ -160,7 +156,7 @@ export class Composer {
 			return true;
 		}
 		if (key !== "Enter" || shiftKey) return false;
-		// Enter takes a suggestion that was chosen on purpose, or that finishes the command's or a member's name; else it sends.
+		// Enter takes what was chosen on purpose, or finishes a name; else it sends.
 		if (items.length && (this.moved || (this.from === 0 ? !this.isCommand() : this.isHalfName()))) this.accept();
 		else this.submit();
 		return true;
@@ -171,13 +167,12 @@ export class Composer {
 		return this.commands.some((command) => command.name === typed || command.aliases?.includes(typed));
 	}
 
-	/** Whether the line ends in the beginning of a member's name, and in none that is whole. */
 	isHalfName() {
 		const word = this.text.value.slice(this.from, this.text.selectionStart).toLowerCase();
 		return word.startsWith("@") && this.items.every(({ text }) => text.toLowerCase() !== word);
 	}
 
-	/** Show what was sent before. What was being typed is the draft meanwhile, and is there again after the last of them. */
+	/** Show what was sent before; what was being typed comes back after the last of it. */
 	recall(at) {
 		if (this.back === this.past.length) this.typed = this.text.value;
 		this.back = at;

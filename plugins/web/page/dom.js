@@ -2,7 +2,6 @@
 
 export const $ = (id) => document.getElementById(id);
 
-// What is written may be in any script, and stands from that script's side.
 const TEXTS = new Set(["p", "pre", "h2", "td", "th", "strong", "label", "input", "textarea", "option"]);
 
 /** An element: `el("p.note", { hidden: true }, "text")`. Names with a dash and `role` are attributes, strings become text. */
@@ -22,12 +21,10 @@ export function el(selector, ...parts) {
 	return node;
 }
 
-/** A button that does not submit. */
 export const button = (selector, label, onclick, ...parts) => el(`button${selector}`, { type: "button", onclick }, label, ...parts);
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An icon of the sprite in index.html. */
 export function icon(name) {
 	const [svg, use] = ["svg", "use"].map((tag) => document.createElementNS(SVG, tag));
 	use.setAttribute("href", `#i-${name}`);
@@ -42,18 +39,17 @@ function hash(text) {
 	return sum;
 }
 
-/** A disc with initials, in a colour that stays the same for an id. */
 export function avatar(id, name) {
 	const disc = el("span.avatar", { "aria-hidden": "true" }, [...name].slice(0, 2).join("").toUpperCase());
 	disc.style.background = `hsl(${(hash(id) % 12) * 30} 42% 31%)`; // White on it keeps a contrast above 5 for every hue.
 	return disc;
 }
 
-const OWN = new Set(["health", "mana"]); // These have colours that differ for the colour-blind too, in both schemes.
+const OWN = new Set(["health", "mana"]); // in colours that differ for the colour-blind too
 
 const plain = (number) => String(Math.round(number * 10) / 10);
 
-/** A bar with its label and number; `update` animates it to new values. Between updates it fills up by itself, if it does. */
+/** A bar with its label and number; `update` animates it to new values. */
 function meter() {
 	const fill = el("span.fill"), label = el("bdi.label"), number = el("span.number"), change = el("span.change", { "aria-hidden": "true" });
 	const track = el("span.track", { role: "meter", "aria-valuemin": 0 }, fill);
@@ -87,13 +83,13 @@ function meter() {
 	return { node, update };
 }
 
-const filling = new Map(); // the node of a bar that fills up by itself -> what shows it as it is now; true as long as it goes on
+const filling = new Map(); // the node of a bar that fills up by itself -> shows it as it is now
 
 setInterval(() => {
 	for (const [node, grow] of filling) if (!node.isConnected || !grow()) filling.delete(node);
 }, 1000);
 
-/** Bars in a container, each updated in place, so that they move instead of jumping; `known` keeps them between calls. */
+/** Bars in a container, each updated in place; `known` keeps them between calls. */
 export function meters(container, known, bars) {
 	const wanted = new Map((Array.isArray(bars) ? bars : []).map((bar) => [String(bar.name || bar.label), bar]));
 	for (const [key, bar] of wanted) {
@@ -123,7 +119,7 @@ export const media = (tag, src, facts) => (src && safeLink(src)?.startsWith(`${l
 const INLINE = /(\*\*[^*\n]+\*\*|`[^`\n]+`|\*[^*\n]+\*|(?<![\p{L}\p{N}_.+@/-])@[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_.'’·-]*[\p{L}\p{M}\p{N}])?|https?:\/\/[^\s<>"`]{1,2000})/iu;
 const PAIRS = ["()", "[]", "{}", "（）", "「」", "【】"];
 
-/** What of an address in a text is the address: not the marks that end the sentence, nor a bracket that was opened before it. */
+/** An address without the marks that end its sentence, or a bracket that was opened before it. */
 function trimmed(address) {
 	const short = address.replace(/[.,;:!?'’”»…*。、，；：！？]+$/, "");
 	const pair = PAIRS.find((each) => short.endsWith(each[1]));
@@ -136,7 +132,6 @@ function linked(text) {
 	return href ? [el("a", { href, target: "_blank", rel: "noopener noreferrer" }, address), text.slice(address.length)] : text;
 }
 
-/** Whether a mention is of this name; also in "@ann's". */
 const isOf = (mention, name) => [mention, mention.replace(/['’]s$/, "")].some((each) => each.toLowerCase() === name.toLowerCase());
 
 /** Text with mentions and links; with `rich`, also **bold**, *italic* and `code`. */
@@ -150,7 +145,7 @@ export function inline(text, { rich = false, me = "" } = {}) {
 	});
 }
 
-/** The Markdown subset of service messages: paragraphs, lists, code blocks and what `inline` knows. */
+/** The Markdown of service messages: paragraphs, lists, code blocks and what `inline` knows. */
 export function rich(text, options) {
 	let list = null;
 	return text.split(/(```[\s\S]*?```)/).map((part) => {

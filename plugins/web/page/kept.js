@@ -1,8 +1,7 @@
-// What this browser keeps between visits. It may forbid that, be full or hold nonsense: the page works all the same, as long as it is open.
+// What this browser keeps between visits; it may forbid that, be full or hold nonsense.
 
 const beside = new Map(); // what the browser would not take
 
-/** The text that was kept, or an empty one. */
 export function kept(key) {
 	if (beside.has(key)) return beside.get(key);
 	try {
@@ -25,7 +24,6 @@ export function keep(key, text) {
 	}
 }
 
-/** The keys that begin like this. */
 export function keptKeys(beginning) {
 	let stored = [];
 	try { stored = Object.keys(localStorage); } catch { /* Then there is what this page has. */ }

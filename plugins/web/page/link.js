@@ -29,7 +29,7 @@ export class Link {
 
 	constructor(callbacks) {
 		Object.assign(this, callbacks);
-		addEventListener("online", () => this.wanted && this.open()); // perhaps by another network, on which the old connection is dead
+		addEventListener("online", () => this.wanted && this.open()); // perhaps by another network
 		addEventListener("pageshow", (event) => event.persisted && this.wanted && this.open());
 		addEventListener("offline", () => this.probe(AWAKE_PATIENCE));
 		document.addEventListener("resume", () => this.wanted && this.open());
@@ -37,7 +37,6 @@ export class Link {
 		setInterval(() => this.tick(), 1000);
 	}
 
-	/** Connect anew, whatever there is by now but a connection that was prepared. */
 	open() {
 		const isPrepared = this.socket && !this.wanted;
 		if (!isPrepared) this.drop();
@@ -48,7 +47,7 @@ export class Link {
 		this.expect(PATIENCE);
 	}
 
-	/** Connect for somebody who is about to come in: on a slow link that spares them a wait. The service lets go of it if they do not. */
+	/** Connect for somebody who is about to come in, which spares them a wait. */
 	prepare() {
 		if (!this.socket) this.connect();
 	}
@@ -61,7 +60,7 @@ export class Link {
 		socket.onclose = (event) => socket === this.socket && this.lost(event.code);
 	}
 
-	/** Let go of the connection, if there is one; nothing that still comes of it counts. */
+	/** Let go of the connection; nothing that still comes of it counts. */
 	drop() {
 		const socket = this.socket;
 		this.socket = null;
@@ -80,7 +79,6 @@ export class Link {
 		this.drop();
 	}
 
-	/** Something has to come within so many milliseconds, or the connection is taken for dead. */
 	expect(patience) {
 		this.deadline = Math.min(this.deadline || Infinity, Date.now() + patience);
 	}
@@ -90,7 +88,6 @@ export class Link {
 		this.deadline = 0;
 	}
 
-	/** See whether anybody is still there. */
 	probe(patience) {
 		if (this.socket?.readyState !== WebSocket.OPEN) return;
 		if (!this.deadline) this.ask("ping", {});
@@ -103,7 +100,7 @@ export class Link {
 		else this.probe(AWAKE_PATIENCE);
 	}
 
-	/** What is to be done each second. A `setTimeout` for each would not do: those of a machine that has slept are late by as long as it slept. */
+	/** Each second. A `setTimeout` for each deadline would be late by as long as the machine slept. */
 	tick() {
 		const now = Date.now();
 		const hasSlept = Math.abs(now - this.lastTick) > SLEEP; // or the clock was put back
@@ -120,7 +117,7 @@ export class Link {
 		if (!this.wanted) return;
 		const wait = code === 1013 || code === 1001 ? FIRST_WAIT : this.wait;
 		this.wait = Math.min(this.wait * 1.8, LONGEST_WAIT);
-		const spread = wait * (0.75 + Math.random() / 2); // All members of a service that restarts must not come back at once.
+		const spread = wait * (0.75 + Math.random() / 2); // Not all members at once.
 		this.comesBack = Date.now() + spread;
 		this.onState("lost", Math.ceil(spread / 1000));
 		if (spread < 1000) setTimeout(() => this.comesBack && this.open(), spread);
@@ -146,7 +143,6 @@ export class Link {
 		this.onFrame(frame);
 	}
 
-	/** Ask for something that is asked anew after a reconnect anyway. */
 	ask(type, body) {
 		const frame = { type, request_id: makeId(), body };
 		this.asked.set(frame.request_id, frame);

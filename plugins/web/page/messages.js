@@ -37,20 +37,19 @@ function anchor(selector, address, ...inside) {
 	return href ? el(`a${selector}`, { href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
 }
 
-/** Of a picture of an extreme shape, a part: all of it would be a sliver. Whoever opens it sees the rest. */
+/** Of a picture of an extreme shape, a part: all of it would be a sliver. */
 function crop({ currentTarget: image }) {
 	const { naturalWidth: width, naturalHeight: height } = image;
 	if (height > 2.5 * width) image.style.width = `${width}px`;
 	else if (width > 4 * height) image.style.height = `${Math.min(height, 160)}px`;
 }
 
-/** A picture that opens by itself in a tab of its own. */
 function picture(path, alt) {
 	const image = media("img", path, { alt, onload: crop });
 	return image && anchor(".picture", path, { "aria-label": alt ? "" : "Picture" }, image);
 }
 
-/** What is drawn of a text; of a long one first its beginning. `message` remembers that all of it was asked for. */
+/** What is drawn of a text; of a long one first its beginning. */
 function folded(message, text, draw) {
 	const [lines, letters] = message.sender ? [20, 4000] : [120, 20_000]; // A service may list what it has.
 	const short = text.split("\n", lines).join("\n").slice(0, letters);
@@ -78,11 +77,11 @@ function content(message, { subtype, content: given, context }, me, byPerson) {
 		return [text && el("p", text), shown || anchor(".file", path || link, icon("file"), filename || title || path || link || "File", size ? el("span.muted", `${bytes.format(size)}B`) : "")];
 	}
 	if (context.progress) return progress({ label: text, ...context.progress });
-	if (context.table) return [title && el("p", el("strong", title)), table(context.table, title)]; // The text is the same table for simpler clients.
+	if (context.table) return [title && el("p", el("strong", title)), table(context.table, title)];
 	return folded(message, text, (part) => (byPerson ? el("p.said", inline(part, { me })) : rich(part, { me })));
 }
 
-/** One message as an element. `view` knows the names, and what the menu of a message offers. */
+/** One message as an element. */
 function draw(given, view) {
 	const message = { ...given, context: given.context || {} };
 	const { error, command, notice } = message.context;
@@ -105,7 +104,6 @@ function draw(given, view) {
 
 const VERBS = { join: "joined", leave: "left" };
 
-/** Who came or went, if a message only tells that. */
 function moved({ context, content: { text } }) {
 	const verb = VERBS[context?.notice];
 	return verb && text?.endsWith(` ${verb}`) ? { verb, name: text.slice(0, -verb.length - 1) } : null;
@@ -113,9 +111,9 @@ function moved({ context, content: { text } }) {
 
 const listed = (names) => (names.length > 3 ? String(names.length) : names.join(", ").replace(/, ([^,]*)$/, " and $1"));
 
-const FOLDED = 3; // So many lines that tell of comings and goings become one.
+const FOLDED = 3; // so many
 
-/** Fold what tells of comings and goings into the newest of it: "12 joined, ann left". */
+/** Fold comings and goings into the newest line: "12 joined, ann left". */
 function fold(node, above) {
 	const own = moved(node.message);
 	const run = own ? { ...above?.run } : null;
@@ -126,7 +124,6 @@ function fold(node, above) {
 	if (Object.values(run).flat().length < FOLDED) return;
 	const line = node.querySelector(".content > p");
 	line.textContent = Object.entries(run).map(([verb, names]) => `${listed(names)} ${verb}`).join(", ");
-	line.title = Object.entries(run).map(([verb, names]) => `${names.join(", ")} ${verb}`).join("; ");
 	for (let each = above; each?.run && !each.matches(".merged"); each = each.previousElementSibling) each.classList.add("merged");
 }
 
@@ -137,7 +134,7 @@ function following(node, isAt = false) {
 	return next;
 }
 
-/** The log of one channel. Only what changes is touched, so that nothing jumps and screen readers hear each message once. */
+/** The log of one channel. Only what changes is touched: nothing jumps, and screen readers hear each message once. */
 export class Stream {
 	log = $("log");
 	nodes = new Map(); // key of a message -> its element
@@ -153,18 +150,16 @@ export class Stream {
 		$("to-end").onclick = () => this.toEnd();
 		const stay = () => this.atEnd && this.toEnd();
 		new ResizeObserver(stay).observe(this.log);
-		this.log.addEventListener("load", stay, true); // A picture that comes late pushes up what is above it, and not the newest out of sight.
+		this.log.addEventListener("load", stay, true); // Late pictures push up what is above them.
 		document.fonts?.addEventListener("loadingdone", stay);
 	}
 
-	/** Change much at once, without having it all read out. */
 	quietly(change) {
 		this.log.setAttribute("aria-busy", "true");
 		change();
 		requestAnimationFrame(() => this.log.removeAttribute("aria-busy"));
 	}
 
-	/** Show these and nothing else, at the end or at a `place`. */
 	reset(messages, place = null) {
 		this.quietly(() => {
 			this.nodes.clear();
@@ -180,7 +175,7 @@ export class Stream {
 		});
 	}
 
-	/** Where somebody reads: a message, and how far from the top it stands; null at the end. */
+	/** Where somebody reads: a message, and how far from the top; null at the end. */
 	place() {
 		if (this.atEnd) return null;
 		const top = this.log.scrollTop + this.log.offsetTop;
@@ -201,13 +196,12 @@ export class Stream {
 			}
 			for (const node of nodes.values()) this.join(node);
 			let next = following(before, true);
-			do { this.join(next); next = following(next); } while (next?.run); // those that are folded are counted anew
+			do { this.join(next); next = following(next); } while (next?.run);
 			this.nodes = new Map([...nodes, ...this.nodes]);
 			this.log.scrollTop = this.log.scrollHeight - height;
 		});
 	}
 
-	/** Let go of the oldest messages but so many, at a moment at which nobody looks at them. */
 	trim(most) {
 		const old = [...this.nodes.keys()].slice(0, -most);
 		if (!old.length) return;
@@ -218,7 +212,6 @@ export class Stream {
 		this.toEnd();
 	}
 
-	/** Show a message at the end, or in the place of the one with its key. */
 	put(message) {
 		const old = this.nodes.get(message.key);
 		if (old) this.replace(old, message);
@@ -237,7 +230,6 @@ export class Stream {
 		this.changed(this.atEnd);
 	}
 
-	/** Draw all again, after names or menus changed. */
 	refresh() {
 		for (const node of [...this.nodes.values()]) this.replace(node, node.message);
 	}
@@ -253,7 +245,6 @@ export class Stream {
 
 	add(message) {
 		const node = draw(message, this.view);
-		// What is on its way stands below what has arrived.
 		const waiting = message.pending ? null : this.log.querySelector(".pending");
 		this.log.insertBefore(node, waiting);
 		this.nodes.set(message.key, node);
@@ -261,7 +252,6 @@ export class Stream {
 		this.join(waiting);
 	}
 
-	/** Decide how a message stands to the one above it. */
 	join(node) {
 		if (!node) return;
 		while (node.previousElementSibling?.matches(".day")) node.previousElementSibling.remove();

@@ -11,13 +11,13 @@ export const makeId = () => `${Date.now().toString(36)}-${crypto.getRandomValues
 
 const isText = (value) => typeof value === "string" && value !== "";
 
-/** Whether this was kept by a page, and not damaged since: what cannot be drawn or sent would stop all that comes after it. */
+/** Whether this can be drawn and sent; else it would stop all that comes after it. */
 const isGood = (frame) => [frame?.type, frame?.request_id, frame?.tab, frame?.body?.channel_id].every(isText) && frame.request_id.length <= 64
 	&& frame.made > 0 && frame.made < Date.now() + FORGOTTEN && (frame.type !== "message_up" || isText(frame.body.content?.text));
 
 const TAB = makeId();
 const lockOf = (tab) => `mooring.tab.${tab}`;
-const { locks } = navigator; // Only by https, or on this machine. Without them two tabs may send the same, which is done once all the same.
+const { locks } = navigator; // Only by https, or on this machine; without them two tabs may send the same, which is done once.
 locks?.request(lockOf(TAB), () => new Promise(() => {})).catch(() => {}); // as long as this page is there
 
 /** `write(frame)` sends; `onFound(channel_id)` is told of events that another page has left. */
@@ -37,7 +37,6 @@ export class Outbox {
 
 	get prefix() { return `unsent.${this.member_id}.`; }
 
-	/** Whose events these are, from here on. */
 	belongTo(member_id) {
 		if (member_id === this.member_id) return;
 		this.pause();
@@ -49,7 +48,7 @@ export class Outbox {
 
 	of(channel_id) { return [...this.frames.values()].filter((frame) => frame.body.channel_id === channel_id); }
 
-	/** Send an event; it is sent again after each reconnect, with the same id, until it is answered. `label` is what a click was on. */
+	/** Send an event, again after each reconnect with the same id, until it is answered. `label` is what a click was on. */
 	add(type, body, label) {
 		this.made = Math.max(Date.now(), this.made + 1); // No two at once: it is their order.
 		const frame = { type, request_id: makeId(), body, made: this.made, tab: TAB, label };
@@ -68,7 +67,7 @@ export class Outbox {
 		keep(this.prefix + request_id, "");
 	}
 
-	/** Send the first of a channel's events. The next waits for its answer: if both were on their way, and only the first refused, it would come second. */
+	/** Send the first of a channel's events. The next waits for its answer, as only the first of two might be refused. */
 	go(channel_id) {
 		const frame = this.of(channel_id).find((each) => !each.failed);
 		if (!frame || !this.ready.has(channel_id) || this.going.has(channel_id)) return;
@@ -77,7 +76,7 @@ export class Outbox {
 		this.write(frame);
 	}
 
-	/** Take the answer to an event, if it is one; gives the event. A message that was refused stays, with the reason, until it is discarded. */
+	/** Take the answer to an event; gives the event. A message that was refused stays until it is discarded. */
 	take({ type, request_id, body }) {
 		const frame = this.frames.get(request_id);
 		if (!frame) return null;
@@ -101,24 +100,21 @@ export class Outbox {
 		this.go(channel_id);
 	}
 
-	/** The channel is joined on this connection: what waits for it can go. */
 	channelReady(channel_id) {
 		this.ready.add(channel_id);
 		this.go(channel_id);
 	}
 
-	/** The connection is gone: what waits for an answer goes again on the next one. */
 	pause() {
 		for (const each of [this.ready, this.going, this.waits]) each.clear();
 	}
 
-	/** The channel is no more, and what waits for it goes nowhere. */
 	forget(channel_id) {
 		for (const { request_id } of this.of(channel_id)) this.drop(request_id);
 		for (const each of [this.ready, this.going, this.waits]) each.delete(channel_id);
 	}
 
-	/** Find what other pages have not sent yet; it is this one's to send as soon as they are closed. */
+	/** Find what other pages have not sent; it is this one's as soon as they are closed. */
 	look() {
 		for (const { tab } of this.kept()) {
 			if (tab === TAB || this.tabs.has(tab)) continue;

@@ -12,7 +12,6 @@ const isHere = (character) => facts(character).online !== false;
 const rank = (character) => (facts(character).channel ? 0 : isHere(character) ? 1 : 2);
 const inOrder = (a, b) => rank(a) - rank(b) || compare(a.name, b.name) || (a.character_id < b.character_id ? -1 : Number(a.character_id > b.character_id));
 
-/** Where a character is in a sorted list, or would be put. */
 function placeOf(character, sorted) {
 	let low = 0, high = sorted.length;
 	while (low < high) {
@@ -37,7 +36,6 @@ export class Characters {
 
 	constructor(me) { this.me = me; }
 
-	/** How many entries of the channel itself there are; they come first. */
 	get ofChannel() {
 		const first = this.sorted.findIndex((each) => !facts(each).channel);
 		return first < 0 ? this.sorted.length : first;
@@ -46,10 +44,8 @@ export class Characters {
 	get known() { return this.sorted.length - this.ofChannel; }
 	get isWhole() { return this.isRead || this.known >= this.total; }
 
-	/** How many are not drawn. */
 	get hidden() { return (this.isWhole ? this.sorted.length : this.total + this.ofChannel) - Math.min(this.shown, this.sorted.length); }
 
-	/** A new list takes the place of all that was known. */
 	reset(items) {
 		this.own = this.all.get(this.me.id);
 		this.all = new Map(items.map((each) => [each.character_id, each]));
@@ -62,7 +58,6 @@ export class Characters {
 	count({ total, online }) {
 		Object.assign(this, { total, online });
 		if (!this.own || this.isWhole || this.all.has(this.me.id)) return false;
-		// A list that all are sent at once begins with others; the rest has whoever looks at it.
 		this.put(this.own);
 		return true;
 	}
@@ -85,7 +80,7 @@ export class Characters {
 		for (const character of changed) this.put(character);
 	}
 
-	/** A part of the whole list came: of names that begin in some way, or the next page of all. */
+	/** A part of the whole list: names that begin in some way, or the next page of all. */
 	read({ items, following }, beginning) {
 		this.change({ changed: items, removed: [] });
 		if (beginning !== undefined) this.asked.set(beginning, !following);
@@ -94,13 +89,11 @@ export class Characters {
 
 	showMore() { this.shown += PAGE; }
 
-	/** Whether another page has to be asked for to draw as many as wanted. */
 	mustRead() {
 		if (this.isWhole || this.isReading || this.shown <= this.sorted.length) return false;
 		return (this.isReading = true);
 	}
 
-	/** At most `most` names that begin with what was typed, those who are here first. */
 	names(typed, most) {
 		const found = [];
 		const beginning = typed.toLowerCase();
@@ -111,7 +104,6 @@ export class Characters {
 		return found;
 	}
 
-	/** Whether names that begin like this have to be asked for; each beginning is asked for once. */
 	mustAsk(typed) {
 		const beginning = typed.toLowerCase();
 		if (this.isWhole || this.asked.has(beginning)) return false;
@@ -127,7 +119,6 @@ let mine = new Map();
 
 function memberNode(character) {
 	const parts = { disc: el("span.disc"), who: el("div.who"), bars: el("div.bars"), meters: new Map() };
-	// A bar of the channel bears its name as its label.
 	return { ...parts, node: facts(character).channel ? el("li.member.of-channel", parts.bars) : el("li.member", parts.disc, parts.who, parts.bars) };
 }
 
@@ -147,7 +138,7 @@ function drawMember(character, me) {
 	return shown.node;
 }
 
-/** Draw the members of a channel; on narrow screens those who look see their own bars above the messages, too. */
+/** Draw the members; on narrow screens those who look see their own bars above the messages, too. */
 export function showMembers(characters) {
 	const list = $("members");
 	const { me, sorted, shown, hidden, isWhole, total, online } = characters;
@@ -160,7 +151,7 @@ export function showMembers(characters) {
 	}
 	drawn.forEach((character, at) => {
 		const node = drawMember(character, me);
-		// Only what is out of place moves: a node that is taken out and put back would lose its animation.
+		// Only what is out of place moves: others would lose their animation.
 		if (list.children[at] !== node) list.insertBefore(node, list.children[at] || null);
 	});
 	const people = isWhole ? sorted.filter((each) => !facts(each).channel) : [];
@@ -172,7 +163,6 @@ export function showMembers(characters) {
 	meters($("mine"), mine, characters.all.get(me.id)?.character_context?.bars);
 }
 
-/** Forget what was drawn, before another channel is shown. */
 export function clearPeople() {
 	known.clear();
 	pieces.length = 0;
@@ -180,7 +170,6 @@ export function clearPeople() {
 	for (const id of ["members", "canvas", "mine"]) $(id).replaceChildren();
 }
 
-/** Draw the canvas. */
 export function showCanvas(items, visible) {
 	$("canvas-part").hidden = !visible || items.length === 0;
 	while (pieces.length > items.length) pieces.pop().node.remove();
