@@ -2,7 +2,7 @@
 
 import { Composer } from "./composer.js";
 import { openDialog, openMenu } from "./dialog.js";
-import { $, avatar, button, el } from "./dom.js";
+import { $, avatar, button, el, renew } from "./dom.js";
 import { keep, kept } from "./kept.js";
 import { Link } from "./link.js";
 import { Stream } from "./messages.js";
@@ -372,7 +372,7 @@ function select(channel) {
 	$("room").classList.remove("is-nowhere");
 	$("nowhere").hidden = true;
 	composer.commands = commandsOf(channel);
-	history.replaceState(null, "", `#${encodeURIComponent(channel.id)}`);
+	if (named() !== channel.id) history[location.hash ? "pushState" : "replaceState"](null, "", `#${encodeURIComponent(channel.id)}`);
 	clearPeople();
 	redraw(channel.place);
 	showMembers(channel.characters);
@@ -397,7 +397,7 @@ const most = (number) => (number > 99 ? "99+" : String(number));
 
 function drawChannels() {
 	let elsewhere = 0;
-	$("channel-list").replaceChildren(...[...channels.values()].map((channel) => {
+	renew($("channel-list"), [...channels.values()].map((channel) => {
 		const isActive = channel === active;
 		channel.told = channel.unread;
 		if (!isActive) elsewhere += channel.unread;
@@ -452,7 +452,7 @@ function drawWidgets(channel) {
 	showCanvas(active.canvas, !is("canvas", "invisible"));
 	$("canvas-part").classList.toggle("highlight", is("canvas", "highlight"));
 	const shown = is("button", "invisible") ? [] : active.buttons.filter(({ button_id }) => !is(`button ${button_id}`, "invisible"));
-	$("buttons").replaceChildren(...shown.map((each) => {
+	renew($("buttons"), shown.map((each) => {
 		const node = button(is(`button ${each.button_id}`, "highlight") ? ".highlight" : "", each.button_text, () => press(channel, each));
 		return Object.assign(node, { buttonId: each.button_id });
 	}));
@@ -512,9 +512,11 @@ let opener = null;
 function drawer(id, from = null) {
 	for (const each of ["channels", "people"]) {
 		$(each).classList.toggle("open", each === id);
+		$(each).inert = id && each !== id;
 		$(`show-${each}`).setAttribute("aria-expanded", String(each === id));
 	}
 	$("shade").hidden = !id;
+	document.querySelector("#room > main").inert = id;
 	if (id) { opener = from; $(id).querySelector("button:not([disabled])")?.focus(); } else if (opener) { opener.focus(); opener = null; }
 }
 

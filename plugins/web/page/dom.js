@@ -23,6 +23,14 @@ export function el(selector, ...parts) {
 
 export const button = (selector, label, onclick, ...parts) => el(`button${selector}`, { type: "button", onclick }, label, ...parts);
 
+/** Draw what is in a box anew. The focus stays in its place. */
+export function renew(box, nodes) {
+	const controls = box.getElementsByTagName("button");
+	const at = [...controls].indexOf(document.activeElement);
+	box.replaceChildren(...nodes);
+	if (at >= 0) (controls[at] || $("text")).focus();
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function icon(name) {

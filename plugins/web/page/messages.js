@@ -231,7 +231,7 @@ export class Stream {
 	}
 
 	refresh() {
-		for (const node of [...this.nodes.values()]) this.replace(node, node.message);
+		this.quietly(() => { for (const node of [...this.nodes.values()]) this.replace(node, node.message); });
 	}
 
 	replace(old, message) {
