@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from mooring.channels.turn import Turn
-from mooring.events import Acknowledgement, UpEvent
+from mooring.events import Acknowledgement, MessageBody, UpEvent
+from mooring.text import clip
 from storage.errors import CommitFailed, VersionConflict
 
 UNAVAILABLE = "Storage is unavailable at the moment; nothing was changed. Try again."
 NOT_A_MEMBER = "Join the channel first."
+_LONGEST_COMMAND = 200
 BUSY = "Too much is going on in this channel at once; nothing was changed. Try again."
 
 
@@ -31,6 +33,12 @@ def refusal(event: UpEvent, answer: Acknowledgement) -> Callable[[Turn], Awaitab
 
     async def say(turn: Turn) -> None:
         if event.member_id in turn.members:
-            turn.sends.message(answer.message, [event.member_id], context={"error": True})
+            turn.sends.message(answer.message, [event.member_id], context={"error": True, **_asked(event)})
 
     return say
+
+
+def _asked(event: UpEvent) -> dict[str, str]:
+    """The command that was refused, so that a member who typed several knows which."""
+    text = (event.body.content.text or "") if isinstance(event.body, MessageBody) else ""
+    return {"command": clip(text, _LONGEST_COMMAND)} if text.startswith("/") and not text.startswith("//") else {}

@@ -32,7 +32,7 @@ def add_check(app: typer.Typer) -> None:
         found = list(_findings(settings))
         if found:
             raise fault("\n".join(found), FAILED)
-        typer.echo(f"No fault was found: {len(settings.service.channels)} channels, the plugins {', '.join(settings.plugins.loaded) or 'none'}.")
+        typer.echo(f"No fault was found: {len(settings.service.channels)} channel(s), the plugins {', '.join(settings.plugins.loaded) or 'none'}.")
 
 
 def _findings(settings: Settings) -> Iterator[str]:

@@ -30,7 +30,7 @@ def check(service: Any, *entries: Any) -> Result:
 
 def test_a_good_place_passes_and_nothing_is_written(tmp_path: Path) -> None:
     result = check({"channels": ["tavern"], "plugins": ["help"]}, JSON)
-    assert (result.exit_code, result.output) == (0, "No fault was found: 1 channels, the plugins help.\n")
+    assert (result.exit_code, result.output) == (0, "No fault was found: 1 channel(s), the plugins help.\n")
     assert {path.name for path in tmp_path.iterdir()} == {"service.json", "db.json"}
 
 

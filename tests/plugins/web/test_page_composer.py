@@ -82,3 +82,14 @@ async def test_a_finger_that_moves_over_suggestions_picks_none_and_send_keeps_th
         await ann.page.get_by_role("button", name="Send").tap()
         await ann.sees("good evening")
         await expect(ann.composer).to_be_focused()
+
+
+async def test_a_refusal_quotes_the_command_and_the_arrow_brings_it_back(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path) as place, visitor(chromium, place.address, "ann") as ann:
+        await ann.say("/hti @ann 20")
+        await ann.say("/hit @nobody")
+        for number, line in enumerate(("/hti @ann 20", "/hit @nobody")):
+            await expect(ann.log.locator(".error .answers").nth(number)).to_have_text(f"↳ {line}")
+            await expect(ann.log.locator(".error .answers").nth(number)).to_be_visible()
+        await ann.page.keyboard.press("ArrowUp")
+        await expect(ann.composer).to_have_value("/hit @nobody")
