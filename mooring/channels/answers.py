@@ -39,6 +39,6 @@ def refusal(event: UpEvent, answer: Acknowledgement) -> Callable[[Turn], Awaitab
 
 
 def _asked(event: UpEvent) -> dict[str, str]:
-    """The command that was refused, so that a member who typed several knows which."""
+    """The command that was refused, so that a member who typed several knows which. Not as `command`, which an answer to all has."""
     text = (event.body.content.text or "") if isinstance(event.body, MessageBody) else ""
-    return {"command": clip(text, _LONGEST_COMMAND)} if text.startswith("/") and not text.startswith("//") else {}
+    return {"refused": clip(text, _LONGEST_COMMAND)} if text.startswith("/") and not text.startswith("//") else {}

@@ -127,7 +127,7 @@ const takers = {
 			if (channel !== active) return;
 			redraw();
 			$("room").classList.remove("loading");
-			focusText();
+			if (document.activeElement === document.body) focusText(); // and not taken from where somebody is by now
 		}
 	},
 

@@ -84,7 +84,7 @@ function content(message, { subtype, content: given, context }, me, byPerson) {
 /** One message as an element. */
 function draw(given, view) {
 	const message = { ...given, context: given.context || {} };
-	const { error, command, notice } = message.context;
+	const { error, notice, refused, command = refused } = message.context;
 	const byPerson = Boolean(message.sender);
 	const name = view.nameOf(message);
 	const when = new Date(message.timestamp);
@@ -260,7 +260,7 @@ export class Stream {
 		const isNewDay = !above || dayOf(above) !== dayOf(message);
 		if (isNewDay) node.before(el("div.day", { role: "separator", "aria-label": dayName(message) }, el("span", dayName(message))));
 		fold(node, isNewDay ? null : node.previousElementSibling);
-		const kind = ({ sender, context, private: isPrivate }) => `${sender} ${context?.command} ${context?.error} ${context?.notice} ${isPrivate}`;
+		const kind = ({ sender, context, private: isPrivate }) => `${sender} ${context?.command || context?.refused} ${context?.error} ${context?.notice} ${isPrivate}`;
 		node.classList.toggle("first", isNewDay || kind(above) !== kind(message) || message.timestamp - above.timestamp > TOGETHER);
 	}
 
