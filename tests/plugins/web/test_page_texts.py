@@ -132,6 +132,7 @@ async def test_the_way_of_each_message_is_told_not_only_of_the_first(tmp_path: P
     async with gateway(tmp_path) as place, cable(place.address) as line, visitor(chromium, line.address, "ann") as ann:
         await ann.say("one")
         await ann.sees("one")
+        await expect(ann.page.locator(".pending")).to_have_count(0)
         line.cut()
         await expect(ann.page.locator("#state")).not_to_have_attribute("data-state", "live")
         await ann.say("two")
