@@ -46,6 +46,8 @@ class MeteredConnection(ServerConnection):
         self._bytes = [TokenBucket(*bytes_allowed(limits), now)]
         self._frames = [TokenBucket(*frames_allowed(limits), now)]
         self._frame_count = 0
+        self._unread_pongs = 0
+        """Bytes that were written while frames were taken in, which only the answers to pings are, and that may be unread."""
         self._unread = bytearray()
         self._reading: asyncio.TimerHandle | None = None
         """Goes on with what is unread, when it may."""
@@ -107,12 +109,14 @@ class MeteredConnection(ServerConnection):
         self._adjust()
 
     def _feed(self, piece: bytes, now: float) -> None:
-        before = self._frame_count
+        count, waiting = self._frame_count, self.transport.get_write_buffer_size()
         super().data_received(piece)
         for bucket in self._frames:
-            bucket.spend(self._frame_count - before, now)
-        if self.transport.get_write_buffer_size() > self._limits.send_buffer:
-            self.transport.abort()  # who pings and never reads the answers
+            bucket.spend(self._frame_count - count, now)
+        # What waits besides is for `SocketTransport`, which lets one large piece wait, a history for example.
+        self._unread_pongs = self._unread_pongs + self.transport.get_write_buffer_size() - waiting if waiting else 0
+        if self._unread_pongs > self._limits.send_buffer:
+            self.transport.abort()
 
     def _wait_for_share(self, now: float) -> None:
         seconds = max(bucket.wait(now) for bucket in (*self._frames, *self._bytes))

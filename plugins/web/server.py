@@ -78,7 +78,7 @@ class WebGateway:
         tls = None if config.certfile is None else server_context(config.certfile, config.keyfile)
         limits = config.limits
         self._server = server = serve(
-            # Without a time limit of websockets' own, which would end a download as well: who asks for nothing is ended by `count_as`.
+            # Without a time limit of websockets' own, which would end a download as well: who asks for nothing is ended by the connection itself.
             self._serve_member,
             process_request=self._http.answer,
             server_header=None,

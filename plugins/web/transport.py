@@ -51,11 +51,11 @@ class SocketTransport(Transport):
     after each other, as a reply and its acknowledgement do, go out in one write.
     """
 
-    __slots__ = ("_connection", "_held", "_held_size", "_most", "_outgoing", "on_slow")
+    __slots__ = ("_allowed", "_connection", "_held", "_held_size", "_most", "_outgoing", "on_slow")
 
     def __init__(self, connection: ServerConnection, most: int, outgoing: Outgoing) -> None:
         self._connection = connection
-        self._most = most
+        self._most = self._allowed = most
         self._outgoing = outgoing
         self._held: list[bytes] = []
         self._held_size = 0
@@ -82,8 +82,10 @@ class SocketTransport(Transport):
             return
         transport = connection.transport
         waiting, size = transport.get_write_buffer_size(), sum(map(len, held))
-        # Who has taken nearly all so far gets one large piece whole, the history at a join for example.
-        if waiting > min(_MOST_HELD, self._most) and waiting + size > self._most:
+        if waiting <= min(_MOST_HELD, self._most):
+            # Who has taken nearly all so far gets one large piece whole, the history at a join for example, and time to read it.
+            self._allowed = self._most + size if size > self._most else self._most
+        elif waiting + size > self._allowed:
             self.on_slow()
             return
         transport.write(b"".join(held))

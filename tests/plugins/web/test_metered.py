@@ -130,6 +130,28 @@ async def test_who_pings_and_reads_no_answer_is_dropped(tmp_path: Path) -> None:
         await eventually(lambda: not place.service.present_count("tavern"), seconds=60)
 
 
+async def test_who_has_much_to_read_may_go_on_sending(tmp_path: Path) -> None:
+    """A long history may wait in the buffer as one piece, beyond `send_buffer`; what its reader sends meanwhile ends nothing."""
+    limits = {"send_buffer": 65_536, "bytes_per_second": 10**9, "frames_per_second": 10**6, "burst": 10**6, "in_flight": 1_000}
+    async with gateway(tmp_path, web={"limits": limits, "first_messages": 500}, limits={"history_length": 1_000}) as place:
+        async with place.member("bob") as bob:
+            for _ in range(450):
+                await bob.say("x" * 15_900)
+        async with place.connection(max_size=None, ping_interval=None) as ann:
+            await ann.hello(name="ann")
+            ann.socket.transport.pause_reading()
+            await ann.send("join", {"channel_id": "tavern"})
+            await eventually(lambda: place.service.present_count("tavern"))
+            for _ in range(20):
+                await ann.send("ping")
+                await ann.socket.ping()
+                await asyncio.sleep(0.01)
+            ann.socket.transport.resume_reading()
+            assert (await ann.ask("ping"))["type"] == "pong"
+            history = next(frame["body"] for frame in ann.frames if frame["type"] == "history")
+            assert len(history["messages"]) > 400
+
+
 async def test_those_who_ask_for_nothing_are_limited_and_end(tmp_path: Path) -> None:
     async with gateway(tmp_path, web={"limits": {"connections_per_address": 5, "first_frame_seconds": 3}}) as place, AsyncExitStack() as stack:
         host, port = place.address.removeprefix("http://").rstrip("/").split(":")

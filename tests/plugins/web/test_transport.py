@@ -121,3 +121,11 @@ async def test_who_reads_slowly_is_dropped_before_what_is_too_much_is_written() 
     transport = transport_of(100_000)
     transport.write(b"x" * 300_000)
     assert written[-1] == 300_000, "who has taken everything so far gets one large piece whole"
+    waiting = 300_000
+    slow.clear()
+    transport.on_slow = lambda: slow.append("dropped")
+    for size, is_written in ((90_000, True), (110_000, False)):
+        transport.write(b"x" * size)
+        transport.flush()
+        assert (written[-1] == size) is is_written, "and what comes after it has the room that there always is"
+    assert slow == ["dropped"]
