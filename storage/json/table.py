@@ -83,7 +83,7 @@ def read_snapshot(table: Table, root: Path, files: Files, quarantine: Quarantine
     except FileNotFoundError:
         return Snapshot({})
     try:
-        snapshot = read(data, table.domain) or read_reformatted(data, table.domain) or salvage(data, table.domain)
+        snapshot = read(data, table.domain) or _mended(data, table.domain)
     except StorageError as error:  # of a later format
         raise StorageError(f"{table.path}: {error}") from error
     if snapshot.faults:
@@ -93,3 +93,9 @@ def read_snapshot(table: Table, root: Path, files: Files, quarantine: Quarantine
             Finding("quarantined", table.domain, fault.key, f"{table.path}:{fault.offset}", fault.reason, str(kept)) for fault in faults
         ]
     return snapshot
+
+
+def _mended(data: bytes, domain: str) -> Snapshot:
+    """What a file holds that is not as it was written. Salvage tells where the damage is, and so comes first wherever it finds as much."""
+    salvaged, reformatted = salvage(data, domain), read_reformatted(data, domain)
+    return reformatted if reformatted is not None and len(reformatted.values) > len(salvaged.values) else salvaged

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from storage import JSONDatabase
 from storage.errors import StorageError
 from storage.json.reformatted import read_reformatted
 from storage.json.salvage import salvage
@@ -140,3 +143,31 @@ def test_of_what_was_laid_out_anew_only_other_values_are_lost(how: str) -> None:
 )
 def test_without_header_and_checksums_it_is_no_such_file(change: tuple[bytes, bytes]) -> None:
     assert read_reformatted(text_of(VALUES).replace(*change), DOMAIN) is None
+
+
+def test_a_file_that_an_editor_has_saved_anew_loses_nothing_at_the_next_opening(tmp_path: Path) -> None:
+    with closing(JSONDatabase(DOMAIN, root_dir=str(tmp_path))) as database:
+        for number in range(20):
+            database.set_value(f"key {number}", {"n": number, "text": "\u00e9\n"})
+    [file] = tmp_path.rglob("bars.json")
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    with closing(JSONDatabase(DOMAIN, root_dir=str(tmp_path))) as database:
+        assert {key: database.get_value(key) for key in database.all_keys()} == {
+            f"key {number}": (True, {"n": number, "text": "\u00e9\n"}) for number in range(20)
+        }
+        [finding] = database.report
+        assert "laid out the file anew" in finding.reason
+    assert b"\r" not in file.read_bytes()
+
+
+def test_of_a_file_that_is_laid_out_as_ever_the_place_of_the_damage_is_told(tmp_path: Path) -> None:
+    with closing(JSONDatabase(DOMAIN, root_dir=str(tmp_path))) as database:
+        for name in ("ann", "bob"):
+            database.set_value(name, 80)
+    [file] = tmp_path.rglob("bars.json")
+    text = file.read_bytes().replace(b'"bob": 80', b'"bob": 81')
+    file.write_bytes(text)
+    at = text.index(b'"bob"')
+    with closing(JSONDatabase(DOMAIN, root_dir=str(tmp_path))) as database:
+        assert database.get_value("ann") == (True, 80)
+        assert [finding.where for finding in database.report if finding.key == "bob"] == [f"{file}:{at}"]
