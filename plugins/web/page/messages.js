@@ -203,12 +203,13 @@ export class Stream {
 	}
 
 	trim(most) {
-		const old = [...this.nodes.keys()].slice(0, -most);
-		if (!old.length) return;
-		const first = this.nodes.get([...this.nodes.keys()].at(-most));
-		while (this.log.firstElementChild !== first) this.log.firstElementChild.remove();
-		for (const key of old) this.nodes.delete(key);
-		this.join(first);
+		const old = [...this.nodes].filter(([, node]) => !node.matches(".pending")).slice(0, -most);
+		for (const [key, node] of old) {
+			node.remove();
+			this.nodes.delete(key);
+		}
+		while (this.log.firstElementChild.matches(".day")) this.log.firstElementChild.remove();
+		this.join(this.log.firstElementChild);
 		this.toEnd();
 	}
 

@@ -134,3 +134,17 @@ async def test_comings_and_goings_are_folded_and_no_news(tmp_path: Path, chromiu
         async with place.member("rosa"):
             await ann.sees("rosa joined")
         assert not ann.complaints
+
+
+async def test_a_message_that_was_refused_can_be_discarded_however_much_came_since(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path, web=ROOMY) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        await ann.composer.fill("\x01" * 16_000)  # each takes six letters in a frame
+        await ann.page.keyboard.press("Enter")
+        discard = ann.log.get_by_role("button", name="Discard")
+        await expect(discard).to_have_count(1)
+        await talk(bob, range(900))
+        await expect(ann.log.get_by_text("word 899", exact=True)).to_have_count(1)
+        await expect(discard).to_have_count(1)
+        await discard.click()
+        await expect(discard).to_have_count(0)
+        assert await ann.log.get_by_role("separator").count() == 1
