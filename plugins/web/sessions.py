@@ -171,7 +171,8 @@ class Session:
             self._refuse(_refusal(error, frame.request_id))
         elif error is not None:
             log.error("an event could not be answered", exc_info=error)
-            self._refuse(FrameError("outcome_not_known", str(OutcomeNotKnown()), frame.request_id, retry=True))
+            told = "Something went wrong here, and it is not known whether this was done. It is asked again."
+            self._refuse(FrameError("outcome_not_known", told, frame.request_id, retry=True))
         elif not answered.cancelled():
             self._acknowledge(frame, answered.result(), began)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mooring import Acknowledgement
 from tests.plugins.web.harness import Client, Gateway, gateway
 
 
@@ -226,3 +227,15 @@ async def test_stopping_tells_everybody_finishes_what_is_in_hand_and_closes_with
         frames, code = await live(place)
     assert code == 1001
     assert [frame["body"]["content"]["text"] for frame in frames if frame["type"] == "message_down"][-1] == "awake"
+
+
+async def test_an_event_that_fails_in_the_service_itself_is_answered_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with gateway(tmp_path) as place, place.member("ann") as ann:
+        failed: asyncio.Future[Acknowledgement] = asyncio.get_running_loop().create_future()
+        failed.set_exception(RuntimeError("a fault of ours"))
+        with monkeypatch.context() as patch:
+            patch.setattr(place.service, "enqueue", lambda event: failed)
+            refused = (await ann.say("good evening"))["body"]
+        assert (refused["code"], refused["retry"]) == ("outcome_not_known", True)
+        assert "a fault of ours" not in refused["message"]
+        assert (await ann.say("good evening"))["body"]["ok"]
