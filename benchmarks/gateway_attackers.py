@@ -117,23 +117,17 @@ async def flooding(url: str, act: Callable[[ClientConnection], Awaitable[None]],
     """Some members who act without a pause; whoever is thrown out comes back."""
 
     async def one() -> None:
-        while True:
-            with suppress(*_GONE):
-                socket = await enter(url, next(_numbers), "channel-0", ADDRESS)
-                with suppress(*_GONE):
-                    while True:
-                        await act(socket)
-                socket.transport.abort()
+        socket = await enter(url, next(_numbers), "channel-0", ADDRESS)
+        try:
+            while True:
+                await act(socket)
+        finally:
+            socket.transport.abort()
 
-    tasks = [asyncio.create_task(one()) for _ in range(count)]
-    await asyncio.sleep(1)
-    print("begun", flush=True)
-    await asyncio.gather(*tasks)
+    await _again_and_again(count, one)
 
 
-_IN_EIGHT = b"".join(
-    Frame(Opcode.CONT if number else Opcode.TEXT, b"x" * 128, fin=number == 7).serialize(mask=True) for number in range(8)
-)  # fmt: skip
+_IN_EIGHT = b"".join(Frame(Opcode.CONT if at else Opcode.TEXT, b"x" * 128, fin=at == 7).serialize(mask=True) for at in range(8))
 _PINGS = Frame(Opcode.PING, b"").serialize(mask=True) * 1_000
 
 

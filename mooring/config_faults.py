@@ -12,8 +12,8 @@ from storage.errors import Fault
 from storage.json_words import EXPECTED, quoted
 from storage.nearest_word import nearest_word
 
-_TELLING = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
-"""Fields whose values are never shown."""
+SECRET_FIELD = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
+"""What is in the names of fields whose values are never shown."""
 
 
 def faults_of(error: ValidationError, file: str, model: type[BaseModel]) -> Iterator[Fault]:
@@ -21,7 +21,7 @@ def faults_of(error: ValidationError, file: str, model: type[BaseModel]) -> Iter
     for detail in error.errors(include_url=False):
         *entry, field = [str(part) for part in detail["loc"]] or [""]
         expected = EXPECTED.get(detail["type"])
-        shown = "the value" if _TELLING.search(field) else quoted(detail["input"])
+        shown = "the value" if SECRET_FIELD.search(field) else quoted(detail["input"])
         problem, remedy = detail["msg"].removeprefix("Value error, "), f"got {shown}"
         if expected is not None:
             problem, remedy = f"{shown} does not fit", f"expected {expected}"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mooring.config import LogConfig
+from mooring.config_faults import SECRET_FIELD
 from mooring.repeated_records import RepeatedRecords
 from mooring.secrets import Secrets
 
 log = logging.getLogger(__name__)
-
-_TELLING = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
 
 
 def secrets_in(config: Any, environment: Mapping[str, str]) -> Iterator[str]:
@@ -27,7 +25,7 @@ def secrets_in(config: Any, environment: Mapping[str, str]) -> Iterator[str]:
         for field, value in config.items():
             if not isinstance(value, str):
                 yield from secrets_in(value, environment)
-            elif _TELLING.search(field):
+            elif SECRET_FIELD.search(field):
                 yield environment.get(value, "") if field.endswith("_env") else value
 
 

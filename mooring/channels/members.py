@@ -16,8 +16,6 @@ _JOINED = "joined"
 """Counts as a session from a join on, until a gateway tells of real ones."""
 
 
-
-
 class Members(Mapping[str, Character]):
     """The members of one channel by id, in the order in which they joined, as the last commit left them.
 

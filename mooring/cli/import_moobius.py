@@ -17,8 +17,7 @@ from mooring.sdk.importing import Step, Target, carry_out, plan
 from mooring.service.old_data import OldDict, find_old_dicts
 from storage.db_config import read_config
 from storage.errors import ConfigError, Fault, StorageError
-from storage.json_config import read_json
-from storage.json_words import quoted
+from storage.json_config import expect_object, read_json
 from storage.moobius_storage import TAKEN_NAMES
 
 _MOST_NAMED = 20
@@ -132,9 +131,8 @@ def _target(config: Path, db_config: Path) -> Target:
 
 def _service_config(source: Any, file: Path) -> ServiceConfig:
     raw = read_json(source) if isinstance(source, str) else source
-    if not isinstance(raw, dict):
-        raise ConfigError([Fault(str(file), "", "service_config", f"holds {quoted(raw)}", "expected an object in braces")])
-    return parse_service(raw, source if isinstance(source, str) else str(file))
+    name = source if isinstance(source, str) else str(file)
+    return parse_service(expect_object(raw, name), name)
 
 
 def _import_module(name: str) -> None:

@@ -25,9 +25,8 @@ from mooring.config import PluginEntry, ServiceConfig, parse_service
 from mooring.environment_settings import with_environment
 from mooring.errors import CommandError, PluginError
 from mooring.text import clip, one_of
-from storage.errors import ConfigError, Fault, StorageError
-from storage.json_config import read_json
-from storage.json_words import quoted
+from storage.errors import ConfigError, StorageError
+from storage.json_config import expect_object, read_json
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*( [a-z0-9][a-z0-9-]*)?")
 _PARTS = ("service_id", "channels", "plugins", "plugin_folders")
@@ -63,10 +62,7 @@ def plugin_commands(config: Path, taken: Iterable[str]) -> Mapping[str, Any]:
 
 def read_service(config: Path) -> ServiceConfig:
     """The parts of a service config that say which service it is and which plugins it has. Raises ConfigError."""
-    raw = read_json(config, "mooring init does")
-    if not isinstance(raw, dict):
-        raise ConfigError([Fault(str(config), "", "", f"holds {quoted(raw)}", "expected an object in braces")])
-    raw = with_environment(raw)
+    raw = with_environment(expect_object(read_json(config, "mooring init does"), str(config)))
     return parse_service({part: raw[part] for part in _PARTS if part in raw}, str(config))
 
 

@@ -61,6 +61,7 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
     places = await asyncio.to_thread(data_places, service.config["db_config"])
     shown = ", ".join(map(str, places)) or "nowhere: no dict is kept"
     log.info("Mooring %s on Python %s, in %s; data is in %s", __version__, platform.python_version(), Path.cwd(), shown)
+
     async def announce() -> None:
         # Not before the service is up: another process that cannot start, as this one has the store, must not be found in its place.
         commands = CommandTable(service, CHANNEL_COMMANDS)
