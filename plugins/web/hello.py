@@ -35,6 +35,15 @@ def introduce(hello: Hello, admission: Admission, identities: Identities, reques
         raise FrameError(error.code, str(error), request_id) from error
 
 
+async def look_up(hello: Hello, admission: Admission, identities: Identities, request_id: str) -> Identity:
+    """Who says hello with a token that was given by another process, perhaps only just. Raises FrameError."""
+    try:
+        await asyncio.to_thread(identities.look_up)
+    except StorageError as error:
+        raise FrameError("busy", _NOT_NOW, request_id, retry=True) from error
+    return introduce(hello, admission, identities, request_id)
+
+
 async def trade_in(token: str, guest_token: str, identities: Identities, request_id: str) -> Identity:
     """Who a guest is who has come with a token from the operator. Raises FrameError."""
     try:

@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 from itsdangerous import BadData, BadPayload
@@ -108,6 +109,8 @@ class Identities:
         Raises TokenRefused if one of the tokens is no good, or the given one was used already, so that it is another member's.
         The same again changes nothing.
         """
+        if self.is_unknown(token):
+            self.look_up()
         identity, guest = self.check(token), self._read(guest_token)
         if not identity.given or guest.given:
             raise TokenRefused("What is traded in is the token of a guest, for one that the operator gave.")
@@ -190,6 +193,18 @@ class Identities:
             identity = replace(identity, member_id=line.member_id)  # a guest who traded it in has stayed who they were
         self._check_good(identity)
         return identity
+
+    def is_unknown(self, token: str) -> bool:
+        """Whether a token that was signed here is in no list that this process has: another process may have given it a moment ago."""
+        with suppress(TokenRefused):
+            identity = self._read(token)
+            return identity.given and identity.token_id not in self._given
+        return False
+
+    def look_up(self) -> None:
+        """Have the list as it is now. It may ask a server, and blocks. Raises StorageError."""
+        self._store.refresh()
+        self.reload()
 
     def came_in(self, identity: Identity) -> None:
         """Somebody came in with a token; nobody can trade it in any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from mooring import Acknowledgement, AdmissionRefused, ChannelBusy, OutcomeNotKnown, ServiceError, ServiceStopping, TokenBucket, UpEvent
@@ -13,7 +13,7 @@ from mooring.plugins.web.address_limits import BucketsByAddress
 from mooring.plugins.web.connection import Connection
 from mooring.plugins.web.down_schema import ErrorCode, Pong
 from mooring.plugins.web.frames import FrameError, UpFrame
-from mooring.plugins.web.hello import applicant, introduce, trade_in, welcome
+from mooring.plugins.web.hello import applicant, introduce, look_up, trade_in, welcome
 from mooring.plugins.web.hub import Hub
 from mooring.plugins.web.identity import Identity
 from mooring.plugins.web.up_schema import CharacterPageUp, EventUp, Hello, HistoryUp, Join, Leave
@@ -36,7 +36,7 @@ class Session:
         self._bucket = TokenBucket(hub.limits.frames_per_second, hub.limits.burst, connection.began)
         self._in_flight = 0
         self._refused_in_a_row = 0
-        self._is_trading = False
+        self._is_saying_hello = False
         """Whether a guest's token is being traded in, which takes a moment."""
 
     def receive(self, data: str | bytes) -> None:
@@ -97,23 +97,30 @@ class Session:
         self._check_pace(self._hub.hellos, "hellos", request_id)
         if self._connection.identity is not None:
             raise FrameError("malformed", "This connection has said hello already.", request_id)
-        if self._is_trading:
+        if self._is_saying_hello:
             raise FrameError("malformed", "This connection is saying hello already.", request_id)
+        admission, identities = self._hub.admission, self._hub.identities
         if body.token is not None and body.guest is not None:
-            self._is_trading = True
-            self._hub.service.spawn(self._trade_in(body.token, body.guest, request_id), name="a guest trades in a token")
+            self._introduce_later(partial(trade_in, body.token, body.guest, identities, request_id), request_id)
+        elif body.token is not None and identities.is_unknown(body.token):
+            self._introduce_later(partial(look_up, body, admission, identities, request_id), request_id)
         else:
-            self._welcome(introduce(body, self._hub.admission, self._hub.identities, request_id), request_id)
+            self._welcome(introduce(body, admission, identities, request_id), request_id)
 
-    async def _trade_in(self, token: str, guest_token: str, request_id: str) -> None:
+    def _introduce_later(self, find: Callable[[], Awaitable[Identity]], request_id: str) -> None:
+        """Answer a hello for which something is written or asked first, while others go on."""
+        self._is_saying_hello = True
+        self._hub.service.spawn(self._introduce(find, request_id), name="hello with a token")
+
+    async def _introduce(self, find: Callable[[], Awaitable[Identity]], request_id: str) -> None:
         try:
-            identity = await trade_in(token, guest_token, self._hub.identities, request_id)
+            identity = await find()
             if not self._connection.is_gone:
                 self._welcome(identity, request_id)
         except FrameError as error:
             self._refuse(error)
         finally:
-            self._is_trading = False
+            self._is_saying_hello = False
 
     def _welcome(self, identity: Identity, request_id: str) -> None:
         hub = self._hub

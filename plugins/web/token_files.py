@@ -97,6 +97,9 @@ class TokenFiles:
             replace_file(self._files, self._list_file, [msgspec.json.format(msgspec.json.encode(given), indent=1)])
         return result
 
+    def refresh(self) -> None:
+        """Nothing is kept in memory that `news` would not compare with the files."""
+
     def close(self) -> None:
         """There is nothing open."""
 

@@ -42,6 +42,9 @@ class TokenStore(Protocol):
     def change(self, work: Callable[[dict[str, IssuedToken]], T]) -> T:
         """Let `work` change the newest list, and keep what it made of it. It may run more than once."""
 
+    def refresh(self) -> None:
+        """From here on `news` has all that was kept until now, by whatever process. It may write."""
+
     def close(self) -> None: ...
 
 
@@ -129,6 +132,13 @@ class SharedTokenStore:
 
         self._is_stale = True  # of its own changes a storage has no news
         return self._commit(body)
+
+    def refresh(self) -> None:
+        """Have what other processes committed a moment ago, which comes by itself a little later. Raises StorageError.
+
+        By a commit, as only that is sure to notice that something is newer; waiting for the follower cannot tell how long.
+        """
+        self.change(lambda given: None)
 
     def close(self) -> None:
         """Close the storage."""

@@ -20,7 +20,7 @@ from mooring import ChannelService
 from mooring.cli.main import build_app
 from mooring.plugins.web.identity import Identities, TokenRefused
 from mooring.plugins.web.token_files import TokenFiles
-from mooring.plugins.web.token_store import open_token_store
+from mooring.plugins.web.token_store import SharedTokenStore, open_token_store
 from storage import MoobiusStorage
 from tests.plugins.web.harness import Client, Gateway, gateway
 from tests.shared.ports_for_tests import start_valkey
@@ -245,6 +245,16 @@ async def test_a_guest_of_one_becomes_more_at_the_other(tmp_path: Path, port: in
 
 def role_of(place: Gateway, member_id: str) -> str:
     return str((place.service.members("tavern")[member_id].character_context or {})["role"])
+
+
+async def test_a_token_is_good_at_once_where_the_list_arrives_late(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SharedTokenStore, "follow", lambda self: None)  # what others change arrives never, which is as late as can be
+    async with machines(tmp_path, port, 1) as (place,), place.member("ann") as ann:
+        for name, hello in {"olga": {}, "oleg": {"guest": ann.welcome["token"]}}.items():
+            made = await asyncio.to_thread(mooring_token, tmp_path, port, "create", name)
+            async with place.connection() as client:
+                answer = await client.hello(token=made.stdout.strip(), **hello)
+                assert answer["body"].get("name") == name, answer
 
 
 def test_a_new_key_holds_for_all_processes(tmp_path: Path, port: int) -> None:
