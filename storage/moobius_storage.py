@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -70,6 +70,9 @@ class MoobiusStorage:
         """Whether it is closed at exit before engines that hang on finalizers are."""
         self._two_phase = TwoPhaseCommit()
         self._pipeline = Pipeline()
+        self._joint_overlaps = True
+        """Whether commits that change joint dicts as well can overlap."""
+        self._joint: dict[str, CachedDict] = {}
         self._ends: list[Callable[[], None]] = []
         """What ends the following."""
         self._is_closed = False
@@ -81,7 +84,7 @@ class MoobiusStorage:
             self._count_in()
             if not any(map(is_inside, self._locks)):  # there another object over the same data has done it
                 with locks.held(self._locks):
-                    self._findings += self._two_phase.settle()
+                    self._findings += self._two_phase.settle(are_all_here=False)
         except BaseException:
             self._abandon()
             raise
@@ -117,6 +120,50 @@ class MoobiusStorage:
             entry = entry_for(self._entries.values(), name)
             self._show(name, self._make(entry, name, load=entry.load, clear=entry.clear))
         return self._dicts[name]
+
+    def join(self, name: str, other: MoobiusStorage) -> None:
+        """Let a dict of another storage take part in this one's transactions, as it may in those of many storages at the same time.
+
+            bank = MoobiusStorage("1", "bank", config)
+            for storage in (tavern, library):
+                storage.join("gold", bank)
+
+            with tavern.transaction():
+                tavern.health_bars["ann"] += 10
+                bank.gold["ann"] -= 5           # together, or not at all
+
+        Transactions do not wait for each other because of it. Instead the end of one raises VersionConflict if something that it looked at in
+        the joint dict was changed meanwhile; nothing was changed then, and to run it again is the remedy, with `transaction(again=...)`, as
+        that cannot meet with it any more.
+
+        `other` stays the caller's to close, after this one. Raises ConfigError if the two cannot commit together: if this storage's dicts are
+        in another engine group, a two-phase commit serves, of which the joint dicts decide, unless other processes write to this storage's.
+        """
+        self._check_can_grow()
+        made: CachedDict = getattr(other, name)
+        groups = {state.content.group for state in self._states if state.engine.persistent}
+        problem = self._joint_problem(made.database, groups)
+        if problem is not None:
+            raise ConfigError([Fault("", "join()", name, problem, "give it the same engine and settings as the others")])
+        made._state.is_joint = True
+        entry = other._entries.get(name) or entry_for(other._entries.values(), name)
+        self._two_phase.add(name, made.database, partial(self._engine, entry), joint=True)
+        self._joint_overlaps &= made.database.overlaps and (not made.database.persistent or {made.database.group()} >= groups)
+        self._joint[name] = made
+
+    def joint(self, name: str) -> CachedDict | None:
+        """The dict of another storage that was joined under this name."""
+        return self._joint.get(name)
+
+    def settle(self) -> None:
+        """Finish or drop what a crash has left half done of commits over several engines, once all dicts are here that code declares.
+
+        Raises StorageError, and then it stays as it was.
+        """
+        self._check_can_grow()
+        if self._two_phase.is_unsettled:
+            with locks.held(self._locks), locks.held(in_order(self._two_phase.joint)):
+                self._findings += self._two_phase.settle()
 
     def put(self, name: str, database: DatabaseInterface, load: bool = True, clear: bool = False) -> None:
         """Add a dict over an engine object of your own; the storage closes it in the end. Raises ConfigError for the name."""
@@ -173,7 +220,9 @@ class MoobiusStorage:
 
     # -- transactions ------------------------------------------------------------------------------------------------
 
-    def transaction(self, member: str = "", event: str = "", *, overlap: bool = False, exclusive: str = "") -> Transaction:
+    def transaction(
+        self, member: str = "", event: str = "", *, overlap: bool = False, exclusive: str = "", again: Transaction | None = None
+    ) -> Transaction:
         """All changes to all dicts inside are committed together at the end, or none if an exception leaves the block.
 
         For `with` and `async with`; inside another transaction of this storage it joins that one. `member` and `event` go
@@ -197,18 +246,23 @@ class MoobiusStorage:
         that raises ForeignDict, with the text given here, which says what to do instead. Other storage objects over the same data take
         part, as far as all of it is theirs, too.
 
+        `again` is an attempt at the same that has ended with VersionConflict: nobody else changes the joint dicts that it used from the
+        beginning of this one on (see `join`).
+
         Threads and tasks that were started inside and go on after the end get TransactionEnded from its dicts, until they begin a
         transaction of their own.
         """
         if self._is_closed:
             raise StoreClosed(f"{self!r} was closed")
         states, origin = self._states, Origin(member, event)
+        held = () if again is None else in_order(state.engine.lock for state in again.joint)
         if not overlap:
-            return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase, exclusive=exclusive)
-        pipeline = self._pipeline if self._pipeline.is_possible(states, self._locks) else None
+            return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase, exclusive=exclusive, holding=held)
+        pipeline = self._pipeline if self._joint_overlaps and self._pipeline.is_possible(states, self._locks) else None
         return Transaction(
-            self, states, self._locks, origin, sync=True, two_phase=self._two_phase, pipeline=pipeline, overlaps=True, exclusive=exclusive
-        )
+            self, states, self._locks, origin,
+            sync=True, two_phase=self._two_phase, pipeline=pipeline, overlaps=True, exclusive=exclusive, holding=held,
+        )  # fmt: skip
 
     def savepoint(self) -> Savepoint:
         """A part of the open transaction that can be undone alone: leaving this block by an exception undoes what was done in it.
@@ -359,6 +413,17 @@ class MoobiusStorage:
             self._count_in()
         self._register_at_exit(database)
         return made
+
+    def _joint_problem(self, database: DatabaseInterface, groups: set[Hashable]) -> str | None:
+        """Why a joint dict cannot be committed together with the dicts of this storage; None if it can."""
+        group = database.group()
+        if not database.persistent or groups <= {group}:
+            return None
+        if any(state.engine.announces for state in self._states if state.content.group != group):
+            return f"it is in {database!r}, and other processes write to dicts of this storage that are not there"
+        if any(each != group for each in self._two_phase.joint_groups):
+            return f"it is in {database!r}, and others that are used in all channels are elsewhere"
+        return None
 
     def _count_in(self) -> None:
         # Once for all dicts of the config: doing it for each would cost with their square.

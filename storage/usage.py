@@ -51,7 +51,7 @@ def growth_of(storage: MoobiusStorage, dicts: Sequence[CachedDict]) -> Usage:
     contents = set(_contents(dicts))
     for content, overlay in list(scope.overlays.items()):
         if content in contents and overlay.gather():
-            total += Usage(keys=overlay.count() - content.newest_count())
+            total += Usage(keys=len(overlay.added) - len(overlay.removed))
             for key, text in overlay.gathered:
                 before = overlay.before.get(key)
                 total += Usage(size=(0 if text is None else len(bytes(text))) - (0 if before is None else len(bytes(before))))

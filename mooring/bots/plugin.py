@@ -38,7 +38,9 @@ class Plugin:
     values: tuple[Values, ...]
     stores: tuple[Store[Any], ...]
     store_values: tuple[StoreValues, ...]
-    """The same stores for the migration."""
+    """Those of them that each channel has, for the migration."""
+    shared_values: tuple[StoreValues, ...]
+    """Those that all channels share."""
     uses: tuple[str, ...]
     """The dicts of the db config that it says it uses, alone."""
     shares: tuple[str, ...]
@@ -47,8 +49,8 @@ class Plugin:
 
     @property
     def dicts(self) -> tuple[str, ...]:
-        """The dicts of a channel that are its own: its stores, and those that it uses alone for bars, declared values and what else it names."""
-        stores = (f"{self.name}.{store.name}" for store in self.stores)
+        """The dicts of a channel that are its own: stores, and those that it uses alone for bars, declared values and what else it names."""
+        stores = (f"{self.name}.{store.name}" for store in self.stores if not store.is_shared)
         named = (*self.uses, *(spec.dict for spec in self.bars), *(values.dict for values in self.values))
         return (*stores, *(name for name in dict.fromkeys(named) if name not in self.shares))
 

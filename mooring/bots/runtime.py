@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from mooring.bots.shared_stores import SharedStores
 from mooring.channels.workers import StuckRuns
 from mooring.commands.pending import PendingConfirmations, Runs
 
@@ -16,5 +17,6 @@ class PluginRuntime:
     runs: Runs = field(default_factory=Runs)
     pending: PendingConfirmations = field(default_factory=PendingConfirmations)
     stuck: StuckRuns = field(default_factory=StuckRuns)
+    shared_stores: SharedStores = field(default_factory=SharedStores)
     states: dict[str, Any] = field(default_factory=dict)
     """What each plugin's `lifespan` yielded, by the plugin's name."""

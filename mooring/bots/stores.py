@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar, get_args
 
 from mooring.bots.schemas import Values
 from mooring.bots.store_forms import Form, form_of
@@ -20,8 +20,13 @@ from storage.errors import UnreadableValue
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_OF_CHANNEL = "channel"
-"""The one key of a store whose scope is the channel."""
+Scope = Literal["channel", "member", "user", "service"]
+
+_WITH_ONE_KEY: Final = ("channel", "service")
+"""Scopes of which each has one value, which is under the scope's own name."""
+
+_SHARED: Final = ("user", "service")
+"""Scopes that are wider than a channel."""
 
 
 class HasId(Protocol):
@@ -59,6 +64,10 @@ class Store(Generic[T]):
     kept as they are when the handler ends. `default` is what is there before anything was set: a value, of which each gets a copy, or
     something to call for it; a look at it writes nothing. With `scope="channel"` there is one value for the channel: `topic[ctx] = "tea"`.
 
+    Two scopes are wider than a channel: with "user" a member has one value in all channels, and with "service" there is one for all of them
+    together. Their changes are kept with all else that the event changes, or not at all; if another channel has changed meanwhile what a
+    handler looked at, it is run again.
+
     When the form of the values changes, raise `version`, and give a step from each older version to the next, which takes and returns
     plain values: `steps={1: lambda coins: {"coins": coins}}`. The opening of a channel migrates it, as it does declared values.
 
@@ -72,16 +81,18 @@ class Store(Generic[T]):
         *,
         model: type[T],
         default: T | Callable[[], T],
-        scope: Literal["channel", "member"] = "member",
+        scope: Scope = "member",
         version: int = 1,
         steps: Mapping[int, Callable[[Any], Any]] = MappingProxyType({}),
     ) -> None:
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot be the name of a store; use letters, digits and underscores, and begin with a letter")
-        if scope not in {"channel", "member"}:
-            raise ValueError(f"the store {name} has the scope {scope!r}; it can be 'channel' or 'member'")
+        if scope not in get_args(Scope):
+            raise ValueError(f"the store {name} has the scope {scope!r}; it can be {', '.join(map(repr, get_args(Scope)))}")
         self.name = name
         self.scope = scope
+        self.is_shared = scope in _SHARED
+        """Whether all channels share it."""
         self.version = version
         self.steps = steps
         self.module: str = sys._getframe(1).f_globals.get("__name__", "")
@@ -133,23 +144,23 @@ class Store(Generic[T]):
         name = ctx.store_name(self)
         ctx.held_values.save()
         found = {}
-        for key in _kept(ctx, name):
+        for key in _kept(ctx, name, self):
             try:
-                found[key] = self[ctx, key] if self.scope == "member" else self[ctx]
+                found[key] = self[ctx] if self.scope in _WITH_ONE_KEY else self[ctx, key]
             except PluginError as error:
                 log.error("%s", error)  # noqa: TRY400 - it says all that there is to say
         return found
 
     def _find(self, place: StoreContext | tuple[StoreContext, HasId | str]) -> tuple[StoreContext, str, str, CachedDict]:
         ctx, who = place if isinstance(place, tuple) else (place, None)
-        if self.scope == "channel":
+        if self.scope in _WITH_ONE_KEY:
             if who is not None:
-                raise TypeError(f"the store {self.name} has one value for the channel, and none for a member; write {self.name}[ctx]")
-            key = _OF_CHANNEL
+                raise TypeError(f"the store {self.name} has one value for the {self.scope}, and none for a member; write {self.name}[ctx]")
+            key: str = self.scope
         else:
             key = who if isinstance(who, str) else (ctx.member if who is None else who).id
         name = ctx.store_name(self)
-        return ctx, key, name, _kept(ctx, name)
+        return ctx, key, name, _kept(ctx, name, self)
 
     def _read(self, kept: CachedDict, key: str, name: str) -> T:
         try:
@@ -192,7 +203,7 @@ def stores_of(plugin: str, module: ModuleType) -> tuple[Store[Any], ...]:
     return tuple(own)
 
 
-def values_of(plugin: str, stores: tuple[Store[Any], ...]) -> tuple[StoreValues, ...]:
+def values_of(plugin: str, stores: Iterable[Store[Any]]) -> tuple[StoreValues, ...]:
     """Raises PluginError for a version without its steps."""
     try:
         return tuple(StoreValues(f"{plugin}.{each.name}", None, each.version, each.steps, form=each.form) for each in stores)
@@ -200,10 +211,11 @@ def values_of(plugin: str, stores: tuple[Store[Any], ...]) -> tuple[StoreValues,
         raise PluginError(str(error)) from error
 
 
-def _kept(ctx: StoreContext, name: str) -> CachedDict:
-    if name not in ctx.storage.names():
-        raise PluginError(f"the store {name} is new in the code of its plugin and not there in this channel yet; restart the service")
-    kept: CachedDict = getattr(ctx.storage, name)
+def _kept(ctx: StoreContext, name: str, store: Store[Any]) -> CachedDict:
+    storage = ctx.storage
+    kept = storage.joint(name) if store.is_shared else getattr(storage, name) if name in storage.names() else None
+    if kept is None:
+        raise PluginError(f"the store {name} is new in the code of its plugin and not there yet; restart the service")
     return kept
 
 

@@ -24,10 +24,10 @@ class Quota:
             self._check(storage, [*(getattr(storage, name) for name in storage.names()), SCHEDULES.of(storage)], "This channel")
 
     def check_dicts(self, storage: MoobiusStorage, names: Sequence[str], whose: str) -> None:
-        """The same for these dicts, as far as the channel has them; `whose` they are says the refusal."""
+        """The same for these dicts, as far as the channel has them, or shares them with others; `whose` they are says the refusal."""
         if self.is_set:
-            there = storage.names()
-            self._check(storage, [getattr(storage, name) for name in names if name in there], whose)
+            found = [getattr(storage, name) if name in storage.names() else storage.joint(name) for name in names]
+            self._check(storage, [each for each in found if each is not None], whose)
 
     @property
     def is_set(self) -> bool:

@@ -33,6 +33,7 @@ from storage.errors import CommitFailed, OutcomeUnknown, PredecessorFailed, Vers
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
+    from storage.dicts.transaction import Transaction
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -90,6 +91,8 @@ class TurnRunner:
         self._member_updates = member_updates
         self._wiring = wiring
         self._shown_at = 0.0
+        self._transaction: Transaction | None = None
+        """Of the last turn. If others changed what it was built on, the next turn is the same again."""
 
     async def event(self, event: UpEvent) -> Attempt:
         """Handle an event once; the result is its Acknowledgement, or the error UnknownChannel if the channel was closed.
@@ -261,7 +264,7 @@ class TurnRunner:
         kept = None
         began = handled = time.perf_counter()
         is_kept = False
-        transaction = self._storage.transaction(member=member_id, event=event.request_id if event else "", overlap=True, exclusive=_NOT_FROM_HERE)
+        transaction = self._transaction = self._new_transaction(member_id, event)
         try:
             async with transaction:
                 if transaction.is_fresh and not self.is_sound():
@@ -324,6 +327,12 @@ class TurnRunner:
             state.ignores.put(gone, ())
         parcels = parcels_for_rooms(numbered.downs, state.bindings.rooms, turn.event, turn.name_of)
         return numbered, state.outbox.add([*parcels, *turn.sends.parcels], turn.clock(), turn.sends.clean)
+
+    def _new_transaction(self, member_id: str, event: UpEvent | None) -> Transaction:
+        before = self._transaction
+        again = before if before is not None and isinstance(before.doom, VersionConflict) else None
+        request_id = event.request_id if event else ""
+        return self._storage.transaction(member_id, request_id, overlap=True, exclusive=_NOT_FROM_HERE, again=again)
 
     def _new_turn(self, member_id: str, event: UpEvent | None) -> Turn:
         wiring = self._wiring

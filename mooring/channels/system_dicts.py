@@ -105,7 +105,12 @@ OF_DELIVERIES = (MARKS, POSTS)
 AGENTS = SystemDict("agents")
 IMPORTED = SystemDict("imported")
 """What was taken over from the Moobius SDK, by the names that its dicts had there."""
-OF_THE_SERVICE = ServiceDicts("agents", (AGENTS, IMPORTED), is_own=True)
+SHARED_STORES = SystemDict("shared_stores")
+"""The stores of plugins that all channels share, or did at any time, by their names, like `plugin.store`."""
+OF_THE_SERVICE = ServiceDicts("agents", (AGENTS, IMPORTED, SHARED_STORES), is_own=True)
+
+SHARED_VARIANT = "store"
+"""The variant of the storages of these, of which each has its own, with the store's name in the place of a channel's id."""
 
 MADE_CHANNELS = SystemDict("channels")
 """The channels that were made while the service ran, by id."""
@@ -138,9 +143,13 @@ def stores_of(storage: MoobiusStorage) -> list[str]:
 
 def of_channel(storage: MoobiusStorage) -> list[SystemDict]:
     """All that this channel may have and that can be moved. It reads from the engines, which blocks."""
+    return [*(each for each in OF_CHANNELS if each.is_moved), *older_values(storage)]
+
+
+def older_values(storage: MoobiusStorage) -> list[SystemDict]:
+    """Where migrations have kept what there was before them. It reads from the engines, which blocks."""
     versions = VERSIONS.of(storage).copy()
-    older = [values_before(name, number) for name, version in versions.items() for number in range(1, version)]
-    return [*(each for each in OF_CHANNELS if each.is_moved), *older]
+    return [values_before(name, number) for name, version in versions.items() for number in range(1, version)]
 
 
 def shared_entry(db_config: DbConfig) -> dict[str, Any] | None:

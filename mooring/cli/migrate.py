@@ -12,13 +12,19 @@ from typing import Annotated
 import typer
 
 from mooring.bots.loading import kept_by_plugins
+from mooring.bots.shared_stores import open_shared_store
 from mooring.channels.registry import ChannelRegistry
 from mooring.channels.system_dicts import (
     DELIVERIES,
     OF_DELIVERIES,
     OF_THE_REGISTRY,
     OF_THE_SERVICE,
+    SHARED_STORES,
+    SHARED_VARIANT,
+    VERSIONS,
+    kept_beside,
     of_channel,
+    older_values,
     shared_entry,
     stores_of,
 )
@@ -63,6 +69,7 @@ def _migrate(source: Path, target: Path, config: Path, *, yes: bool, plan_only: 
     for each in (OF_THE_SERVICE, OF_THE_REGISTRY, *kept_by_plugins(service.plugin_folders)):
         if not each.is_secret or (shared_entry(source) and shared_entry(target)):
             channels[each.storage, each.variant] = tuple(kept.name for kept in each.dicts)
+    channels.update(_shared_stores(service.service_id, source))
     steps = plan(service.service_id, channels, source, target)
     for step in steps:
         typer.echo(_line(step))
@@ -97,6 +104,18 @@ def _channels(service_id: str, configured: Sequence[str], source: Path) -> dict[
         with MoobiusStorage(service_id, channel_id, entries, variant=variant) as storage, storage.beside(DELIVERIES) as beside:
             found[channel_id, variant] = (*(each.name for each in of_channel(storage)), *stores_of(storage))
             found[channel_id, beside.variant] = tuple(each.name for each in OF_DELIVERIES)
+    return found
+
+
+def _shared_stores(service_id: str, source: Path) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The same for the stores that all channels share."""
+    config = [entry.model_dump() for entry in read_config(source, TAKEN_NAMES)]
+    with OF_THE_SERVICE.open(service_id, kept_beside(config)) as own:
+        names = list(SHARED_STORES.of(own))
+    found = {}
+    for name in names:
+        with open_shared_store(service_id, name, [{**entry, "load": False, "clear": False} for entry in config]) as storage:
+            found[name, SHARED_VARIANT] = (name, VERSIONS.name, *(each.name for each in older_values(storage)))
     return found
 
 

@@ -141,6 +141,8 @@ class ChannelService(Channels):
             await self._agents.open(self.service_id, self.config["db_config"])
             await self._run_time_channels.begin(self.service_id, self.config["db_config"], self._configured, self._clock)
             variants.set(self._run_time_channels.variants())
+            shared = self.plugins.runtime.shared_stores
+            await self._threads.run(shared.open, self.service_id, self.config["db_config"], self.plugins.shared_values)
             await self._at_start(self.before_channel_init())
             for channel in self._configured.values():
                 await self._open(channel)
@@ -252,6 +254,7 @@ class ChannelService(Channels):
         closing = [close(channel_id, storage.close) for channel_id, storage in self.channels.items()]
         closing += [close(what, work) for what, work in self._deliveries.closing()]
         await asyncio.gather(*closing, close("the agents", self._agents.close), close("the channels", self._run_time_channels.close))
+        await close("the stores that all channels share", self.plugins.runtime.shared_stores.close)
         self.channels.clear()
 
     async def _check_in(self) -> None:

@@ -18,7 +18,7 @@ from storage.errors import ForeignDict, StoreClosed, TransactionEnded
 class DictState:
     """What CachedDict, transactions and storages share of one dict."""
 
-    __slots__ = ("content", "engine", "name", "scope")
+    __slots__ = ("content", "engine", "is_joint", "name", "scope")
 
     def __init__(self, engine: DatabaseInterface, name: str) -> None:
         self.engine = engine
@@ -26,6 +26,8 @@ class DictState:
         self.content = Content(engine, name)
         self.scope: Scope | None = None
         """The transaction that is open over this dict, or CLOSED."""
+        self.is_joint = False
+        """Whether it takes part in the transactions of other storages as well."""
 
     def overlay(self) -> Overlay | None:
         """The view of the transaction that the running code is in, or None outside. Raises StoreClosed, TransactionEnded."""
@@ -37,11 +39,18 @@ class DictState:
         if current is None:
             return None
         scope = scope_over(self.engine.lock)
-        if scope is None:
+        if scope is None and not self.is_joint:
             return None
-        if not scope.is_open:
+        if not (scope or current).is_open:
             raise TransactionEnded(f"the transaction over {self.name} in which this code was started has ended; it needs one of its own from here on")
-        return scope.overlay(self.content)
+        return self._join(current) if scope is None else scope.overlay(self.content)
+
+    def _join(self, scope: Scope) -> Overlay:
+        found = scope.overlays.get(self.content)
+        if found is None:
+            self.refresh()
+            found = scope.join(self)
+        return found
 
     def overlay_to_change(self) -> Overlay | None:
         """The same for whoever is about to change something. Raises ForeignDict, too."""

@@ -50,6 +50,9 @@ class Overlay:
         self.undone: list[tuple[Any, bytes]] = []
         """What was handed out or made in a part that was undone, with its text then."""
 
+    def look_at(self, key: str) -> None:
+        """Note that the code inside knows how the key stands; only for dicts that others may change meanwhile."""
+
     def read(self, key: str) -> Any:
         """The value, live until the end of the transaction. Raises KeyError, UnreadableValue."""
         value = self.values.get(key, _MISSING)

@@ -16,6 +16,7 @@ def peek(kept: CachedDict, key: str) -> Any:
     overlay = kept._state.overlay()
     if overlay is None:
         return kept.get(key)
+    overlay.look_at(key)
     if key in overlay.values:
         return overlay.values[key]
     content = kept._content

@@ -35,6 +35,10 @@ class _InFlight:
     was_handed_in: bool
     failure: StorageError | None
     """Why it failed by itself, before the engine knew of it."""
+    joint: Sequence[Overlay] = ()
+    """Of joint dicts, whose content nobody else changes as long as their locks are taken."""
+    held: Sequence[DomainLock] = ()
+    """The locks of joint dicts that this one has; they are let go of when it is over."""
 
 
 class Pipeline:
@@ -142,8 +146,19 @@ class Pipeline:
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
-    def leave(self, overlays: Sequence[Overlay], origin: Origin, outcome: Outcome, *, sync: bool) -> None:
+    def leave(
+        self,
+        overlays: Sequence[Overlay],
+        origin: Origin,
+        outcome: Outcome,
+        *,
+        sync: bool,
+        joint: Sequence[Overlay] = (),
+        held: Sequence[DomainLock] = (),
+    ) -> None:
         """End the open transaction with these gathered changes, none after a rollback. `outcome` ends in the order of the transactions.
+
+        `joint` are the changes to joint dicts, which are committed with the others, and `held` the locks of these, which are released here.
 
         Raises PredecessorFailed if it is doomed, and what the engine raises that does not even begin with the commit.
         """
@@ -155,7 +170,7 @@ class Pipeline:
             try:
                 if self._failure is not None:
                     raise PredecessorFailed.after(self._failure)
-                was_handed_in = self._hand_in(overlays, origin, outcome, sync=sync)
+                was_handed_in = self._hand_in(overlays, joint, origin, outcome, sync=sync)
             except StorageError as error:
                 failure = error
                 raise
@@ -165,12 +180,17 @@ class Pipeline:
             finally:
                 if not was_handed_in:
                     outcome.then = None
-                self._in_flight.append(_InFlight(outcome, overlays if failure is None else (), was_handed_in, failure))
+                is_begun = failure is None
+                self._in_flight.append(
+                    _InFlight(outcome, overlays if is_begun else (), was_handed_in, failure, joint if is_begun else (), held)
+                )
                 self._settle_first(wake_ups)
                 wake_ups.send()
 
-    def _hand_in(self, overlays: Sequence[Overlay], origin: Origin, outcome: Outcome, *, sync: bool) -> bool:
-        kept = [overlay for overlay in overlays if overlay.gathered and overlay.content.engine.persistent]
+    def _hand_in(
+        self, overlays: Sequence[Overlay], joint: Sequence[Overlay], origin: Origin, outcome: Outcome, *, sync: bool
+    ) -> bool:
+        kept = [overlay for overlay in (*overlays, *joint) if overlay.gathered and overlay.content.engine.persistent]
         if kept:
             batch = [DomainChanges(each.content.engine, each.gathered, each.base if self._last is None else None) for each in kept]
             outcome.then = self._settled
@@ -205,6 +225,12 @@ class Pipeline:
                 # The view of what is open stays as it is until that has ended.
                 self._failure = self._failure or failure
                 self._spoiled.add(overlay.content)
+        for overlay in commit.joint:
+            if failure is None:
+                overlay.apply()
+            else:
+                overlay.content.invalidate()
+        locks.release_all(commit.held)
 
     def _let_go(self) -> None:
         for content in self._spoiled:

@@ -11,7 +11,9 @@ from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from storage.database_interface import DatabaseInterface
 from storage.dicts.content import Content
+from storage.dicts.joint import JointOverlay
 from storage.dicts.overlay import Overlay
 from storage.domain_lock import DomainLock
 from storage.encoding.codec import Encoded
@@ -23,11 +25,16 @@ class Member(Protocol):
     @property
     def content(self) -> Content: ...
 
+    @property
+    def engine(self) -> DatabaseInterface: ...
+
+    def refresh(self) -> None: ...
+
 
 class Scope:
     """The reach of one transaction: it is open from its start until its end is decided."""
 
-    __slots__ = ("exclusive", "foreign", "is_open", "locks", "members", "overlays", "owner", "parent")
+    __slots__ = ("exclusive", "foreign", "is_open", "joint", "locks", "members", "overlays", "owner", "parent")
 
     def __init__(self, owner: object, members: Sequence[Member], locks: tuple[DomainLock, ...]) -> None:
         self.owner = owner
@@ -41,6 +48,8 @@ class Scope:
         self.overlays: dict[Content, Overlay] = {}
         self.foreign: dict[tuple[Content, str], tuple[Any, Encoded]] = {}
         """Copies of values of others that were handed out in here, with their texts."""
+        self.joint: tuple[Member, ...] = ()
+        """The joint dicts that were used in here."""
 
     def overlay(self, content: Content) -> Overlay:
         """The changes to a dict, which may have been opened a second time, as another object."""
@@ -49,6 +58,15 @@ class Scope:
             lock = content.engine.lock
             content = next(member.content for member in self.members if member.content.engine.lock is lock)
             found = self.overlays.get(content) or self.overlays.setdefault(content, Overlay(content))
+        return found
+
+    def join(self, member: Member) -> Overlay:
+        """The changes to a joint dict."""
+        content = member.content
+        made = JointOverlay(content)
+        found = self.overlays.setdefault(content, made)  # two threads inside may get here at once
+        if found is made:
+            self.joint = (*self.joint, member)
         return found
 
 

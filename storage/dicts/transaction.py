@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from storage.database_interface import Origin
-from storage.dicts import commit, locks
+from storage.dicts import commit, joint, locks
 from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
 from storage.dicts.pipeline import Pipeline
@@ -20,7 +20,7 @@ from storage.dicts.scope import CLOSED, Scope, enclosing, exclusive_around, inne
 from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.domain_lock import DomainLock
 from storage.encoding.texts import encode_item, item_path, same_text
-from storage.errors import CommitFailed, ForeignDict, OutcomeUnknown, PredecessorFailed, StorageError, StoreClosed
+from storage.errors import CommitFailed, ForeignDict, OutcomeUnknown, PredecessorFailed, StorageError, StoreClosed, VersionConflict
 from storage.outcome import Outcome, WakeUps
 
 
@@ -35,7 +35,7 @@ class Transaction(Scope):
     transactions; the next overlapping one of the same owner begins at once, and builds on what is on its way.
     """
 
-    __slots__ = ("_joined", "_origin", "_overlaps", "_pipeline", "_sync", "_two_phase", "doom", "outcome")
+    __slots__ = ("_held", "_holding", "_joined", "_origin", "_overlaps", "_pipeline", "_sync", "_two_phase", "doom", "outcome")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Transaction(Scope):
         pipeline: Pipeline | None = None,
         overlaps: bool = False,
         exclusive: str = "",
+        holding: tuple[DomainLock, ...] = (),
     ) -> None:
         # Written out instead of calling Scope's: this runs for every event of every channel.
         self.owner = owner
@@ -59,6 +60,10 @@ class Transaction(Scope):
         self.parent = None
         self.overlays = {}
         self.foreign = {}
+        self.joint = ()
+        self._holding = holding
+        self._held: tuple[DomainLock, ...] = ()
+        """The locks of joint dicts that it has."""
         self._origin = origin
         self._two_phase = two_phase
         self._pipeline = pipeline
@@ -87,6 +92,8 @@ class Transaction(Scope):
                 try:
                     if pipeline.is_fresh:
                         _begin(self.members)
+                    if self._holding:
+                        self._take(self._holding)
                     self._open()
                 except BaseException:
                     self._give_up(pipeline)
@@ -95,9 +102,11 @@ class Transaction(Scope):
             locks.take_all(self.locks)
             try:
                 _begin(self.members)
+                if self._holding:
+                    self._take(self._holding)
                 self._open()
             except BaseException:
-                locks.release_all(self.locks)
+                locks.release_all((*self._held, *self.locks))
                 raise
         return self
 
@@ -105,12 +114,22 @@ class Transaction(Scope):
         if self._joined:
             return
         self.is_open = False  # what still runs in worker threads counts as outside from here on
+        conflict = None
+        if self.joint:
+            try:
+                self._take(self._missing(error))
+                conflict = self._conflict(error)
+            except BaseException as failure:
+                self._drop(failure)
+                raise
         if self._pipeline is not None:
-            self._hand_in(self._pipeline, error)
+            self._hand_in(self._pipeline, error, conflict)
             return
         try:
+            if conflict is not None:
+                raise conflict
             if kind is None and (self.overlays or self.foreign):
-                overlays = self._gather()
+                overlays = [*self._gather(), *self._gather_joint()]
                 changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
                     commit.commit(changed, self._origin, self._two_phase, sync=self._sync)
@@ -129,6 +148,8 @@ class Transaction(Scope):
                 try:
                     if pipeline.is_fresh:
                         await _begin_async(self.members)
+                    if self._holding:
+                        await self._take_async(self._holding)
                     self._open()
                 except BaseException:
                     self._give_up(pipeline)
@@ -138,9 +159,11 @@ class Transaction(Scope):
                 await locks.take_all_async(self.locks)
             try:
                 await _begin_async(self.members)
+                if self._holding:
+                    await self._take_async(self._holding)
                 self._open()
             except BaseException:
-                locks.release_all(self.locks)
+                locks.release_all((*self._held, *self.locks))
                 raise
         return self
 
@@ -148,12 +171,22 @@ class Transaction(Scope):
         if self._joined:
             return
         self.is_open = False
+        conflict = None
+        if self.joint:
+            try:
+                await self._take_async(self._missing(error))
+                conflict = self._conflict(error)
+            except BaseException as failure:
+                self._drop(failure)
+                raise
         if self._pipeline is not None:
-            self._hand_in(self._pipeline, error)
+            self._hand_in(self._pipeline, error, conflict)
             return
         try:
+            if conflict is not None:
+                raise conflict
             if kind is None and (self.overlays or self.foreign):
-                overlays = self._gather()
+                overlays = [*self._gather(), *self._gather_joint()]
                 changed = [overlay for overlay in overlays if overlay.gathered]
                 if changed:
                     await commit.commit_async(changed, self._origin, self._two_phase, sync=self._sync)
@@ -164,19 +197,22 @@ class Transaction(Scope):
             raise
         self._end(None)
 
-    def _hand_in(self, pipeline: Pipeline, error: BaseException | None) -> None:
+    def _hand_in(self, pipeline: Pipeline, error: BaseException | None, conflict: VersionConflict | None = None) -> None:
         """A doomed transaction says so whatever else it wanted to say, for that may come from what it should not have seen."""
         overlays: list[Overlay] = []
+        changed: list[Overlay] = []
         try:
+            if conflict is not None:
+                raise conflict
             if error is None and (self.overlays or self.foreign):
-                overlays = self._gather()
+                overlays, changed = self._gather(), self._gather_joint()
         except BaseException as failure:
             error = failure
             raise
         finally:
             self._leave()
             try:
-                pipeline.leave(overlays, self._origin, self.outcome or Outcome(), sync=self._sync)
+                pipeline.leave(overlays, self._origin, self.outcome or Outcome(), sync=self._sync, joint=changed, held=self._held)
             except PredecessorFailed as doom:
                 self.doom = doom
                 if error is None or isinstance(error, Exception):
@@ -184,7 +220,56 @@ class Transaction(Scope):
 
     def _give_up(self, pipeline: Pipeline) -> None:
         with suppress(PredecessorFailed):
-            pipeline.leave((), self._origin, Outcome(), sync=False)
+            pipeline.leave((), self._origin, Outcome(), sync=False, held=self._held)
+
+    def _drop(self, failure: BaseException) -> None:
+        """End it without a commit, because its end was broken off."""
+        if self._pipeline is not None:
+            with suppress(PredecessorFailed):
+                self._hand_in(self._pipeline, failure)
+        else:
+            self._end(failure)
+
+    # -- joint dicts -------------------------------------------------------------------------------------------------
+
+    def _take(self, wanted: tuple[DomainLock, ...]) -> None:
+        locks.take_all(wanted)
+        self._held += wanted
+
+    async def _take_async(self, wanted: tuple[DomainLock, ...]) -> None:
+        await locks.take_all_async(wanted)
+        self._held += wanted
+
+    def _missing(self, error: BaseException | None) -> tuple[DomainLock, ...]:
+        """The locks that the commit needs besides those that are held. Raises VersionConflict where waiting for them could be for ever."""
+        if error is not None or not any(overlay.may_change for overlay in joint.overlays_of(self.overlays.values())):
+            return ()  # of what was only looked at, this moment is as good as any
+        wanted = {state.engine.lock for state in self.joint}
+        if self._two_phase is not None and self._two_phase.is_unsettled:
+            wanted.update(self._two_phase.joint)
+        missing = locks.in_order(wanted.difference(self._held))
+        if self._held and missing:
+            if not locks.try_all(missing):
+                self.doom = VersionConflict("a dict that is used in other transactions as well could not be had; nothing was changed")
+                raise self.doom
+            self._held += missing
+            return ()
+        return missing
+
+    def _conflict(self, error: BaseException | None) -> VersionConflict | None:
+        """Why the transaction cannot end as it would, whatever it raised: that may come from what it should not have seen."""
+        for state in self.joint:
+            state.refresh()
+        found = joint.conflict(joint.overlays_of(self.overlays.values()))
+        if found is not None and (error is None or isinstance(error, Exception)):
+            self.doom = found
+            return found
+        return None
+
+    def _gather_joint(self) -> list[Overlay]:
+        return [overlay for overlay in joint.overlays_of(self.overlays.values()) if overlay.gather()] if self.joint else []
+
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _joins(self) -> bool:
         """Whether this is inside another transaction of the same owner, or over the same data."""
@@ -216,14 +301,14 @@ class Transaction(Scope):
         """The overlays with changes, in the order of the members, because that is the order of the commits."""
         if self.foreign:
             self._refuse_foreign_changes()
-        if len(self.overlays) == 1:
+        if len(self.overlays) == 1 and not self.joint:
             return [overlay for overlay in self.overlays.values() if overlay.gather()]
         overlays = [self.overlays[state.content] for state in self.members if state.content in self.overlays]
         return [overlay for overlay in overlays if overlay.gather()]
 
     def _end(self, error: BaseException | None) -> None:
         self._leave()
-        locks.release_all(self.locks)
+        locks.release_all((*self._held, *self.locks))
         if self.outcome is not None:
             wake_ups = WakeUps()
             if error is not None and not isinstance(error, StorageError):

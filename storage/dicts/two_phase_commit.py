@@ -17,6 +17,8 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from storage.database_interface import DatabaseInterface, DomainChanges, Finding, Origin
+from storage.domain_lock import DomainLock
+from storage.domains import is_store_name
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.errors import OutcomeUnknown, StorageError
@@ -44,6 +46,11 @@ class TwoPhaseCommit:
     def __init__(self) -> None:
         self.is_unsettled = False
         """A commit may be half done; `settle` has to come before the next."""
+        self.joint: list[DomainLock] = []
+        """The locks of the joint dicts among those that it knows."""
+        self.joint_groups: set[Hashable] = set()
+        """The group of these; there is one at most, and it decides. What was left of a commit is then never a change to a joint dict, which
+        others may have changed since."""
         self._names: dict[str, DatabaseInterface] = {}
         self._makers: dict[Hashable, Make] = {}
         self._shared: set[Hashable] = set()
@@ -51,9 +58,13 @@ class TwoPhaseCommit:
         self._helpers: dict[str, DatabaseInterface] = {}
         self._old_marks: dict[Hashable, list[str]] = {}
 
-    def add(self, name: str, engine: DatabaseInterface, make: Make) -> None:
+    def add(self, name: str, engine: DatabaseInterface, make: Make, *, joint: bool = False) -> None:
         """A dict, and what opens engines beside it."""
         if engine.persistent:
+            self.is_unsettled = True  # what a crash left may be about this one
+            if joint:
+                self.joint.append(engine.lock)
+                self.joint_groups.add(engine.group())
             self._names[name] = engine
             self._makers.setdefault(engine.group(), make)
             if engine.announces:
@@ -72,7 +83,7 @@ class TwoPhaseCommit:
         self._open()
         if self.is_unsettled:
             self.settle()
-        *others, deciding = sorted(batches, key=lambda batch: batch[0].engine.announces)
+        *others, deciding = sorted(batches, key=lambda batch: (batch[0].engine.group() in self.joint_groups, batch[0].engine.announces))
         number = uuid.uuid4().hex
         note = self._note(deciding, others, origin)
         noted: list[Batch] = []
@@ -89,15 +100,27 @@ class TwoPhaseCommit:
             raise
         self._finish(others, deciding, number, undo, origin)
 
-    def settle(self) -> list[Finding]:
-        """Finish or drop what was left half done. Raises StorageError, and then it stays as it was."""
+    def settle(self, *, are_all_here: bool = True) -> list[Finding]:
+        """Finish or drop what was left half done. Raises StorageError, and then it stays as it was.
+
+        Unless `are_all_here`, what is about dicts that code may still declare stays for the next time, without a word.
+        """
         if not self.is_for(self._makers):
             return []
         self._open()
-        findings = []
+        findings: list[Finding] = []
+        waiting = 0
         for group, beside in self._beside.items():
             notes = {key: text for key, text in beside.load_all().items() if key.startswith(_NOTE)}
-            findings += [self._settle_one(group, beside, key, codec.decode(text)) for key, text in notes.items()]
+            for key, text in notes.items():
+                note = codec.decode(text)
+                unknown = self._unknown(note)
+                if unknown and not are_all_here and all(map(is_store_name, unknown)):
+                    waiting += 1
+                else:
+                    findings.append(self._settle_one(group, beside, key, note, unknown))
+        if waiting:
+            return findings
         if all(finding.kind != "note" for finding in findings):
             for group, beside in self._beside.items():
                 marks: dict[str, Encoded | None] = {key: None for key in beside.load_all() if key.startswith(_MARK)}
@@ -159,17 +182,20 @@ class TwoPhaseCommit:
                 _log.warning("a note of a commit that was dropped stays for now: %s", error)
         # What failed here is looked at again by `settle`.
 
-    def _settle_one(self, group: Hashable, beside: DatabaseInterface, key: str, note: dict[str, Any]) -> Finding:
+    def _unknown(self, note: dict[str, Any]) -> list[str]:
+        """The dicts in a note that are not here."""
+        names = {name for name, _, _ in note["changes"] if self._engine(name) is None}
+        return sorted(names if note["decider"] in self._names else {*names, note["decider"]})
+
+    def _settle_one(self, group: Hashable, beside: DatabaseInterface, key: str, note: dict[str, Any], unknown: Sequence[str]) -> Finding:
         where = f"{beside!r}: {key}"
         who = f"a commit of {note['by'] or 'nobody'} ({note['event'] or 'no event'}) over several engines was left half done"
-        decider = self._names.get(note["decider"])
-        engines = {name: self._engine(name) for name, _, _ in note["changes"]}
-        unknown = sorted({name for name, engine in engines.items() if engine is None} | ({note["decider"]} if decider is None else set()))
-        if decider is None or unknown:
+        if unknown:
             reason = f"{who}, and the config no longer has {', '.join(unknown)}; it stays as it is until the config has"
             _log.error("%s: %s", where, reason)
             return Finding("note", beside.domain, key, where, reason)
-        is_made = self._beside[decider.group()].load_one(_MARK + key.removeprefix(_NOTE)) is not None
+        engines = {name: self._engine(name) for name, _, _ in note["changes"]}
+        is_made = self._beside[self._names[note["decider"]].group()].load_one(_MARK + key.removeprefix(_NOTE)) is not None
         by_name: dict[str, list[tuple[str, Encoded | None]]] = {}
         for name, changed, text in note["changes"] if is_made else ():
             by_name.setdefault(name, []).append((changed, None if text is None else text.encode("utf-8")))

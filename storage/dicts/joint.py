@@ -1,0 +1,98 @@
+"""Joint dicts: those that take part in the transactions of several storages, of which many may be open at the same time.
+
+The locks of a storage's own dicts are taken from the beginning of a transaction to its end. With joint dicts, all channels that use
+one would then wait for each other's handlers. So a transaction only notes what it looked at in them. At its end it takes their locks,
+looks whether all of that is still there, and commits them together with its own dicts; if something is not, it ends with VersionConflict,
+and whoever runs it again may hold the locks from the beginning, so that it cannot happen twice.
+
+The locks of joint dicts come after those of all others, and who holds some from the beginning waits for no further ones: so nobody waits
+in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from storage.dicts.content import Content
+from storage.dicts.overlay import Overlay
+from storage.encoding.codec import Encoded
+from storage.errors import VersionConflict
+
+
+class JointOverlay(Overlay):
+    """What one transaction sees of a joint dict and changes in it. Thread-safe as far as an Overlay is."""
+
+    __slots__ = ("_all_keys_at", "_found")
+
+    def __init__(self, content: Content) -> None:
+        super().__init__(content)
+        self._found: dict[str, Encoded | None] = {}
+        """The committed text of each key that was looked at, None if there was none."""
+        self._all_keys_at: int | None = None
+        """The version of the engine when all keys were looked at first."""
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the dict was changed, or a value was handed out that can be changed in place."""
+        return bool(self.removed or self.changed or self.added or self.handed)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something that was looked at is no longer what is committed. May ask the engine, of a dict that is not loaded."""
+        content = self.content
+        if self._all_keys_at is not None and self._all_keys_at != content.engine.version:
+            return True
+        return any(_differ(content.text(key), found) for key, found in tuple(self._found.items()))
+
+    def look_at(self, key: str) -> None:
+        if key not in self._found:
+            self._found[key] = self.content.text(key)
+
+    def read(self, key: str) -> object:
+        self.look_at(key)
+        return super().read(key)
+
+    def current_text(self, key: str) -> Encoded | None:
+        self.look_at(key)
+        return super().current_text(key)
+
+    def has(self, key: str) -> bool:
+        self.look_at(key)
+        return super().has(key)
+
+    def count(self) -> int:
+        self._look_at_all()
+        return super().count()
+
+    def key_list(self) -> list[str]:
+        self._look_at_all()
+        return super().key_list()
+
+    def last_key(self) -> str | None:
+        self._look_at_all()
+        return super().last_key()
+
+    def _before(self, key: str) -> Encoded | None:
+        self.look_at(key)
+        return super()._before(key)
+
+    def _look_at_all(self) -> None:
+        if self._all_keys_at is None:
+            self._all_keys_at = self.content.engine.version
+
+
+def conflict(overlays: Iterable[JointOverlay]) -> VersionConflict | None:
+    """Why a transaction cannot end as it is, None if it can."""
+    stale = [overlay.content.name for overlay in overlays if overlay.is_stale]
+    return VersionConflict(f"{', '.join(stale)} was changed by another transaction meanwhile; nothing was changed") if stale else None
+
+
+def overlays_of(overlays: Iterable[Overlay]) -> Sequence[JointOverlay]:
+    """Those of joint dicts."""
+    return [overlay for overlay in overlays if isinstance(overlay, JointOverlay)]
+
+
+def _differ(now: Encoded | None, found: Encoded | None) -> bool:
+    if now is None or found is None:
+        return now is not found
+    return now is not found and bytes(now) != bytes(found)
