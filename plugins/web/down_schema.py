@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct, defstruct
 
 from mooring import DOWN_KINDS, MESSAGE_DOWN, Character, DownKind, MessageContent
+from mooring.plugins.web.formatting import Formatted
 
 
 class ChannelEntry(Struct):
@@ -94,6 +95,8 @@ class MessageDown(Struct, omit_defaults=True):
     """A message. `number` counts up within the channel; 0 marks one that is not kept, such as progress on its way.
 
     A message with the `message_id` of an earlier one takes its place. `private` means that it is for you alone.
+
+    `formatted` is what the Markdown of the text says; without it, the text is lines of words. If `is_long`, it is the beginning alone.
     """
 
     channel_id: str
@@ -106,6 +109,21 @@ class MessageDown(Struct, omit_defaults=True):
     sender_name: str = ""
     private: bool = False
     context: dict[str, Any] | None = None
+    formatted: tuple[Formatted, ...] | None = None
+    is_long: bool = False
+
+
+class CanvasPiece(Struct, omit_defaults=True):
+    """One element of the canvas. Of `text`, `formatted` is what its Markdown says.
+
+    `bars` is ours: each has `name`, `label`, `value`, `maximum`, and optionally `colour` (`#rrggbb`) and `regain_per_minute`, the
+    points by which it fills up by itself: no update tells of them.
+    """
+
+    text: str | None = None
+    path: str | None = None
+    bars: list[dict[str, Any]] | None = None
+    formatted: tuple[Formatted, ...] | None = None
 
 
 class HistoryDown(Struct):
@@ -142,6 +160,10 @@ REPLIES: Mapping[str, type[Any]] = {
 """Frames of this gateway's own; all others that go down are made from the framework's kinds of downs."""
 
 
+CANVAS = "canvas"
+"""The kind of down whose items are shown as `CanvasPiece`s."""
+
+
 class ListDown(Struct):
     """The body of every frame that shows a list."""
 
@@ -158,7 +180,8 @@ def _frame_of(kind: DownKind) -> type[Any]:
     if kind.name == MESSAGE_DOWN:
         return MessageDown
     if kind.is_list:
+        body = list[CanvasPiece] if kind.name == CANVAS else kind.body
         # Only the documentation and tests need the precise class; what is sent is a ListDown.
-        return defstruct(kind.name, [("channel_id", str), ("items", kind.body)], namespace={"__doc__": kind.explanation})
-    body: type[Any] = kind.body
-    return body
+        return defstruct(kind.name, [("channel_id", str), ("items", body)], namespace={"__doc__": kind.explanation})
+    whole: type[Any] = kind.body
+    return whole

@@ -12,8 +12,9 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, Down, MessageBody, UpEvent, UpType
-from mooring.plugins.web.down_schema import Ack, ErrorCode, ListDown, MessageDown, Problem
+from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, CanvasItem, Down, MessageBody, UpEvent, UpType
+from mooring.plugins.web.down_schema import CANVAS, Ack, CanvasPiece, ErrorCode, ListDown, MessageDown, Problem
+from mooring.plugins.web.formatting import beginning, lines, read
 from mooring.plugins.web.up_schema import UP, EventUp, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
@@ -114,9 +115,17 @@ def to_event(frame: UpFrame, member_id: str, joining: Mapping[str, Any] | None =
     return UpEvent(cast(UpType, frame.type), frame.request_id, frame.body.channel_id, member_id, body)
 
 
+_LINES_OF_A_MEMBER = 20
+_LINES_OF_THE_SERVICE = 120
+"""That are shown at once; a service may list what it has."""
+
+
 def to_message(down: Down, sender_name: str = "") -> MessageDown:
     """The message that a `message_down` shows."""
     body: MessageBody = down.body
+    text = body.content.text if isinstance(body.content.text, str) else ""
+    short = beginning(text, _LINES_OF_A_MEMBER if body.sender else _LINES_OF_THE_SERVICE)
+    is_long = len(short) < len(text.rstrip())
     return MessageDown(
         channel_id=down.channel_id,
         number=down.number,
@@ -128,7 +137,14 @@ def to_message(down: Down, sender_name: str = "") -> MessageDown:
         sender_name=sender_name,
         private=down.recipients is not None,
         context=body.context,
+        formatted=read(short) or (lines(short) if is_long else None),
+        is_long=is_long,
     )
+
+
+def to_piece(item: CanvasItem) -> CanvasPiece:
+    """The part of the canvas that an item shows."""
+    return CanvasPiece(item.text, item.path, item.bars, read(item.text) if isinstance(item.text, str) else None)
 
 
 def encode_down(down: Down, sender_name: str = "") -> bytes:
@@ -136,6 +152,8 @@ def encode_down(down: Down, sender_name: str = "") -> bytes:
     kind = DOWN_KINDS[down.type]
     if kind.name == MESSAGE_DOWN:
         return encode(kind.name, to_message(down, sender_name))
+    if kind.name == CANVAS:
+        return encode(kind.name, ListDown(down.channel_id, [to_piece(item) for item in down.body]))
     return encode(kind.name, ListDown(down.channel_id, down.body) if kind.is_list else down.body)
 
 

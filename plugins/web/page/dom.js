@@ -120,52 +120,23 @@ export function safeLink(address) {
 	return /^https?:$/.test(protocol) ? href : null;
 }
 
+export function anchor(selector, address, ...inside) {
+	const href = address && safeLink(address);
+	return href ? el(`a${selector}`, { href, title: href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
+}
+
 /** A picture or sound, if its address is on this page's own origin. */
 export const media = (tag, src, facts) => (src && safeLink(src)?.startsWith(`${location.origin}/`) ? el(tag, { ...facts, src }) : "");
 
-// A name begins and ends with a letter or digit, and an @ after one is part of an address.
-const INLINE = /(\*\*[^*\n]+\*\*|`[^`\n]+`|\*[^*\n]+\*|(?<![\p{L}\p{N}_.+@/-])@[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}_.'’·-]*[\p{L}\p{M}\p{N}])?|https?:\/\/[^\s<>"`]{1,2000})/iu;
-const PAIRS = ["()", "[]", "{}", "（）", "「」", "【】"];
+const FORMATS = new Set(["p", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "s"]);
 
-/** An address without the marks that end its sentence, or a bracket that was opened before it. */
-function trimmed(address) {
-	const short = address.replace(/[.,;:!?'’”»…*。、，；：！？]+$/, "");
-	const pair = PAIRS.find((each) => short.endsWith(each[1]));
-	return pair && short.split(pair[1]).length > short.split(pair[0]).length ? trimmed(short.slice(0, -1)) : short;
-}
+const drawn = (parts, me) => parts.map((part) => {
+	if (typeof part === "string") return part;
+	const { tag, children = [], href, language, start } = part;
+	if (tag === "a") return anchor("", href, drawn(children, me));
+	if (tag === "mention") return el("bdi", { className: children[0].toLowerCase() === `@${me.toLowerCase()}` ? "mention to-me" : "mention" }, children);
+	return el(FORMATS.has(tag) ? tag : "span", tag === "pre" && { tabIndex: 0, "data-language": language }, start && { start }, drawn(children, me));
+});
 
-function linked(text) {
-	const address = trimmed(text);
-	const href = safeLink(address);
-	return href ? [el("a", { href, target: "_blank", rel: "noopener noreferrer" }, address), text.slice(address.length)] : text;
-}
-
-const isOf = (mention, name) => [mention, mention.replace(/['’]s$/, "")].some((each) => each.toLowerCase() === name.toLowerCase());
-
-/** Text with mentions and links; with `rich`, also **bold**, *italic* and `code`. */
-export function inline(text, { rich = false, me = "" } = {}) {
-	return text.split(INLINE).map((part, index) => {
-		if (index % 2 === 0) return part;
-		if (/^http/i.test(part)) return linked(part);
-		if (part.startsWith("@")) return el("bdi", { className: isOf(part.slice(1), me) ? "mention to-me" : "mention" }, part);
-		if (!rich) return part;
-		return part.startsWith("**") ? el("strong", part.slice(2, -2)) : el(part[0] === "`" ? "code" : "em", part.slice(1, -1));
-	});
-}
-
-/** The Markdown of service messages: paragraphs, lists, code blocks and what `inline` knows. */
-export function rich(text, options) {
-	let list = null;
-	return text.split(/(```[\s\S]*?```)/).map((part) => {
-		list = null;
-		if (/^```[\s\S]*```$/.test(part)) return el("pre", { tabIndex: 0 }, part.slice(3, -3).trim());
-		return part.split("\n").map((line) => {
-			const item = /^\s*[-*•]\s+(.*)$/.exec(line);
-			const words = inline(item ? item[1] : line, { ...options, rich: true });
-			if (!item) { list = null; return line.trim() ? el("p", words) : ""; }
-			const added = list ? "" : (list = el("ul"));
-			list.append(el("li", { dir: "auto" }, words));
-			return added;
-		});
-	});
-}
+/** A text: lines, or what the service has read in it. */
+export const words = (text, formatted, me = "") => (formatted ? drawn(formatted, me) : text.split("\n").map((line) => el("p", line)));

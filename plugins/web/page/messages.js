@@ -1,6 +1,6 @@
 // The stream of messages: grouped by day and by sender, updated in place.
 
-import { $, avatar, button, el, icon, inline, media, rich, safeLink } from "./dom.js";
+import { $, anchor, avatar, button, el, icon, media, words } from "./dom.js";
 
 const TOGETHER = 5 * 60_000; // Messages of one sender that come closer than this stand in one group.
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -32,11 +32,6 @@ function progress({ done = 0, total = 0, label = "" }) {
 	return el("div.progress", el("bdi.label", label), el("span.number", total > 0 ? `${done} of ${total}` : String(done)), el("span.track", { role: "progressbar" }, values, fill));
 }
 
-function anchor(selector, address, ...inside) {
-	const href = address && safeLink(address);
-	return href ? el(`a${selector}`, { href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
-}
-
 /** Of a picture of an extreme shape, a part: all of it would be a sliver. */
 function crop({ currentTarget: image }) {
 	const { naturalWidth: width, naturalHeight: height } = image;
@@ -49,17 +44,16 @@ function picture(path, alt) {
 	return image && anchor(".picture", path, { "aria-label": alt ? "" : "Picture" }, image);
 }
 
-/** What is drawn of a text; of a long one first its beginning. */
-function folded(message, text, draw) {
-	const [lines, letters] = message.sender ? [20, 4000] : [120, 20_000]; // A service may list what it has.
-	const short = text.split("\n", lines).join("\n").slice(0, letters);
-	if (short.length >= text.trimEnd().length) return draw(text);
-	const box = el("div");
+/** A text; of a long one first its beginning. */
+function said(message, me) {
+	const { content: { text }, formatted, is_long: isLong, sender } = message;
+	const box = el(sender ? "div.said" : "div", words(text || "", formatted, me));
+	if (!isLong) return box;
 	const count = text.split("\n").length;
-	const all = count > lines ? `Show all ${count.toLocaleString()} lines` : "Show all of it";
-	const toggle = button(".link.fold", "", () => { message.isUnfolded = !message.isUnfolded; show(); });
+	const all = count > 20 ? `Show all ${count.toLocaleString()} lines` : "Show all of it";
+	const toggle = button(".link", "", () => { message.isUnfolded = !message.isUnfolded; show(); });
 	const show = () => {
-		box.replaceChildren(el("div", draw(message.isUnfolded ? text : short)));
+		box.replaceChildren(...words(text, !message.isUnfolded && formatted, me));
 		toggle.textContent = message.isUnfolded ? "Show less" : all;
 		toggle.setAttribute("aria-expanded", Boolean(message.isUnfolded));
 	};
@@ -67,10 +61,12 @@ function folded(message, text, draw) {
 	return [box, toggle];
 }
 
-function content(message, { subtype, content: given, context }, me, byPerson) {
+function content(message, me) {
+	const { subtype, content: given, formatted } = message;
+	const context = message.context || {};
 	const { path, link, filename, title, size } = given;
 	const text = given.text || "";
-	if (subtype === "card") return el("div.card", picture(path, ""), title && el("strong", title), rich(text, { me }), link && anchor(".plain", link, given.button || "Open"));
+	if (subtype === "card") return el("div.card", picture(path, ""), title && el("strong", title), words(text, formatted, me), link && anchor(".plain", link, given.button || "Open"));
 	if (["image", "audio", "file"].includes(subtype)) {
 		const name = text || filename || subtype;
 		const shown = subtype === "image" ? picture(path, name) : subtype === "audio" && media("audio", path, { controls: true, preload: "none", "aria-label": name });
@@ -78,7 +74,7 @@ function content(message, { subtype, content: given, context }, me, byPerson) {
 	}
 	if (context.progress) return progress({ label: text, ...context.progress });
 	if (context.table) return [title && el("p", el("strong", title)), table(context.table, title)];
-	return folded(message, text, (part) => (byPerson ? el("p.said", inline(part, { me })) : rich(part, { me })));
+	return said(message, me);
 }
 
 /** One message as an element. */
@@ -97,7 +93,7 @@ function draw(given, view) {
 	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}`, title: error || notice ? exact.format(when) : "" }, disc, el("div.content",
 		el("div.head", el("bdi.name", name), el("time", { dateTime: when.toISOString(), title: exact.format(when) }, time.format(when)), message.private && el("span.tag", "only you")),
 		command && el("p.answers", "↳ ", el("code", { dir: "auto" }, String(command))),
-		content(given, message, view.myName, byPerson), message.failed && retry()), way, view.menuFor(message) && more());
+		content(given, view.myName), message.failed && retry()), way, view.menuFor(message) && more());
 	node.message = given;
 	return node;
 }
@@ -122,7 +118,7 @@ function fold(node, above) {
 	if (!own) return;
 	run[own.verb] = [...new Set([...(run[own.verb] || []), own.name])];
 	if (Object.values(run).flat().length < FOLDED) return;
-	const line = node.querySelector(".content > p");
+	const line = node.querySelector(".content p");
 	line.textContent = Object.entries(run).map(([verb, names]) => `${listed(names)} ${verb}`).join(", ");
 	for (let each = above; each?.run && !each.matches(".merged"); each = each.previousElementSibling) each.classList.add("merged");
 }

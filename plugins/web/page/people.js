@@ -1,6 +1,6 @@
 // The panel beside the messages: the canvas, and the members with their bars.
 
-import { $, avatar, el, media, meters, rich } from "./dom.js";
+import { $, avatar, el, media, meters, words } from "./dom.js";
 
 const PAGE = 100; // so many members are drawn at first, and more on demand
 
@@ -175,17 +175,15 @@ export function showCanvas(items, visible) {
 	while (pieces.length > items.length) pieces.pop().node.remove();
 	items.forEach((item, at) => {
 		if (!pieces[at]) {
-			const words = el("div.words"), bars = el("div");
-			pieces[at] = { words, bars, node: el("div.piece", words, bars), meters: new Map() };
+			const said = el("div.words"), bars = el("div");
+			pieces[at] = { said, bars, node: el("div.piece", said, bars), meters: new Map() };
 			$("canvas").append(pieces[at].node);
 		}
 		const piece = pieces[at];
-		const said = JSON.stringify([item.text, item.path]);
-		if (piece.said !== said) {
-			piece.said = said;
-			const words = el("div.words", item.text ? rich(String(item.text)) : "", media("img", item.path, { alt: item.text || "" }));
-			piece.words.replaceWith(words);
-			piece.words = words;
+		const shown = JSON.stringify([item.text, item.path]);
+		if (piece.shown !== shown) {
+			piece.shown = shown;
+			piece.said.replaceChildren(...(item.text ? words(String(item.text), item.formatted) : []), media("img", item.path, { alt: item.text || "" }));
 		}
 		meters(piece.bars, piece.meters, item.bars);
 	});

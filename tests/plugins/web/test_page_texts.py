@@ -83,7 +83,7 @@ async def test_scripts_that_run_from_the_right_do_so(tmp_path: Path, chromium: B
         for text, wanted in ((hebrew, "rtl"), ("good evening", "ltr"), ("123", "ltr")):
             await bob.say(text)
             await ann.sees(text)
-            assert await ann.log.locator(".said").last.evaluate(direction) == wanted
+            assert await ann.log.locator(".said p").last.evaluate(direction) == wanted
         await bob.say(f"/board {hebrew}")
         for place_of_it in (ann.log.get_by_role("cell"), ann.log.locator(".card p"), ann.page.locator("#canvas p")):
             await expect(place_of_it.first).to_be_visible()
