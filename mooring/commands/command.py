@@ -101,8 +101,7 @@ class Command:
                     "required": argument.required,
                     "choices": list(argument.choices),
                     "help": argument.help,
-                    "repeated": argument.repeated,
-                    "rest": argument.rest,
+                    "usage": argument.usage,
                     "expects": argument.expects,
                 }
                 for argument in self.arguments

@@ -40,11 +40,11 @@ function showEnter(problem = "") {
 	$("enter-name").focus();
 }
 
-function enterToken() {
+const enterToken = $("nowhere-token").onclick = () => {
 	showEnter();
 	$("enter-given").open = true;
 	$("enter-token").focus();
-}
+};
 
 $("enter-form").oninput = () => link.prepare();
 $("enter-form").onsubmit = (event) => {
@@ -90,18 +90,14 @@ const takers = {
 		$("enter").hidden = true;
 		$("room").hidden = false;
 		$("me").replaceChildren(avatar(me.id, me.name), el("bdi.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
-		const all = [...channels.values()];
-		if (channels.has(active?.id)) { composer.commands = commandsOf(active); join(active); drawChannels(); }
-		else enter();
-		for (const channel of all) if (channel.joined && channel !== active) join(channel);
+		if (channels.has(active?.id)) join(active);
+		settleIn();
+		for (const channel of channels.values()) if (channel.joined && channel !== active) join(channel);
 	},
 
 	channels(body) {
 		know(body.channels);
-		const others = [...channels.values()].filter((each) => each.joined);
-		if (channels.has(active?.id)) { composer.commands = commandsOf(active); drawChannels(); }
-		else if (active && others.length) select(others[0]);
-		else enter();
+		settleIn();
 	},
 
 	history(body, channel) {
@@ -109,8 +105,7 @@ const takers = {
 		channel.isLoaded = true;
 		if (body.mode === "missed") {
 			for (const message of messages) addMessage(channel, message);
-			// Perhaps nobody goes on with it; who does shows the next step in its place.
-			for (const message of channel.messages.filter(({ number, context }) => !number && context?.progress)) addMessage(channel, interrupted(message));
+			for (const message of channel.messages.filter((each) => !each.number && each.context?.progress)) interrupt(channel, message);
 			return;
 		}
 		channel.more = body.more;
@@ -202,6 +197,14 @@ function know(entries) {
 	}
 }
 
+/** Stay in the channel that is shown, or go to another one if there is none, or it is gone. */
+function settleIn() {
+	const other = active && [...channels.values()].find((each) => each.joined);
+	if (channels.has(active?.id)) { composer.commands = commandsOf(active); drawChannels(); }
+	else if (other) select(other);
+	else enter();
+}
+
 const commandsOf = (channel) => commands.filter(({ plugin }) => channel.plugins.includes(plugin));
 
 function take(frame) {
@@ -226,10 +229,10 @@ function prepared(message, channel) {
 /** Comings and goings are no news, nor is what one has said oneself. */
 const isNews = ({ sender, context }) => sender !== me.id && !context?.notice;
 
-function interrupted(message) {
-	const { progress } = message.context;
-	const label = `${String(progress.label).replace(/ \(interrupted\)$/, "")} (interrupted)`;
-	return { ...message, context: { ...message.context, progress: { ...progress, label } } };
+/** Nobody may go on with what was on its way; who does shows the next step in its place. */
+function interrupt(channel, { context, ...message }) {
+	const { progress } = context;
+	if (!context.interrupted) addMessage(channel, { ...message, context: { interrupted: true, progress: { ...progress, label: `${progress.label} (interrupted)` } } });
 }
 
 function addMessage(channel, message) {
@@ -267,7 +270,7 @@ const pendingOf = ({ request_id, made, body, failed }) => ({ key: `pending ${req
 
 function settle(frame, failure) {
 	const channel = channels.get(frame.body.channel_id);
-	if (channel === active) markPressed();
+	if (channel && channel === active) drawButtons();
 	if (frame.type !== "message_up" || !channel) { if (failure && (channel || active)) problem(channel || active, failure); return; }
 	if (channel !== active) return;
 	const message = pendingOf({ ...frame, failed: failure });
@@ -356,10 +359,9 @@ function showNowhere(id) {
 	$("channel-name").textContent = what;
 	$("channel-about").textContent = "";
 	document.title = `${what} · Mooring`;
-	$("nowhere").replaceChildren(
-		el("p", id && !closed ? ["Nothing here is called ", el("b", id), ". "] : "", open.length ? "You can go to:" : "If you were given a token, it may open one."),
-		el("ul", open.map((channel) => el("li", button(".plain", `# ${channel.channel_name}`, () => select(channel))))),
-		me.guest && (closed || !open.length) ? button(".link", "I was given a token", enterToken) : "");
+	$("nowhere-why").textContent = open.length ? "You can go to:" : "If you were given a token, it may open one.";
+	$("nowhere-list").replaceChildren(...open.map((channel) => el("li", button(".plain", `# ${channel.channel_name}`, () => select(channel)))));
+	$("nowhere-token").hidden = !me.guest || (!closed && open.length > 0);
 	drawer(null);
 	if (!$("nowhere").hidden) return;
 	$("nowhere").hidden = false;
@@ -397,10 +399,12 @@ const most = (number) => (number > 99 ? "99+" : String(number));
 
 function drawChannels() {
 	let elsewhere = 0;
-	renew($("channel-list"), [...channels.values()].map((channel) => {
-		const isActive = channel === active;
+	for (const channel of channels.values()) {
 		channel.told = channel.unread;
-		if (!isActive) elsewhere += channel.unread;
+		if (channel !== active) elsewhere += channel.unread;
+	}
+	renew($("channel-list"), () => [...channels.values()].map((channel) => {
+		const isActive = channel === active;
 		return el("li", button(channel.unread ? ".unread" : "", el("span", { "aria-hidden": "true" }, "#"), () => select(channel),
 			{ disabled: !channel.open, title: channel.open ? channel.channel_description : "For people with a token", "aria-current": isActive && "true" },
 			el("bdi.name", channel.channel_name), channel.unread && el("span.badge", { "aria-label": `${channel.unread} unread`, role: "img" }, most(channel.unread)),
@@ -446,40 +450,37 @@ function namesLike(typed, most) {
 	return active.characters.names(typed, most);
 }
 
+const displayOf = (widget) => active.style.get(widget);
+
 function drawWidgets(channel) {
 	if (channel !== active) return;
-	const is = (widget, display) => active.style.get(widget) === display;
-	showCanvas(active.canvas, !is("canvas", "invisible"));
-	$("canvas-part").classList.toggle("highlight", is("canvas", "highlight"));
-	const shown = is("button", "invisible") ? [] : active.buttons.filter(({ button_id }) => !is(`button ${button_id}`, "invisible"));
-	renew($("buttons"), shown.map((each) => {
-		const node = button(is(`button ${each.button_id}`, "highlight") ? ".highlight" : "", each.button_text, () => press(channel, each));
-		return Object.assign(node, { buttonId: each.button_id });
-	}));
-	$("buttons").hidden = shown.length === 0;
-	markPressed();
+	showCanvas(active.canvas, displayOf("canvas"));
+	drawButtons();
 }
 
-const isPressed = (channel, id) => outbox.of(channel.id).some(({ type, body }) => type === "button_click" && body.button_id === id);
+function drawButtons() {
+	const shown = displayOf("button") === "invisible" ? [] : active.buttons.filter(({ button_id: id }) => displayOf(`button ${id}`) !== "invisible");
+	renew($("buttons"), () => shown.map((each) => button(displayOf(`button ${each.button_id}`) === "highlight" ? ".highlight" : "", each.button_text, () => press(each),
+		{ "aria-disabled": String(isPressed(each.button_id)) })));
+	$("buttons").hidden = shown.length === 0;
+}
+
+const isPressed = (id) => outbox.of(active.id).some(({ type, body }) => type === "button_click" && body.button_id === id);
 
 let pressed = {}; // what was pressed last, and when
 
-function press(channel, { button_id, button_text, dialog }) {
+function press({ button_id, button_text, dialog }) {
 	const at = Date.now();
 	// Twice is once.
-	if (isPressed(channel, button_id) || $("dialog").open || (!dialog && pressed.id === button_id && at - pressed.at < 500)) return;
+	if (isPressed(button_id) || $("dialog").open || (!dialog && pressed.id === button_id && at - pressed.at < 500)) return;
 	pressed = { id: button_id, at };
-	withDialog(dialog, (extra) => click("button_click", { channel_id: channel.id, button_id, ...extra }, button_text));
+	withDialog(dialog, (extra) => click("button_click", { channel_id: active.id, button_id, ...extra }, button_text));
 }
 
 function click(type, body, label) {
 	outbox.add(type, body, label);
 	if ($("state").dataset.state !== "live") tell(`${label}: not sent yet`);
-	markPressed();
-}
-
-function markPressed() {
-	for (const node of $("buttons").children) node.setAttribute("aria-disabled", isPressed(active, node.buttonId));
+	drawButtons();
 }
 
 let telling = 0;
@@ -522,6 +523,7 @@ function drawer(id, from = null) {
 
 for (const id of ["channels", "people"]) $(`show-${id}`).onclick = (event) => drawer(id, event.currentTarget);
 for (const each of [$("shade"), ...document.querySelectorAll("[data-close]")]) each.onclick = () => drawer(null);
+for (const width of [720, 1080]) matchMedia(`(max-width: ${width}px)`).onchange = () => drawer(null); // What was one stands beside the log now.
 addEventListener("hashchange", () => me.id && named() !== active?.id && enter());
 addEventListener("keydown", (event) => { if (event.key === "Escape" && !$("shade").hidden) drawer(null); });
 document.addEventListener("visibilitychange", () => { if (active) read(active); });

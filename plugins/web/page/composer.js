@@ -1,14 +1,12 @@
 // The composer: typing, completion, hints, and what was typed before.
 
 import { $, el } from "./dom.js";
-import { keep, keptList } from "./kept.js";
+import { keep, keptJson } from "./kept.js";
 
 const MOST_NAMES = 8;
 const REMEMBERED = 50;
 
 const starts = (word, typed) => word.toLowerCase().startsWith(typed.toLowerCase());
-
-const shown = ({ name, repeated, rest, required }) => { const word = name + (repeated || rest ? "…" : ""); return required ? word : `[${word}]`; };
 
 /** The command that a line begins with (the longest wins), and which of its arguments it ends in. */
 function hintFor(line, commands) {
@@ -38,7 +36,7 @@ export function complete(line, commands, names) {
 	const typed = line.slice(1).replace(/\s+/g, " ");
 	const longer = commands.filter(({ name }) => starts(name, typed) && !(hint && name.length <= typed.length));
 	if (hint && !longer.length) return hint.argument?.kind === "member" && !word ? mentions("") : offer(hint.argument?.choices || []);
-	return { from: 0, hint, items: longer.map(({ name, summary, arguments: usage }) => ({ text: `/${name}`, note: summary, insert: `/${name}${usage.length ? " " : ""}`, usage })) };
+	return { from: 0, hint, items: longer.map(({ name, summary, usage, arguments: { length } }) => ({ text: `/${name}`, note: summary, insert: `/${name}${length ? " " : ""}`, usage: usage.slice(name.length + 1) })) };
 }
 
 export class Composer {
@@ -47,7 +45,7 @@ export class Composer {
 	hint = $("hint");
 	commands = [];
 	items = [];
-	past = keptList("past", (text) => typeof text === "string"); // what was sent before, for the arrow up
+	past = [keptJson("past")].flat().filter((text) => text && typeof text === "string"); // what was sent before, for the arrow up
 	back = 0;
 
 	constructor({ names, onSend, onDraft }) {
@@ -101,7 +99,7 @@ export class Composer {
 		this.hinted = key;
 		if (!hint) { this.hint.replaceChildren(); return; }
 		const { command, argument, at } = hint;
-		const usage = command.arguments.map((each, place) => [" ", el(place === at ? "b" : "span", shown(each))]);
+		const usage = command.arguments.map((each, place) => [" ", el(place === at ? "b" : "span", each.usage)]);
 		this.hint.replaceChildren(el("code", `/${command.name}`, usage), el("span", argument ? argument.help || argument.expects : command.summary));
 	}
 
@@ -109,7 +107,7 @@ export class Composer {
 		this.list.hidden = this.items.length === 0;
 		this.list.replaceChildren(...this.items.map(({ text, note, usage }, at) => {
 			const onclick = () => { this.at = at; this.accept(); };
-			const what = el("span", el("b", text), (usage || []).map((each) => el("i", ` ${shown(each)}`)));
+			const what = el("span", el("b", text), el("i", usage));
 			return el("li", { id: `completion-${at}`, role: "option", "aria-selected": String(at === this.at), onclick }, what, note && el("span.note", note));
 		}));
 		if (this.at < 0) { this.text.removeAttribute("aria-activedescendant"); return; }

@@ -26,31 +26,27 @@ export function openDialog({ title, components, bottom_buttons }, send) {
 	const buttons = foot.map(({ id, text, submit }) =>
 		submit ? el("button.primary", { onclick: () => { pressed = id; } }, text) : button(".plain", text, () => dialog.close()));
 	dialog.replaceChildren(el("form", { onsubmit }, el("h2", { id: "dialog-title" }, title || "Dialog"), fields.map(({ node }) => node), el("div.dialog-foot", buttons)));
+	dialog.onclose = () => { if (document.activeElement === document.body) $("text").focus(); }; // What opened it is gone.
 	dialog.showModal();
 }
 
 /** Show a menu at an element; entries are `{text, run}`. Arrow keys move, Escape closes. */
 export function openMenu(anchor, entries) {
 	const menu = $("menu");
-	const close = () => {
-		menu.hidden = true;
-		anchor.setAttribute("aria-expanded", "false");
-		removeEventListener("pointerdown", outside, true);
-	};
-	const outside = (event) => menu.contains(event.target) || close();
-	const items = entries.map(({ text, run }) => button("", text, () => { close(); anchor.focus(); run(); }, { role: "menuitem", tabIndex: -1 }));
+	const close = () => { menu.hidePopover(); (anchor.isConnected ? anchor : $("text")).focus(); };
+	const items = entries.map(({ text, run }) => button("", text, () => { close(); run(); }, { role: "menuitem", tabIndex: -1 }));
 	menu.replaceChildren(...items);
 	menu.onkeydown = (event) => {
 		const step = { ArrowDown: 1, ArrowUp: items.length - 1 }[event.key];
 		if (step) items[(items.indexOf(document.activeElement) + step) % items.length].focus();
-		else if (event.key === "Escape" || event.key === "Tab") { close(); anchor.focus(); } else return;
+		else if (["Escape", "Tab"].includes(event.key)) close();
+		else return;
 		event.preventDefault();
 	};
-	menu.hidden = false;
-	anchor.setAttribute("aria-expanded", "true");
+	menu.onbeforetoggle = ({ newState }) => anchor.setAttribute("aria-expanded", String(newState === "open"));
+	menu.showPopover();
 	const box = anchor.getBoundingClientRect();
-	menu.style.top = `${Math.min(box.bottom + 4, innerHeight - menu.offsetHeight - 8)}px`;
+	menu.style.top = `${Math.max(8, Math.min(box.bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
 	menu.style.left = `${Math.max(8, Math.min(box.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
-	addEventListener("pointerdown", outside, true);
 	items[0]?.focus();
 }

@@ -23,11 +23,19 @@ export function el(selector, ...parts) {
 
 export const button = (selector, label, onclick, ...parts) => el(`button${selector}`, { type: "button", onclick }, label, ...parts);
 
-/** Draw what is in a box anew. The focus stays in its place. */
-export function renew(box, nodes) {
+/** Draw what is in a box anew. The focus stays in its place, and what is just pressed until it is let go. */
+export function renew(box, draw) {
+	const isWaiting = box.due;
+	box.due = draw;
+	if (box.matches(":active")) {
+		const release = () => setTimeout(() => box.due && renew(box, box.due));
+		if (!isWaiting) for (const end of ["pointerup", "pointercancel", "keyup"]) addEventListener(end, release, { once: true });
+		return;
+	}
+	box.due = null;
 	const controls = box.getElementsByTagName("button");
 	const at = [...controls].indexOf(document.activeElement);
-	box.replaceChildren(...nodes);
+	box.replaceChildren(...draw());
 	if (at >= 0) (controls[at] || $("text")).focus();
 }
 

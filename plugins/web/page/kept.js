@@ -31,11 +31,7 @@ export function keptKeys(beginning) {
 	return [...new Set([...keys, ...beside.keys()])].filter((key) => key.startsWith(beginning));
 }
 
-/** The entries of a list that was kept as JSON, without those that are not good. */
-export function keptList(key, isGood) {
-	try {
-		return JSON.parse(kept(key)).filter(isGood);
-	} catch {
-		return [];
-	}
+/** What was kept as JSON; null if it is nonsense. */
+export function keptJson(key) {
+	try { return JSON.parse(kept(key)); } catch { return null; }
 }

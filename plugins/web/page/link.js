@@ -32,7 +32,6 @@ export class Link {
 		addEventListener("online", () => this.wanted && this.open()); // perhaps by another network
 		addEventListener("pageshow", (event) => event.persisted && this.wanted && this.open());
 		addEventListener("offline", () => this.probe(AWAKE_PATIENCE));
-		document.addEventListener("resume", () => this.wanted && this.open());
 		document.addEventListener("visibilitychange", () => document.hidden || this.lookAgain());
 		setInterval(() => this.tick(), 1000);
 	}

@@ -77,6 +77,13 @@ function content(message, me) {
 	return said(message, me);
 }
 
+const CONTROLS = "a, button, audio, .table, pre";
+
+/** Make a message the tab stop of the log, with what can be used in it, or let it be one no more. */
+function stop(node, isStop) {
+	for (const each of [node, ...node.querySelectorAll(CONTROLS)]) each.tabIndex = isStop ? 0 : -1;
+}
+
 /** One message as an element. */
 function draw(given, view) {
 	const message = { ...given, context: given.context || {} };
@@ -88,13 +95,14 @@ function draw(given, view) {
 	const disc = byPerson ? avatar(message.sender, name) : el("span.avatar.of-service", { "aria-hidden": "true" }, icon(error ? "alert" : "mark"));
 	const more = () => button(".icon.more", icon("more"), (event) => view.openMenu(message, event.currentTarget),
 		{ "aria-label": `Actions for the message of ${name}`, "aria-haspopup": "menu", "aria-expanded": "false" });
-	const retry = () => el("p.problem", message.failed, " ", button(".link", "Edit and send again", () => view.again(message)), " ", button(".link", "Discard", () => view.discard(message)));
-	const classes = ["message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
-	const node = el(`article.${classes}`, { "aria-label": `${name}, ${time.format(when)}`, title: error || notice ? exact.format(when) : "" }, disc, el("div.content",
+	const retry = () => el("p.problem", { role: "alert" }, message.failed, " ", button(".link", "Edit and send again", () => view.again(message)), " ", button(".link", "Discard", () => view.discard(message)));
+	const classes = ["article.message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
+	const node = el(classes, { "aria-live": (message.pending || notice) && "off", "aria-label": `${name}, ${time.format(when)}`, title: error || notice ? exact.format(when) : "" }, disc, el("div.content",
 		el("div.head", el("bdi.name", name), el("time", { dateTime: when.toISOString(), title: exact.format(when) }, time.format(when)), message.private && el("span.tag", "only you")),
 		command && el("p.answers", "↳ ", el("code", { dir: "auto" }, String(command))),
 		content(given, view.myName), message.failed && retry()), way, view.menuFor(message) && more());
 	node.message = given;
+	stop(node, false);
 	return node;
 }
 
@@ -143,16 +151,47 @@ export class Stream {
 			this.mark();
 			if (this.log.scrollTop < 200) view.wantOlder();
 		}, { passive: true });
+		this.log.addEventListener("focusin", ({ target }) => this.point(target.closest("article")));
+		this.log.onkeydown = (event) => this.key(event);
 		$("to-end").onclick = () => this.toEnd();
 		const stay = () => this.atEnd && this.toEnd();
 		new ResizeObserver(stay).observe(this.log);
 		this.log.addEventListener("load", stay, true); // Late pictures push up what is above them.
-		document.fonts?.addEventListener("loadingdone", stay);
+	}
+
+	point(node) {
+		if (!node || node === this.pointed) return;
+		if (this.pointed) stop(this.pointed, false);
+		stop(this.pointed = node, true);
+	}
+
+	/** Arrows lead from message to message, and to the side to what can be used in one. */
+	key(event) {
+		const { key, target } = event;
+		const node = target.closest("article") || this.pointed;
+		const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[key];
+		if (!node || !step || target.matches(".table, pre, audio")) return;
+		const isAside = /Left|Right/.test(key);
+		const all = isAside ? [node, ...node.querySelectorAll(CONTROLS)] : [...this.log.querySelectorAll("article:not(.merged)")];
+		all[Math.max(0, Math.min(all.length - 1, all.indexOf(isAside ? target : node) + step))].focus();
+		event.preventDefault();
+	}
+
+	/** Change something. Who had the focus in a message keeps it: there, in what takes its place, or in the newest. */
+	holding(change) {
+		const held = document.activeElement;
+		const node = this.log.contains(held) && held.closest("article");
+		const at = node && [...node.querySelectorAll(CONTROLS)].indexOf(held);
+		change();
+		if (!this.pointed?.isConnected || !node) this.point(this.log.querySelector("article:last-of-type"));
+		if (!node || held.isConnected) return;
+		const now = this.nodes.get(node.message.key) || this.pointed;
+		(now?.querySelectorAll(CONTROLS)[at] || now || $("text")).focus({ preventScroll: true });
 	}
 
 	quietly(change) {
 		this.log.setAttribute("aria-busy", "true");
-		change();
+		this.holding(change);
 		requestAnimationFrame(() => this.log.removeAttribute("aria-busy"));
 	}
 
@@ -200,10 +239,12 @@ export class Stream {
 
 	trim(most) {
 		const old = [...this.nodes].filter(([, node]) => !node.matches(".pending")).slice(0, -most);
-		for (const [key, node] of old) {
-			node.remove();
-			this.nodes.delete(key);
-		}
+		this.holding(() => {
+			for (const [key, node] of old) {
+				node.remove();
+				this.nodes.delete(key);
+			}
+		});
 		while (this.log.firstElementChild.matches(".day")) this.log.firstElementChild.remove();
 		this.join(this.log.firstElementChild);
 		this.toEnd();
@@ -211,8 +252,7 @@ export class Stream {
 
 	put(message) {
 		const old = this.nodes.get(message.key);
-		if (old) this.replace(old, message);
-		else this.add(message);
+		this.holding(() => (old ? this.replace(old, message) : this.add(message)));
 		if (!old && !this.atEnd && !message.context?.notice) this.unseen += 1;
 		this.changed(this.atEnd || message.pending);
 	}
@@ -220,8 +260,8 @@ export class Stream {
 	remove(key) {
 		const node = this.nodes.get(key);
 		const next = following(node);
-		node?.remove();
 		this.nodes.delete(key);
+		this.holding(() => node?.remove());
 		if (next) this.join(next);
 		else while (this.log.lastElementChild?.matches(".day")) this.log.lastElementChild.remove();
 		this.changed(this.atEnd);
@@ -233,6 +273,7 @@ export class Stream {
 
 	replace(old, message) {
 		const node = draw(message, this.view);
+		node.setAttribute("aria-live", "off"); // It was heard before.
 		node.classList.toggle("first", old.classList.contains("first"));
 		old.replaceWith(node);
 		if (old.run) this.join(node);

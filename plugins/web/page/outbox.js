@@ -1,6 +1,6 @@
 // What was sent and is not acknowledged yet. It outlasts the page, and the events of a channel go one after the other.
 
-import { keep, kept, keptKeys } from "./kept.js";
+import { keep, keptJson, keptKeys } from "./kept.js";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 8000;
@@ -127,10 +127,7 @@ export class Outbox {
 	}
 
 	kept() {
-		const frames = keptKeys(this.prefix).map((key) => {
-			try { return JSON.parse(kept(key)); } catch { return null; }
-		});
-		return frames.filter(isGood).sort((a, b) => a.made - b.made);
+		return keptKeys(this.prefix).map(keptJson).filter(isGood).sort((a, b) => a.made - b.made);
 	}
 
 	takeOver(tab) {

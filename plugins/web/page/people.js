@@ -12,20 +12,10 @@ const isHere = (character) => facts(character).online !== false;
 const rank = (character) => (facts(character).channel ? 0 : isHere(character) ? 1 : 2);
 const inOrder = (a, b) => rank(a) - rank(b) || compare(a.name, b.name) || (a.character_id < b.character_id ? -1 : Number(a.character_id > b.character_id));
 
-function placeOf(character, sorted) {
-	let low = 0, high = sorted.length;
-	while (low < high) {
-		const middle = (low + high) >> 1;
-		if (inOrder(sorted[middle], character) < 0) low = middle + 1;
-		else high = middle;
-	}
-	return low;
-}
-
 /** The characters of one channel that the page knows of: in a crowd not all of them. */
 export class Characters {
 	all = new Map();
-	sorted = [];
+	order = null; // all of them as they are shown, once somebody has asked
 	total = 0; // how many the whole list has, entries of the channel itself apart
 	online = null; // how many of these are here; null if only a look at the whole list tells
 	shown = PAGE;
@@ -35,6 +25,8 @@ export class Characters {
 	asked = new Map(); // beginning of a name -> whether all such names are known by now
 
 	constructor(me) { this.me = me; }
+
+	get sorted() { return (this.order ??= [...this.all.values()].sort(inOrder)); }
 
 	get ofChannel() {
 		const first = this.sorted.findIndex((each) => !facts(each).channel);
@@ -49,7 +41,7 @@ export class Characters {
 	reset(items) {
 		this.own = this.all.get(this.me.id);
 		this.all = new Map(items.map((each) => [each.character_id, each]));
-		this.sorted = [...this.all.values()].sort(inOrder);
+		this.order = null;
 		this.asked.clear();
 		Object.assign(this, { total: this.known, online: null, shown: PAGE, following: "", isReading: false, isRead: false });
 	}
@@ -58,31 +50,19 @@ export class Characters {
 	count({ total, online }) {
 		Object.assign(this, { total, online });
 		if (!this.own || this.isWhole || this.all.has(this.me.id)) return false;
-		this.put(this.own);
+		this.change({ changed: [this.own] });
 		return true;
 	}
 
-	put(character) {
-		this.remove(character.character_id);
-		this.all.set(character.character_id, character);
-		this.sorted.splice(placeOf(character, this.sorted), 0, character);
-	}
-
-	remove(id) {
-		const before = this.all.get(id);
-		if (!before) return;
-		this.sorted.splice(placeOf(before, this.sorted), 1);
-		this.all.delete(id);
-	}
-
-	change({ changed, removed }) {
-		for (const id of removed) this.remove(id);
-		for (const character of changed) this.put(character);
+	change({ changed, removed = [] }) {
+		for (const id of removed) this.all.delete(id);
+		for (const character of changed) this.all.set(character.character_id, character);
+		this.order = null;
 	}
 
 	/** A part of the whole list: names that begin in some way, or the next page of all. */
 	read({ items, following }, beginning) {
-		this.change({ changed: items, removed: [] });
+		this.change({ changed: items });
 		if (beginning !== undefined) this.asked.set(beginning, !following);
 		else Object.assign(this, { following, isRead: !following, isReading: false });
 	}
@@ -170,8 +150,9 @@ export function clearPeople() {
 	for (const id of ["members", "canvas", "mine"]) $(id).replaceChildren();
 }
 
-export function showCanvas(items, visible) {
-	$("canvas-part").hidden = !visible || items.length === 0;
+export function showCanvas(items, display) {
+	$("canvas-part").hidden = display === "invisible" || items.length === 0;
+	$("canvas-part").classList.toggle("highlight", display === "highlight");
 	while (pieces.length > items.length) pieces.pop().node.remove();
 	items.forEach((item, at) => {
 		if (!pieces[at]) {

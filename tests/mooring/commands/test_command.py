@@ -98,8 +98,7 @@ def test_the_table_is_data() -> None:
         "required": False,
         "choices": [],
         "help": "",
-        "repeated": False,
-        "rest": False,
+        "usage": "[amount]",
         "expects": "a whole number",
     }
 

@@ -37,7 +37,7 @@ async def test_an_address_that_names_no_channel_says_so_and_joins_none(tmp_path:
         await enter(ann, f"{place.address}#{fragment}")
         await expect(ann.page.get_by_role("heading", level=1)).to_have_text("There is no such channel")
         await expect(ann.composer).to_be_hidden()
-        await expect(ann.page.locator("#nowhere button")).to_have_text(["# tavern", "# library"])
+        await expect(ann.page.locator("#nowhere-list button")).to_have_text(["# tavern", "# library"])
         await expect(ann.page.locator("#nowhere")).not_to_contain_text("false")
         assert await ann.page.locator("#nowhere").evaluate("(section) => section.scrollWidth <= section.clientWidth")
         assert [place.service.members(channel) for channel in ("tavern", "library")] == [{}, {}]
