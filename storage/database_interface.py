@@ -144,6 +144,17 @@ class DatabaseInterface(ABC):
         """Engines with equal groups take part in one `commit_batch` call."""
         return id(self)
 
+    def joint_group(self) -> Hashable:
+        """Engines with equal ones take part in one `commit_batch` call, too, though what others commit to them is told apart."""
+        return self.group()
+
+    def moment(self, since: float) -> int | None:
+        """What `begin` returns, without asking a server: the point up to which the commits of others are known here.
+
+        `since` is when the transaction began that builds on it, by `time.monotonic`.
+        """
+        return None
+
     def begin(self) -> int | None:
         """The point on which a transaction builds that begins now, for engines that can tell whether others commit meanwhile.
 

@@ -141,14 +141,16 @@ class MoobiusStorage:
         """
         self._check_can_grow()
         made: CachedDict = getattr(other, name)
-        groups = {state.content.group for state in self._states if state.engine.persistent}
+        groups = {state.content.joint_group for state in self._states if state.engine.persistent}
         problem = self._joint_problem(made.database, groups)
         if problem is not None:
-            raise ConfigError([Fault("", "join()", name, problem, "give it the same engine and settings as the others")])
+            remedy = "give it the engine and settings of the others; in a Redis cluster no dict can be used by several channels"
+            raise ConfigError([Fault("", "join()", name, problem, remedy)])
         made._state.is_joint = True
+        made._content.noted = None  # nobody asks this dict for news, which would grow for ever
         entry = other._entries.get(name) or entry_for(other._entries.values(), name)
         self._two_phase.add(name, made.database, partial(self._engine, entry), joint=True)
-        self._joint_overlaps &= made.database.overlaps and (not made.database.persistent or {made.database.group()} >= groups)
+        self._joint_overlaps &= made.database.overlaps and (not made.database.persistent or {made.database.joint_group()} >= groups)
         self._joint[name] = made
 
     def joint(self, name: str) -> CachedDict | None:
@@ -255,13 +257,12 @@ class MoobiusStorage:
         if self._is_closed:
             raise StoreClosed(f"{self!r} was closed")
         states, origin = self._states, Origin(member, event)
-        held = () if again is None else in_order(state.engine.lock for state in again.joint)
         if not overlap:
-            return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase, exclusive=exclusive, holding=held)
+            return Transaction(self, states, self._locks, origin, sync=True, two_phase=self._two_phase, exclusive=exclusive, again=again)
         pipeline = self._pipeline if self._joint_overlaps and self._pipeline.is_possible(states, self._locks) else None
         return Transaction(
             self, states, self._locks, origin,
-            sync=True, two_phase=self._two_phase, pipeline=pipeline, overlaps=True, exclusive=exclusive, holding=held,
+            sync=True, two_phase=self._two_phase, pipeline=pipeline, overlaps=True, exclusive=exclusive, again=again,
         )  # fmt: skip
 
     def savepoint(self) -> Savepoint:
@@ -416,13 +417,13 @@ class MoobiusStorage:
 
     def _joint_problem(self, database: DatabaseInterface, groups: set[Hashable]) -> str | None:
         """Why a joint dict cannot be committed together with the dicts of this storage; None if it can."""
-        group = database.group()
+        group = database.joint_group()
         if not database.persistent or groups <= {group}:
             return None
-        if any(state.engine.announces for state in self._states if state.content.group != group):
-            return f"it is in {database!r}, and other processes write to dicts of this storage that are not there"
+        if any(state.engine.announces for state in self._states if state.content.joint_group != group):
+            return f"{database!r} cannot commit together with this storage's dicts: other processes write to them, and they are not on one server"
         if any(each != group for each in self._two_phase.joint_groups):
-            return f"it is in {database!r}, and others that are used in all channels are elsewhere"
+            return f"it is in {database!r}, and other dicts that several storages use are elsewhere"
         return None
 
     def _count_in(self) -> None:

@@ -29,6 +29,7 @@ class SharedStores:
         for values in declared:
             storage = self._storages[values.dict] = open_shared_store(service_id, values.dict, db_config)
             migrate((values,), storage)
+            storage.follow(_nothing)
         with OF_THE_SERVICE.open(service_id, kept_beside(db_config)) as own:
             known = SHARED_STORES.of(own)
             for values in declared:
@@ -58,6 +59,10 @@ class SharedStores:
         """Close the storages, which blocks. Calling it twice is fine."""
         while self._storages:
             self._storages.popitem()[1].close()
+
+
+def _nothing() -> None:
+    """Whoever uses a store finds what other processes committed; nobody has to be told."""
 
 
 def open_shared_store(service_id: str, name: str, db_config: Sequence[Mapping[str, Any]]) -> MoobiusStorage:

@@ -61,14 +61,14 @@ async def commit_async(overlays: Sequence[Overlay], origin: Origin, two_phase: T
 
 
 def _keeping(groups: Sequence[Sequence[Overlay]]) -> list[Hashable]:
-    return [group[0].content.group for group in groups if group[0].content.engine.persistent]
+    return [group[0].content.joint_group for group in groups if group[0].content.engine.persistent]
 
 
 def _commit_in_two_phases(two_phase: TwoPhaseCommit, groups: Sequence[Sequence[Overlay]], origin: Origin, *, sync: bool) -> None:
     """Engines that keep nothing come last: they refuse nothing."""
     persistent = [group for group in groups if group[0].content.engine.persistent]
     try:
-        two_phase.commit([_batch(group) for group in persistent], {group[0].content.group: _undo(group) for group in persistent}, origin)
+        two_phase.commit([_batch(group) for group in persistent], {group[0].content.joint_group: _undo(group) for group in persistent}, origin)
     except BaseException:
         _invalidate([overlay for group in groups for overlay in group])
         raise
@@ -92,7 +92,7 @@ def _by_group(overlays: Sequence[Overlay]) -> list[list[Overlay]]:
         return [[overlays[0]]]
     groups: dict[Hashable, list[Overlay]] = {}
     for overlay in overlays:
-        groups.setdefault(overlay.content.group, []).append(overlay)
+        groups.setdefault(overlay.content.joint_group, []).append(overlay)
     return list(groups.values())
 
 

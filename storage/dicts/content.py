@@ -26,12 +26,14 @@ class Content:
     """
 
     __slots__ = (
-        "_unreadable", "ahead", "base", "engine", "findings", "group", "handed", "live", "loaded", "mutex", "name", "noted", "seen", "stored",
+        "_unreadable", "ahead", "base", "engine", "findings", "group", "handed", "joint_group", "live", "loaded", "mutex", "name", "noted",
+        "seen", "stored",
     )  # fmt: skip
 
     def __init__(self, engine: DatabaseInterface, name: str) -> None:
         self.engine = engine
         self.group = engine.group()
+        self.joint_group = engine.joint_group()
         self.name = name
         self.findings: list[Finding] = []
         self.loaded = not engine.persistent

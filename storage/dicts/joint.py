@@ -11,18 +11,21 @@ in a circle.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from storage.dicts.content import Content
 from storage.dicts.overlay import Overlay
 from storage.encoding.codec import Encoded
+from storage.encoding.texts import is_scalar
 from storage.errors import VersionConflict
 
 
 class JointOverlay(Overlay):
     """What one transaction sees of a joint dict and changes in it. Thread-safe as far as an Overlay is."""
 
-    __slots__ = ("_all_keys_at", "_found")
+    __slots__ = ("_all_keys_at", "_began", "_found", "_moment")
 
     def __init__(self, content: Content) -> None:
         super().__init__(content)
@@ -30,35 +33,61 @@ class JointOverlay(Overlay):
         """The committed text of each key that was looked at, None if there was none."""
         self._all_keys_at: int | None = None
         """The version of the engine when all keys were looked at first."""
+        self._began = time.monotonic()
+        self._moment: int | None = None
 
     @property
     def may_change(self) -> bool:
         """Whether the dict was changed, or a value was handed out that can be changed in place."""
         return bool(self.removed or self.changed or self.added or self.handed)
 
-    @property
+    def gather(self) -> bool:
+        is_changed = super().gather()
+        self.base = self._moment
+        return is_changed
+
     def is_stale(self) -> bool:
-        """Whether something that was looked at is no longer what is committed. May ask the engine, of a dict that is not loaded."""
+        """Whether something that was looked at is no longer what is committed; from here on the commit builds on that.
+
+        May ask the engine, of a dict that is not loaded, or if it is not known here what others have committed.
+        """
         content = self.content
+        self._moment = content.engine.moment(self._began)  # before the content, which may be newer but never older
+        if content.seen != content.engine.version:
+            content.load(keep_mode=True)
         if self._all_keys_at is not None and self._all_keys_at != content.engine.version:
             return True
         return any(_differ(content.text(key), found) for key, found in tuple(self._found.items()))
 
-    def look_at(self, key: str) -> None:
-        if key not in self._found:
-            self._found[key] = self.content.text(key)
-
-    def read(self, key: str) -> object:
-        self.look_at(key)
-        return super().read(key)
+    def read(self, key: str) -> Any:
+        """From the text that was found: what the dict has decoded already may belong to another one by now."""
+        if key in self.values or key in self.added or key in self.changed or key in self.removed:
+            return super().read(key)
+        text = self._committed(key)
+        if text is None:
+            raise KeyError(key)
+        self.before[key] = text
+        value = self.content.decode(key, text)
+        if not is_scalar(value):
+            self.handed.add(key)
+        return self.values.setdefault(key, value)
 
     def current_text(self, key: str) -> Encoded | None:
-        self.look_at(key)
-        return super().current_text(key)
+        if key in self.handed or key in self.added or key in self.changed or key in self.removed:
+            return super().current_text(key)
+        return self._committed(key)
 
     def has(self, key: str) -> bool:
-        self.look_at(key)
-        return super().has(key)
+        return key in self.added or key in self.changed or (key not in self.removed and self._committed(key) is not None)
+
+    def _before(self, key: str) -> Encoded | None:
+        return self._committed(key)
+
+    def _committed(self, key: str) -> Encoded | None:
+        """The text that is committed, as it was when it was looked at first."""
+        if key not in self._found:
+            self._found[key] = self.content.text(key)
+        return self._found[key]
 
     def count(self) -> int:
         self._look_at_all()
@@ -72,10 +101,6 @@ class JointOverlay(Overlay):
         self._look_at_all()
         return super().last_key()
 
-    def _before(self, key: str) -> Encoded | None:
-        self.look_at(key)
-        return super()._before(key)
-
     def _look_at_all(self) -> None:
         if self._all_keys_at is None:
             self._all_keys_at = self.content.engine.version
@@ -83,7 +108,7 @@ class JointOverlay(Overlay):
 
 def conflict(overlays: Iterable[JointOverlay]) -> VersionConflict | None:
     """Why a transaction cannot end as it is, None if it can."""
-    stale = [overlay.content.name for overlay in overlays if overlay.is_stale]
+    stale = [overlay.content.name for overlay in overlays if overlay.is_stale()]
     return VersionConflict(f"{', '.join(stale)} was changed by another transaction meanwhile; nothing was changed") if stale else None
 
 

@@ -50,9 +50,6 @@ class Overlay:
         self.undone: list[tuple[Any, bytes]] = []
         """What was handed out or made in a part that was undone, with its text then."""
 
-    def look_at(self, key: str) -> None:
-        """Note that the code inside knows how the key stands; only for dicts that others may change meanwhile."""
-
     def read(self, key: str) -> Any:
         """The value, live until the end of the transaction. Raises KeyError, UnreadableValue."""
         value = self.values.get(key, _MISSING)
@@ -229,7 +226,8 @@ class Overlay:
                 stored.update(self.changed)
             if self.added:
                 stored.update(self.added)
-        values = self.values
+        # Where what is committed now is only learned later, somebody else may have been there since, and our values may be old already.
+        values = self.values if known else {}
         for key in chain(self.removed, self.changed, self.added):
             content.detach(key, values.get(key, _MISSING))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from storage.dicts.cached_dict import CachedDict
+from storage.dicts.joint import JointOverlay
 
 
 def peek(kept: CachedDict, key: str) -> Any:
@@ -16,9 +17,11 @@ def peek(kept: CachedDict, key: str) -> Any:
     overlay = kept._state.overlay()
     if overlay is None:
         return kept.get(key)
-    overlay.look_at(key)
     if key in overlay.values:
         return overlay.values[key]
+    if isinstance(overlay, JointOverlay):
+        text = overlay.current_text(key)
+        return None if text is None else overlay.content.decode(key, text)
     content = kept._content
     if key in content.live and key not in content.ahead.newest and not (key in overlay.added or key in overlay.changed or key in overlay.removed):
         return content.live[key]

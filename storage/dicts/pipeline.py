@@ -62,6 +62,8 @@ class Pipeline:
         self._last: object = None
         """What the engine calls the last commit that it was given."""
         self._failure: StorageError | None = None
+        self._must_drain = False
+        """The last one ended with a conflict, so that whoever runs it again runs those after it again, too: nothing may have been built on it."""
         self._spoiled: set[Content] = set()
 
     @property
@@ -119,7 +121,7 @@ class Pipeline:
         """`before` are those who began to wait earlier; None for everybody who waits."""
         with self._guard.ready():
             if self._is_held:
-                if self._is_open or self._failure is not None or self.waiting or len(self._in_flight) >= self._most:
+                if self._is_open or self._must_drain or self._failure is not None or self.waiting or len(self._in_flight) >= self._most:
                     return False
                 if members is not self._members or any(map(_has_foreign_commits, members)):
                     return False
@@ -155,18 +157,21 @@ class Pipeline:
         sync: bool,
         joint: Sequence[Overlay] = (),
         held: Sequence[DomainLock] = (),
+        conflict: StorageError | None = None,
     ) -> None:
         """End the open transaction with these gathered changes, none after a rollback. `outcome` ends in the order of the transactions.
 
         `joint` are the changes to joint dicts, which are committed with the others, and `held` the locks of these, which are released here.
+        With `conflict`, nothing of it is kept, and `outcome` ends so.
 
         Raises PredecessorFailed if it is doomed, and what the engine raises that does not even begin with the commit.
         """
         wake_ups = WakeUps()
         was_handed_in = False
-        failure: StorageError | None = None
+        failure = conflict
         with self._guard.ready():
             self._is_open = False
+            self._must_drain = conflict is not None
             try:
                 if self._failure is not None:
                     raise PredecessorFailed.after(self._failure)
@@ -190,14 +195,15 @@ class Pipeline:
     def _hand_in(
         self, overlays: Sequence[Overlay], joint: Sequence[Overlay], origin: Origin, outcome: Outcome, *, sync: bool
     ) -> bool:
-        kept = [overlay for overlay in (*overlays, *joint) if overlay.gathered and overlay.content.engine.persistent]
-        if kept:
-            batch = [DomainChanges(each.content.engine, each.gathered, each.base if self._last is None else None) for each in kept]
+        # What was built on the commit before this one names that; joint dicts are not the channel's own, and have a base in any case.
+        batch = [DomainChanges(each.content.engine, each.gathered, each.base if self._last is None else None) for each in _kept(overlays)]
+        batch += [DomainChanges(each.content.engine, each.gathered, each.base) for each in _kept(joint)]
+        if batch:
             outcome.then = self._settled
             self._last = batch[0].engine.hand_in(batch, origin, outcome, self._last, sync=sync)
         for overlay in overlays:
             overlay.hand_in()
-        return bool(kept)
+        return bool(batch)
 
     def _settled(self, failure: StorageError | None, wake_ups: WakeUps) -> None:
         """The engine is done with the oldest that it was given, which is the first in flight."""
@@ -239,8 +245,13 @@ class Pipeline:
                 content.invalidate()
         self._spoiled.clear()
         self._failure = self._last = None
+        self._must_drain = False
         self._is_held = False
         locks.release_all(self._locks)
+
+
+def _kept(overlays: Sequence[Overlay]) -> list[Overlay]:
+    return [overlay for overlay in overlays if overlay.gathered and overlay.content.engine.persistent]
 
 
 def _has_foreign_commits(state: DictState) -> bool:

@@ -28,8 +28,6 @@ class Member(Protocol):
     @property
     def engine(self) -> DatabaseInterface: ...
 
-    def refresh(self) -> None: ...
-
 
 class Scope:
     """The reach of one transaction: it is open from its start until its end is decided."""

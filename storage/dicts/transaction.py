@@ -16,7 +16,7 @@ from storage.dicts import commit, joint, locks
 from storage.dicts.dict_state import DictState
 from storage.dicts.overlay import Overlay
 from storage.dicts.pipeline import Pipeline
-from storage.dicts.scope import CLOSED, Scope, enclosing, exclusive_around, innermost, leave
+from storage.dicts.scope import CLOSED, Member, Scope, enclosing, exclusive_around, innermost, leave
 from storage.dicts.two_phase_commit import TwoPhaseCommit
 from storage.domain_lock import DomainLock
 from storage.encoding.texts import encode_item, item_path, same_text
@@ -35,7 +35,7 @@ class Transaction(Scope):
     transactions; the next overlapping one of the same owner begins at once, and builds on what is on its way.
     """
 
-    __slots__ = ("_held", "_holding", "_joined", "_origin", "_overlaps", "_pipeline", "_sync", "_two_phase", "doom", "outcome")
+    __slots__ = ("_again", "_held", "_joined", "_origin", "_overlaps", "_pipeline", "_sync", "_two_phase", "doom", "outcome")
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Transaction(Scope):
         pipeline: Pipeline | None = None,
         overlaps: bool = False,
         exclusive: str = "",
-        holding: tuple[DomainLock, ...] = (),
+        again: Transaction | None = None,
     ) -> None:
         # Written out instead of calling Scope's: this runs for every event of every channel.
         self.owner = owner
@@ -61,7 +61,7 @@ class Transaction(Scope):
         self.overlays = {}
         self.foreign = {}
         self.joint = ()
-        self._holding = holding
+        self._again = again
         self._held: tuple[DomainLock, ...] = ()
         """The locks of joint dicts that it has."""
         self._origin = origin
@@ -92,8 +92,8 @@ class Transaction(Scope):
                 try:
                     if pipeline.is_fresh:
                         _begin(self.members)
-                    if self._holding:
-                        self._take(self._holding)
+                    if self._again is not None:
+                        self._hold(self._again)
                     self._open()
                 except BaseException:
                     self._give_up(pipeline)
@@ -102,8 +102,8 @@ class Transaction(Scope):
             locks.take_all(self.locks)
             try:
                 _begin(self.members)
-                if self._holding:
-                    self._take(self._holding)
+                if self._again is not None:
+                    self._hold(self._again)
                 self._open()
             except BaseException:
                 locks.release_all((*self._held, *self.locks))
@@ -148,8 +148,8 @@ class Transaction(Scope):
                 try:
                     if pipeline.is_fresh:
                         await _begin_async(self.members)
-                    if self._holding:
-                        await self._take_async(self._holding)
+                    if self._again is not None:
+                        await self._hold_async(self._again)
                     self._open()
                 except BaseException:
                     self._give_up(pipeline)
@@ -159,8 +159,8 @@ class Transaction(Scope):
                 await locks.take_all_async(self.locks)
             try:
                 await _begin_async(self.members)
-                if self._holding:
-                    await self._take_async(self._holding)
+                if self._again is not None:
+                    await self._hold_async(self._again)
                 self._open()
             except BaseException:
                 locks.release_all((*self._held, *self.locks))
@@ -175,7 +175,8 @@ class Transaction(Scope):
         if self.joint:
             try:
                 await self._take_async(self._missing(error))
-                conflict = self._conflict(error)
+                is_behind = any(state.content.is_behind for state in self.joint)
+                conflict = await asyncio.to_thread(self._conflict, error) if is_behind else self._conflict(error)
             except BaseException as failure:
                 self._drop(failure)
                 raise
@@ -212,7 +213,7 @@ class Transaction(Scope):
         finally:
             self._leave()
             try:
-                pipeline.leave(overlays, self._origin, self.outcome or Outcome(), sync=self._sync, joint=changed, held=self._held)
+                pipeline.leave(overlays, self._origin, self.outcome or Outcome(), sync=self._sync, joint=changed, held=self._held, conflict=conflict)
             except PredecessorFailed as doom:
                 self.doom = doom
                 if error is None or isinstance(error, Exception):
@@ -225,8 +226,8 @@ class Transaction(Scope):
     def _drop(self, failure: BaseException) -> None:
         """End it without a commit, because its end was broken off."""
         if self._pipeline is not None:
-            with suppress(PredecessorFailed):
-                self._hand_in(self._pipeline, failure)
+            with suppress(PredecessorFailed, VersionConflict):
+                self._hand_in(self._pipeline, failure, failure if isinstance(failure, VersionConflict) else None)
         else:
             self._end(failure)
 
@@ -239,6 +240,17 @@ class Transaction(Scope):
     async def _take_async(self, wanted: tuple[DomainLock, ...]) -> None:
         await locks.take_all_async(wanted)
         self._held += wanted
+
+    def _hold(self, before: Transaction) -> None:
+        """Have the joint dicts for itself that an earlier attempt has used."""
+        self._again = None
+        self._take(locks.in_order(state.engine.lock for state in before.joint))
+        _begin(before.joint)
+
+    async def _hold_async(self, before: Transaction) -> None:
+        self._again = None
+        await self._take_async(locks.in_order(state.engine.lock for state in before.joint))
+        await _begin_async(before.joint)
 
     def _missing(self, error: BaseException | None) -> tuple[DomainLock, ...]:
         """The locks that the commit needs besides those that are held. Raises VersionConflict where waiting for them could be for ever."""
@@ -258,8 +270,6 @@ class Transaction(Scope):
 
     def _conflict(self, error: BaseException | None) -> VersionConflict | None:
         """Why the transaction cannot end as it would, whatever it raised: that may come from what it should not have seen."""
-        for state in self.joint:
-            state.refresh()
         found = joint.conflict(joint.overlays_of(self.overlays.values()))
         if found is not None and (error is None or isinstance(error, Exception)):
             self.doom = found
@@ -330,7 +340,7 @@ class Transaction(Scope):
         leave(self)
 
 
-async def _begin_async(members: Sequence[DictState]) -> None:
+async def _begin_async(members: Sequence[Member]) -> None:
     for state in members:
         if state.content.is_behind:
             await asyncio.to_thread(_begin, members)
@@ -338,7 +348,7 @@ async def _begin_async(members: Sequence[DictState]) -> None:
     _begin(members)
 
 
-def _begin(members: Sequence[DictState]) -> None:
+def _begin(members: Sequence[Member]) -> None:
     # All of them begin before any content is looked at: content may then be newer than its base, which only costs a conflict,
     # and never older.
     for state in members:

@@ -64,11 +64,11 @@ class TwoPhaseCommit:
             self.is_unsettled = True  # what a crash left may be about this one
             if joint:
                 self.joint.append(engine.lock)
-                self.joint_groups.add(engine.group())
+                self.joint_groups.add(engine.joint_group())
             self._names[name] = engine
-            self._makers.setdefault(engine.group(), make)
+            self._makers.setdefault(engine.joint_group(), make)
             if engine.announces:
-                self._shared.add(engine.group())
+                self._shared.add(engine.joint_group())
 
     def is_for(self, groups: Collection[Hashable]) -> bool:
         """Whether a commit to these groups is to go this way."""
@@ -83,14 +83,14 @@ class TwoPhaseCommit:
         self._open()
         if self.is_unsettled:
             self.settle()
-        *others, deciding = sorted(batches, key=lambda batch: (batch[0].engine.group() in self.joint_groups, batch[0].engine.announces))
+        *others, deciding = sorted(batches, key=lambda batch: (batch[0].engine.joint_group() in self.joint_groups, batch[0].engine.announces))
         number = uuid.uuid4().hex
         note = self._note(deciding, others, origin)
         noted: list[Batch] = []
         try:
             for batch in others:
                 noted.append(batch)
-                self._commit([], batch[0].engine.group(), {_NOTE + number: note[batch[0].engine.group()]}, origin)
+                self._commit([], batch[0].engine.joint_group(), {_NOTE + number: note[batch[0].engine.joint_group()]}, origin)
             self._decide(deciding, number, origin)
         except OutcomeUnknown:
             self.is_unsettled = True
@@ -138,17 +138,17 @@ class TwoPhaseCommit:
                 self._beside[group] = make(DICT)
 
     def _note(self, deciding: Batch, others: Sequence[Batch], origin: Origin) -> dict[Hashable, bytes]:
-        decider = next(name for name, engine in self._names.items() if engine.group() == deciding[0].engine.group())
+        decider = next(name for name, engine in self._names.items() if engine.joint_group() == deciding[0].engine.joint_group())
         names = {engine.domain: name for name, engine in self._names.items()}
         notes = {}
         for batch in others:
             changes = [[names[part.engine.domain], key, _text(text)] for part in batch for key, text in part.changes]
             note = {"at": time.time(), "by": origin.member, "event": origin.event, "decider": decider, "changes": changes}
-            notes[batch[0].engine.group()] = codec.encode(note)
+            notes[batch[0].engine.joint_group()] = codec.encode(note)
         return notes
 
     def _decide(self, deciding: Batch, number: str, origin: Origin) -> None:
-        group = deciding[0].engine.group()
+        group = deciding[0].engine.joint_group()
         marks: dict[str, Encoded | None] = dict.fromkeys(self._old_marks.get(group, ()))
         self._commit(deciding, group, {**marks, _MARK + number: b"true"}, origin)
         self._old_marks[group] = [_MARK + number]
@@ -157,13 +157,13 @@ class TwoPhaseCommit:
         done: list[Batch] = []
         try:
             for batch in others:
-                self._commit(batch, batch[0].engine.group(), {_NOTE + number: None}, origin)
+                self._commit(batch, batch[0].engine.joint_group(), {_NOTE + number: None}, origin)
                 done.append(batch)
         except StorageError as failure:
             # Decided, but this engine cannot follow now. Nobody was told yet, so the decision is taken back.
             self.is_unsettled = True
             for batch in [deciding, *reversed(done)]:
-                group = batch[0].engine.group()
+                group = batch[0].engine.joint_group()
                 try:
                     self._commit(undo[group], group, {_MARK + number: None} if batch is deciding else {}, origin)
                 except StorageError as error:
@@ -176,7 +176,7 @@ class TwoPhaseCommit:
         """Nothing was decided; a note that cannot be taken out now says nothing without a mark."""
         for batch in noted:
             try:
-                self._commit([], batch[0].engine.group(), {_NOTE + number: None}, origin)
+                self._commit([], batch[0].engine.joint_group(), {_NOTE + number: None}, origin)
             except StorageError as error:
                 self.is_unsettled = True
                 _log.warning("a note of a commit that was dropped stays for now: %s", error)
@@ -195,7 +195,7 @@ class TwoPhaseCommit:
             _log.error("%s: %s", where, reason)
             return Finding("note", beside.domain, key, where, reason)
         engines = {name: self._engine(name) for name, _, _ in note["changes"]}
-        is_made = self._beside[self._names[note["decider"]].group()].load_one(_MARK + key.removeprefix(_NOTE)) is not None
+        is_made = self._beside[self._names[note["decider"]].joint_group()].load_one(_MARK + key.removeprefix(_NOTE)) is not None
         by_name: dict[str, list[tuple[str, Encoded | None]]] = {}
         for name, changed, text in note["changes"] if is_made else ():
             by_name.setdefault(name, []).append((changed, None if text is None else text.encode("utf-8")))

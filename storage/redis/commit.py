@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from storage.redis.channel import RedisChannel
 from storage.redis.failures import Momentary, Unanswered, Unreplicated
 from storage.redis.history import Position
 from storage.redis.resync import mend, resync
-from storage.redis.scripts import ANY, Request
+from storage.redis.scripts import ANY, Request, joined
 from storage.redis.wire import Fields, pack
 
 _MOST_CHANGES = 1_000_000
@@ -24,6 +24,7 @@ _BRIEF = 0.25
 """Seconds for which a server that did not take a commit is asked again: as long as a member would not notice."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+_BUSY_PAUSE = 0.001
 _MOST_MENDED = 3
 _NOBODY = Origin()
 
@@ -42,6 +43,8 @@ class Commit:
     `changes` set and (with None) delete fields of the dicts of these names. `base` is the moment of the channel on which they were built,
     `after` another commit of ours that is on its way and on which they were built; without both they are right whatever others commit.
     `patience` is how long, in seconds, an answer that got lost is asked for, and a server that only needs a moment is waited for.
+    `joint` are commits to other channels of the same server that are made with this one or not at all, and have none of their own; from
+    `prepare` until it is done this one holds the locks of their channels.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Commit:
         after: Commit | None = None,
         origin: Origin = _NOBODY,
         patience: float,
+        joint: Sequence[Commit] = (),
     ) -> None:
         self.channel = channel
         self.done = False
@@ -64,6 +68,8 @@ class Commit:
         self._base = base
         self._after = after
         self._origin = origin
+        self._joint = joint
+        self._has_locks = not joint
         self._patience = patience
         self._took = None if base is None else time.monotonic() - channel.began
         self._name = b""
@@ -79,7 +85,19 @@ class Commit:
         return self._ending if isinstance(self._ending, StorageError) else None
 
     def prepare(self) -> None:
-        """Make the request, unless there is one already that may have reached the server; may end the commit."""
+        """Make the request, unless there is one already that may have reached the server; may end the commit.
+
+        There is none afterwards either if another channel that it needs is in use; then it is tried again after a `pause`.
+        """
+        if not self._has_locks and not self._take_locks():
+            self._again(_BUSY_PAUSE)
+            return
+        was_made = self.request is not None
+        self._prepare()
+        if self._joint and self.request is not None and not was_made:
+            self._join(self.request)
+
+    def _prepare(self) -> None:
         if self._after is not None and self._after.failure is not None:
             self._end(PredecessorFailed.after(self._after.failure))
         elif self._base is not None and self._base != self.channel.moment and not self._uncertain:
@@ -99,15 +117,17 @@ class Commit:
 
     def lose(self, reason: str) -> None:
         """Give it up, with its outcome unknown."""
-        self.channel.outcome_unknown()
+        self._outcome_unknown()
         self._end(OutcomeUnknown(reason))
 
     def take(self, answer: Any) -> None:
         """An answer of the server, or the error in its place."""
+        if self._joint and isinstance(answer, list):
+            answer = self._take_joint(*answer)
         is_done = isinstance(answer, list) and answer[0] == b"done"
         if self._after is not None and self._after.failure is not None:
             if is_done or isinstance(answer, Unanswered):
-                self.channel.outcome_unknown()
+                self._outcome_unknown()
             self._end(PredecessorFailed.after(self._after.failure))
         elif self._after is not None and not self._after.done and not is_done:
             # That one has to be sent once more, so this one has, too; whatever the server said of it was no answer.
@@ -132,6 +152,8 @@ class Commit:
         match outcome:
             case b"done":
                 self._made(*details)
+            case b"ready":
+                self._joint_refused()
             case b"conflict":
                 self._came_too_late(*details)
             case b"turn":
@@ -207,9 +229,59 @@ class Commit:
         self.pause = pause
         if not self._uncertain:
             self.request = None  # the server has not taken it; by now another number or predecessor may be right
+            for part in self._joint:
+                part.request = None
+
+    # -- with commits to other channels --------------------------------------------------------------------------------
+
+    def _join(self, own: Request) -> None:
+        requests = [own]
+        for part in self._joint:
+            part._prepare()
+            if part.failure is not None:
+                self._end(part.failure)
+                return
+            requests += [] if part.request is None else [part.request]
+        self.request = joined(requests)
+
+    def _take_locks(self) -> bool:
+        """Without waiting, as others wait meanwhile that want nothing of these channels."""
+        taken: list[Commit] = []
+        for part in self._joint:
+            if not part.channel.lock.acquire(blocking=False):
+                for other in taken:
+                    other.channel.lock.release()
+                return False
+            taken.append(part)
+        self._has_locks = True
+        return True
+
+    def _take_joint(self, own: list[Any], *answers: list[Any]) -> list[Any]:
+        """Let the others have their answers, if all were made or one of them was the reason why none was; the result is our own answer."""
+        is_made = own[0] == b"done"
+        for part, answer in zip(self._joint, answers, strict=True):
+            if is_made or (own[0] == b"ready" and answer[0] != b"ready"):
+                part.take(answer)
+        return own
+
+    def _joint_refused(self) -> None:
+        """Another one cannot be made, or has to be sent once more, and this one with it."""
+        failure = next((part.failure for part in self._joint if part.failure is not None), None)
+        if failure is not None:
+            self._end(failure)
+        else:
+            self._again(0)
+
+    def _outcome_unknown(self) -> None:
+        for commit in (self, *self._joint):
+            commit.channel.outcome_unknown()
 
     def _end(self, ending: Committed | StorageError) -> None:
         self.done = True
+        if self._joint and self._has_locks:
+            self._has_locks = False
+            for part in self._joint:
+                part.channel.lock.release()
         self._after = None  # otherwise each would keep all before it
         self._ending = ending
 

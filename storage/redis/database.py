@@ -18,6 +18,7 @@ from storage.engine_support.shared_instances import SharedInstances
 from storage.errors import CommitFailed, StorageError, StorageUnavailable, StoreClosed, UnreadableValue
 from storage.outcome import Outcome
 from storage.redis.address import SETTINGS, RedisAddress, read_settings
+from storage.redis.channel import RedisChannel
 from storage.redis.client import RedisClient
 from storage.redis.commit import Commit, refuse_too_many
 from storage.redis.committer import commit_now
@@ -65,7 +66,10 @@ class RedisDatabase(DatabaseInterface):
         prefix, self._name = redis_key(domain)
         self._hash = prefix + self._name
         self._channel = self._client.channel(prefix)
-        self._group = ("redis", address.name, address.db, address.username, prefix)
+        server = ("redis", address.name, address.db, address.username)
+        self._group = (*server, prefix)
+        # In a cluster another channel may be on another node, and no commit takes in two of them.
+        self._joint_group = self._group if address.kind == "cluster" else server
         self._shared = self._channel.domain(self._name, domain)
         self._shared.join(self)
         report_unused(self, {name: value for name, value in settings.items() if name not in SETTINGS})
@@ -105,6 +109,13 @@ class RedisDatabase(DatabaseInterface):
 
     def group(self) -> Hashable:
         return self._group
+
+    def joint_group(self) -> Hashable:
+        return self._joint_group
+
+    def moment(self, since: float) -> int | None:
+        self._channel.began = since
+        return self._channel.moment
 
     def load_one(self, key: str) -> Encoded | None:
         encoded: bytes | None = self._read("HGET", field_of(key))
@@ -224,18 +235,34 @@ class RedisDatabase(DatabaseInterface):
         return self._client.call("MEMORY USAGE", key) or 0
 
     def _prepared(self, batch: Sequence[DomainChanges], origin: Origin, after: Commit | None = None) -> Commit:
+        """The first of the channels is that of the commit on which this one builds, or else this one's own; the others are joint."""
         self._check_open()
-        changes: dict[bytes, dict[bytes, Encoded | None]] = {}
-        bases = []
+        by_channel: dict[RedisChannel, list[tuple[RedisDatabase, DomainChanges]]] = {self._channel if after is None else after.channel: []}
         for part in batch:
             if not isinstance(part.engine, RedisDatabase):
                 raise CommitFailed(f"{part.engine!r} is no Redis engine; nothing was changed")
+            by_channel.setdefault(part.engine._channel, []).append((part.engine, part))
+        own, *others = by_channel.items()
+        joint = [self._commit(*other, None, origin, ()) for other in others]
+        return self._commit(*own, after, origin, joint)
+
+    def _commit(
+        self,
+        channel: RedisChannel,
+        parts: Sequence[tuple[RedisDatabase, DomainChanges]],
+        after: Commit | None,
+        origin: Origin,
+        joint: Sequence[Commit],
+    ) -> Commit:
+        changes: dict[bytes, dict[bytes, Encoded | None]] = {}
+        bases = []
+        for engine, part in parts:
             # Only the last change of a key counts: within one script nobody sees the others.
-            changes.setdefault(part.engine._name, {}).update((field_of(key), encoded) for key, encoded in part.changes)
+            changes.setdefault(engine._name, {}).update((field_of(key), encoded) for key, encoded in part.changes)
             bases += [] if part.base is None else [part.base]
         refuse_too_many(changes)
         base = min(bases, default=None)
-        return Commit(self._channel, changes, base, after=after, origin=origin, patience=self._client.address.timeout)
+        return Commit(channel, changes, base, after=after, origin=origin, patience=self._client.address.timeout, joint=joint)
 
     def _commit_one(self, key: str, encoded: Encoded | None) -> int:
         """How many keys it removed."""

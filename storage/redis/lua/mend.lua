@@ -17,7 +17,7 @@ if is_empty then
 end
 local top = stream_kind == 'stream' and redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
 local top_epoch, top_version = string.match(top and top[1] or '0-0', '^(%d+)-(%d+)$')
-local record, version = read_record(names)
+local record, version = read_record(KEYS[1], names)
 local epoch, newest = version and record[2] or top_epoch, record[3]
 if record_kind ~= 'hash' and record_kind ~= 'none' or not record.err and not version and not is_absent(record) then
   local text = record_kind == 'string' and redis.call('GET', KEYS[1]) or record[1] or record_kind

@@ -1,6 +1,6 @@
 -- `names` are the dicts whose counts are wanted; they follow from place 6 on. A record that is no hash, or not whole, is no record.
-local function read_record(names)
-  local record = tolerant('HMGET', KEYS[1], 'version', 'epoch', 'newest', 'written', 'trimmed', unpack(names))
+local function read_record(key, names)
+  local record = tolerant('HMGET', key, 'version', 'epoch', 'newest', 'written', 'trimmed', unpack(names))
   if record.err then
     return record, nil
   end
@@ -8,9 +8,9 @@ local function read_record(names)
   return record, version
 end
 -- A write that changes nothing, after which WAIT on this connection waits for all that others have written as well.
-local function confirm(record, is_wanted)
+local function confirm(key, record, is_wanted)
   if is_wanted == '1' and not record.err and record[1] then
-    redis.call('HSET', KEYS[1], 'version', record[1])
+    redis.call('HSET', key, 'version', record[1])
   end
 end
 local function is_absent(record)

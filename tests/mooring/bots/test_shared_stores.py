@@ -58,8 +58,8 @@ def made(make_bot: MakeBot, folder: Path, source: str = BANK, **more: Any) -> Bo
     return make_bot(str(folder / "bank.py"), channels=CHANNELS, **more)
 
 
-def test_a_member_has_one_value_in_all_channels(make_bot: MakeBot, tmp_path: Path) -> None:
-    bot = made(make_bot, tmp_path)
+def test_a_member_has_one_value_in_all_channels(make_bot_on_every_engine: MakeBot, tmp_path: Path) -> None:
+    bot = made(make_bot_on_every_engine, tmp_path)
     bot.join("bob")
     assert bot.say("ann", "/pay @bob 30") == "70 left, 30 in all, 1 here"
     bot.join("bob", channel="library")
@@ -71,8 +71,8 @@ def test_a_member_has_one_value_in_all_channels(make_bot: MakeBot, tmp_path: Pat
     assert bot.say("ann", "/total") == "[('ann', 50), ('bob', 150)] {'service': 50}"
 
 
-def test_what_is_refused_or_fails_leaves_nothing(make_bot: MakeBot, tmp_path: Path) -> None:
-    bot = made(make_bot, tmp_path)
+def test_what_is_refused_or_fails_leaves_nothing(make_bot_on_every_engine: MakeBot, tmp_path: Path) -> None:
+    bot = made(make_bot_on_every_engine, tmp_path)
     bot.join("bob")
     assert bot.say("ann", "/pay @bob 300") == "You have not so much."
     assert "Something went wrong" in bot.say("ann", "/spoil")
@@ -81,8 +81,8 @@ def test_what_is_refused_or_fails_leaves_nothing(make_bot: MakeBot, tmp_path: Pa
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_crash_keeps_all_of_an_event_or_nothing(make_bot: MakeBot, tmp_path: Path, when: Any) -> None:
-    bot = made(make_bot, tmp_path)
+def test_a_crash_keeps_all_of_an_event_or_nothing(make_bot_on_every_engine: MakeBot, tmp_path: Path, when: Any) -> None:
+    bot = made(make_bot_on_every_engine, tmp_path)
     bot.join("bob")
     bot.say("ann", "/pay @bob 30")
     bot.crash_at(1, when)
@@ -92,8 +92,8 @@ def test_a_crash_keeps_all_of_an_event_or_nothing(make_bot: MakeBot, tmp_path: P
     assert bot.say("ann", "/pay @bob 1") == "39 left, 61 in all, 3 here"
 
 
-def test_channels_at_the_same_time_lose_nothing(make_bot: MakeBot, tmp_path: Path) -> None:
-    bot = made(make_bot, tmp_path, SLOW, members=("ann", "bob", "cid"))
+def test_channels_at_the_same_time_lose_nothing(make_bot_on_every_engine: MakeBot, tmp_path: Path) -> None:
+    bot = made(make_bot_on_every_engine, tmp_path, SLOW, members=("ann", "bob", "cid"))
     for name in ("ann", "bob", "cid"):
         bot.join(name, channel="library")
     told = bot.in_parallel(*((name, "/pay @cid 10", channel) for name in ("ann", "bob") for channel in CHANNELS * 4))
@@ -103,9 +103,9 @@ def test_channels_at_the_same_time_lose_nothing(make_bot: MakeBot, tmp_path: Pat
     assert bot.say("ann", "/total") == "[('ann', 20), ('bob', 20), ('cid', 260)] {'service': 160}"
 
 
-def test_a_refusal_that_rests_on_what_is_no_longer_so_is_none(make_bot: MakeBot, tmp_path: Path) -> None:
+def test_a_refusal_that_rests_on_what_is_no_longer_so_is_none(make_bot_on_every_engine: MakeBot, tmp_path: Path) -> None:
     source = SLOW.replace("    if amount", "    have = gold[ctx]\n    await asyncio.sleep(0.02)\n    if amount").replace("gold[ctx]:", "have:")
-    bot = made(make_bot, tmp_path, source)
+    bot = made(make_bot_on_every_engine, tmp_path, source)
     for channel in CHANNELS:
         bot.join("bob", channel=channel)
     bot.join("ann", channel="library")
@@ -116,8 +116,8 @@ def test_a_refusal_that_rests_on_what_is_no_longer_so_is_none(make_bot: MakeBot,
     assert total.startswith(("[('ann', 50), ('bob', 150)]", "[('ann', 0), ('bob', 200)]")), total
 
 
-def test_values_of_an_older_version_are_migrated_once_for_all_channels(make_bot: MakeBot, tmp_path: Path) -> None:
-    bot = made(make_bot, tmp_path)
+def test_values_of_an_older_version_are_migrated_once_for_all_channels(make_bot_on_every_engine: MakeBot, tmp_path: Path) -> None:
+    bot = made(make_bot_on_every_engine, tmp_path)
     bot.join("bob")
     bot.say("ann", "/pay @bob 30")
     newer = BANK.replace('default=100, scope="user")', 'default=100, scope="user", version=2, steps={1: lambda gold: gold * 10})')

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mooring import ChannelService
+from mooring.bots.loading import load_plugin
+from mooring.bots.shared_stores import SharedStores
+from mooring.bots.stores import StoreValues
 from mooring.cli.main import build_app
-from storage import MoobiusStorage
+from mooring.config import PluginEntry
+from storage import CachedDict, MoobiusStorage
 from tests.process_for_tests import start, write_configs
 from tests.shared.ports_for_tests import start_valkey
 
@@ -144,3 +149,30 @@ def test_what_the_target_has_no_place_for_is_named(tmp_path: Path, configs: dict
     fill(tmp_path, configs["json"])
     (tmp_path / "less.json").write_text(json.dumps([configs["other"][0], {"implementation": "null", "name": "mana_bars"}]))
     assert "mana_bars: " in migrate("json", "less", "--plan").output
+
+
+@pytest.mark.parametrize("way", [("json", "redis", "other"), ("redis", "json")])
+def test_stores_of_all_channels_move_too(tmp_path: Path, configs: dict[str, Any], migrate: Migrate, way: tuple[str, ...]) -> None:
+    (tmp_path / "bank.py").write_text(
+        "from mooring import Store\n"
+        'gold = Store("gold", model=int, default=0, scope="user", version=2, steps={1: lambda gold: gold * 10})\n'
+        'motto = Store("motto", model=str, default="", scope="service")\n'
+    )
+    values = load_plugin(PluginEntry(name="bank"), [str(tmp_path)]).shared_values
+    with opened(tmp_path, configs[way[0]], values) as dicts:
+        dicts["bank.gold"]["ann"] = 50
+        dicts["bank.motto"]["service"] = "tea"
+    for source, target in itertools.pairwise(way):
+        assert migrate(source, target, "--yes").exit_code == 0
+    with opened(tmp_path, configs[way[-1]], values) as dicts:
+        assert (dict(dicts["bank.gold"]), dict(dicts["bank.motto"])) == ({"ann": 50}, {"service": "tea"})
+
+
+@contextmanager
+def opened(tmp_path: Path, config: list[dict[str, Any]], values: tuple[StoreValues, ...]) -> Iterator[dict[str, CachedDict]]:
+    shared = SharedStores()
+    shared.open(tmp_path.name, config, values)
+    try:
+        yield dict(shared.dicts())
+    finally:
+        shared.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,34 +12,59 @@ from random import Random
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from storage import ConfigError, MoobiusStorage, PredecessorFailed, TransactionEnded, VersionConflict
+from storage.dicts.transaction import Transaction
 from storage.dicts.two_phase_commit import TwoPhaseCommit
+from storage.errors import CommitFailed
 from storage.json.entry import JournalEntry
+from storage.json.journal import Journal
+from storage.redis.failures import Unanswered
 
 
 def entry(name: str, root: Path) -> dict[str, Any]:
     return {"implementation": "json", "name": name, "settings": {"root_dir": str(root)}}
 
 
+def on_redis(name: str, port: int, process: int = 0) -> dict[str, Any]:
+    """Settings that differ make another client with other locks and caches, as another process has."""
+    return {"implementation": "redis", "name": name, "settings": {"host": "127.0.0.1", "port": port, "timeout": 5.0 + process}}
+
+
 class Places:
     """Two channels and what they share."""
 
-    def __init__(self, root: Path, shared: Path | None = None) -> None:
-        self.bank = MoobiusStorage("1", "bank", entry("gold", shared or root), variant="store")
-        self.tavern = MoobiusStorage("1", "tavern", entry("bars", root))
-        self.library = MoobiusStorage("1", "library", entry("bars", root))
+    def __init__(self, channels: dict[str, Any], shared: dict[str, Any], service_id: str = "1") -> None:
+        self.bank = MoobiusStorage(service_id, "bank", shared, variant="store")
+        self.tavern = MoobiusStorage(service_id, "tavern", channels)
+        self.library = MoobiusStorage(service_id, "library", channels)
         self.tavern.join("gold", self.bank)
         self.library.join("gold", self.bank)
+
+    @classmethod
+    def in_folders(cls, root: Path, shared: Path | None = None) -> Places:
+        return cls(entry("bars", root), entry("gold", shared or root))
 
     def close(self) -> None:
         for each in (self.tavern, self.library, self.bank):
             each.close()
 
 
-@pytest.fixture(params=["same folder", "another folder"])
+KINDS = ["same folder", "another folder", pytest.param("redis", marks=pytest.mark.redis), pytest.param("redis and folder", marks=pytest.mark.redis)]
+
+
+@pytest.fixture(params=KINDS)
 def places(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Places]:
-    made = Places(tmp_path / "data", tmp_path / "shared" if request.param == "another folder" else None)
+    match request.param:
+        case "same folder":
+            made = Places.in_folders(tmp_path)
+        case "another folder":
+            made = Places.in_folders(tmp_path, tmp_path / "shared")
+        case kind:
+            port = request.getfixturevalue("redis_port")
+            channels = on_redis("bars", port) if kind == "redis" else entry("bars", tmp_path)
+            made = Places(channels, on_redis("gold", port), uuid.uuid4().hex)
     yield made
     made.close()
 
@@ -152,7 +178,7 @@ def test_code_that_outlives_the_transaction_is_shut_out(places: Places) -> None:
 
 
 async def test_overlapping_transactions_keep_their_order_and_wait_for_what_is_on_its_way(tmp_path: Path) -> None:
-    places = Places(tmp_path)
+    places = Places.in_folders(tmp_path)
     outcomes = []
     for number in range(20):
         for storage in (places.tavern, places.library):
@@ -169,21 +195,23 @@ async def test_overlapping_transactions_keep_their_order_and_wait_for_what_is_on
         assert outcome is not None
         await outcome
     places.close()
-    again = Places(tmp_path)
+    again = Places.in_folders(tmp_path)
     assert (len(outcomes), again.bank.gold["ann"], again.library.bars["ann"]) == (40, 40, 19)
     again.close()
 
 
 async def test_a_commit_that_fails_leaves_nothing_and_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    places = Places(tmp_path)
+    places = Places.in_folders(tmp_path)
     places.bank.gold["ann"] = 1
 
     with monkeypatch.context() as patch:
-        patch.setattr("storage.json.journal.Journal.commit_all", lambda self, entries: _refuse(entries))
+        may_go = threading.Event()
+        patch.setattr("storage.json.journal.Journal.commit_all", lambda self, entries: _refuse(entries, may_go))
         async with places.tavern.transaction(overlap=True) as first:
             places.bank.gold["ann"] += 1
         async with places.tavern.transaction(overlap=True) as second:
             places.tavern.bars["ann"] = 1
+        may_go.set()
         assert first.outcome is not None
         assert second.outcome is not None
         with pytest.raises(Exception, match="no room"):
@@ -199,7 +227,45 @@ async def test_a_commit_that_fails_leaves_nothing_and_holds_nothing(tmp_path: Pa
     places.close()
 
 
-def _refuse(entries: list[JournalEntry]) -> None:
+async def test_nothing_is_built_on_one_that_is_to_be_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who runs it again runs those after it again as well, so none of these may have been committed."""
+    places = Places.in_folders(tmp_path)
+    may_go, has_begun = threading.Event(), False
+    commit_all = Journal.commit_all
+
+    def held_back(self: Journal, entries: list[JournalEntry]) -> None:
+        assert may_go.wait(60)
+        commit_all(self, entries)
+
+    async def third() -> bool:
+        nonlocal has_begun
+        async with places.tavern.transaction(overlap=True) as transaction:
+            has_begun = True
+            return transaction.is_fresh
+
+    monkeypatch.setattr(Journal, "commit_all", held_back)
+    async with places.tavern.transaction(overlap=True) as first:
+        places.tavern.bars["ann"] = 1
+    second = places.tavern.transaction(overlap=True)
+    with pytest.raises(VersionConflict):
+        async with second:
+            places.bank.gold["ann"] = places.bank.gold.get("ann", 0) + 1
+            _elsewhere(lambda: places.bank.gold.update(ann=9))
+    waiting = asyncio.create_task(third())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not has_begun
+    may_go.set()
+    assert await waiting
+    assert first.outcome is not None
+    assert second.outcome is not None
+    assert first.outcome.exception() is None
+    assert isinstance(second.outcome.exception(), VersionConflict)
+    places.close()
+
+
+def _refuse(entries: list[JournalEntry], may_go: threading.Event) -> None:
+    assert may_go.wait(60)
     for each in entries:
         each.cause = OSError("no room")
 
@@ -249,7 +315,7 @@ class Died(BaseException):
 @pytest.mark.parametrize("after", range(1, 5))
 def test_a_crash_leaves_all_or_nothing_and_undoes_nothing_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, done: bool) -> None:
     """Over two folders. What one channel left half done is finished when it is opened, and others may have paid in meanwhile."""
-    places = Places(tmp_path / "data", tmp_path / "shared")
+    places = Places.in_folders(tmp_path / "data", tmp_path / "shared")
     places.bank.gold["ann"] = 1
     calls = 0
     commit = TwoPhaseCommit._commit
@@ -324,6 +390,118 @@ def test_two_places_for_joint_dicts_are_refused(tmp_path: Path) -> None:
                 with pytest.raises(ConfigError, match="elsewhere"):
                     tavern.join(name, shared)
             shared.close()
+
+
+@pytest.mark.redis
+async def test_two_processes_on_one_server_lose_nothing(redis_port: int) -> None:
+    service_id = uuid.uuid4().hex
+    processes = [Places(on_redis("bars", redis_port, n), on_redis("gold", redis_port, n), service_id) for n in range(2)]
+    for each in processes:
+        each.bank.follow(lambda: None)
+        each.tavern.follow(lambda: None)
+
+    async def work(process: Places) -> int:
+        conflicts = 0
+        for _ in range(40):
+            transaction: Transaction | None = None
+            while True:
+                transaction = process.tavern.transaction(overlap=True, again=transaction)
+                try:
+                    async with transaction:
+                        process.tavern.bars["count"] = process.tavern.bars.get("count", 0) + 1
+                        process.bank.gold["ann"] = process.bank.gold.get("ann", 0) + 1
+                    assert transaction.outcome is not None
+                    await transaction.outcome
+                    break
+                except VersionConflict:
+                    conflicts += 1
+        return conflicts
+
+    conflicts = await asyncio.gather(*(work(each) for each in processes))
+    assert sum(conflicts) > 0, "they never met, so nothing was tried"
+    fresh = Places(on_redis("bars", redis_port, 9), on_redis("gold", redis_port, 9), service_id)
+    assert (fresh.tavern.bars["count"], fresh.bank.gold["ann"]) == (80, 80)
+    for each in (fresh, *processes):
+        each.close()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("lost", ["before", "after"])
+async def test_an_answer_that_gets_lost_is_asked_for_and_applied_once(redis_port: int, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    places = Places(on_redis("bars", redis_port), on_redis("gold", redis_port), uuid.uuid4().hex)
+    places.bank.gold["ann"] = 1
+    engine: Any = places.tavern.bars.database
+    run_all, calls = engine._client.run_all, []
+
+    def lossy(requests: Any) -> Any:
+        calls.append(len(requests))
+        if len(calls) > 1:
+            return run_all(requests)
+        if lost == "after":
+            run_all(requests)
+        return [Unanswered("no answer came")] * len(requests)
+
+    monkeypatch.setattr(engine._client, "run_all", lossy)
+    async with places.tavern.transaction(overlap=True) as transaction:
+        places.tavern.bars["ann"] = 80
+        places.bank.gold["ann"] += 1
+    assert transaction.outcome is not None
+    await transaction.outcome
+    assert len(calls) == 2
+    with places.library.transaction():
+        places.bank.gold["ann"] += 1
+        places.library.bars["ann"] = 1
+    assert (places.bank.gold["ann"], places.tavern.bars["ann"]) == (3, 80)
+    places.close()
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("what", ["stream", "hash", "record"])
+def test_what_is_broken_in_the_server_costs_neither_half(redis_port: int, what: str) -> None:
+    """Whatever keeps a joint dict from taking its part, the channel does not keep its own either."""
+    service_id = uuid.uuid4().hex
+    places = Places(on_redis("bars", redis_port), on_redis("gold", redis_port), service_id)
+    for place in (places.tavern, places.library):
+        with place.transaction():
+            places.bank.gold["ann"] = places.bank.gold.get("ann", 0) + 1
+            place.bars["ann"] = 1
+    with Redis(port=redis_port) as server:
+        (stream,) = server.scan_iter(f"*{service_id}*bank*$stream")
+        prefix = stream.removesuffix(b"$stream")
+        match what:
+            case "stream":
+                server.xadd(stream, {"i": "foreign"}, id="9999999999999999-1")
+            case "hash":
+                server.rename(prefix + b"gold", prefix + b"kept")
+                server.set(prefix + b"gold", "a text")
+            case "record":
+                server.hdel(prefix + b"$version", "newest")
+    try:
+        for _ in range(3):
+            try:
+                with places.tavern.transaction():
+                    places.bank.gold["ann"] += 1
+                    places.tavern.bars["ann"] = 2
+            except VersionConflict:
+                continue
+            break
+    except CommitFailed as error:
+        assert (what, "is not a dict of ours" in str(error)) == ("hash", True)
+        assert places.tavern.bars["ann"] == 1
+    else:
+        assert what != "hash"
+        assert (places.bank.gold["ann"], places.tavern.bars["ann"]) == (3, 2)
+    places.close()
+
+
+@pytest.mark.redis
+def test_two_slots_of_a_cluster_cannot_commit_together() -> None:
+    def entries(name: str) -> dict[str, Any]:
+        return {"implementation": "redis", "name": name, "settings": {"url": "redis+cluster://127.0.0.1:1"}, "load": False}
+
+    bank, tavern = MoobiusStorage("1", "bank", entries("gold"), variant="store"), MoobiusStorage("1", "tavern", entries("bars"))
+    with pytest.raises(ConfigError, match="in a Redis cluster no dict can be used by several channels"):
+        tavern.join("gold", bank)
 
 
 def _pay(places: Places, name: str, *, amount: int) -> None:

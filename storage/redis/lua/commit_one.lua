@@ -1,0 +1,2 @@
+local answer, write = prepare(KEYS, ARGV)
+return answer or write()
