@@ -116,7 +116,8 @@ def is_public(found: tuple[str, str]) -> bool:
 
 
 def check(members: list[RoamingMember]) -> None:
-    assert [complaint for member in members for complaint in member.complaints] == []
+    complaints = [complaint for member in members for complaint in member.complaints]
+    assert not complaints, "\n".join(complaints)
     together: dict[int, tuple[str, str]] = {}
     for member in members:
         for number, found in member.seen.items():
