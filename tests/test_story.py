@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -54,6 +55,13 @@ async def running(folder: Path, options: list[str], torbox: TorBoxServer) -> Asy
             await process.wait()
 
 
+async def made_moderator(folder: Path, options: list[str], name: str) -> None:
+    """What the operator says on the machine of the service."""
+    line = [str(Path(sys.executable).with_name("mooring")), "member", "role", "library", name, "moderator", *options]
+    said = await asyncio.create_subprocess_exec(*line, cwd=folder, stdout=asyncio.subprocess.DEVNULL)
+    assert await said.wait() == 0
+
+
 async def answer_to(one: Member, text: str, channel: str = "tavern") -> str:
     """Say it, and give the last line that came with the acknowledgement."""
     before = len(one.texts())
@@ -94,6 +102,9 @@ async def test_the_story(options: list[str], torbox: TorBoxServer, tmp_path: Pat
             assert not refused["body"]["ok"]
             assert "ann" in refused["body"]["message"]
 
+            refused = await ann.say("/torbox sync torrents", "library")
+            assert (refused["body"]["ok"], "moderator" in refused["body"]["message"]) == (False, True), refused
+            await made_moderator(tmp_path, options, "ann")
             await ann.say("/torbox sync torrents", "library")
             await eventually(ann, f"+{FILES}")
             await ann.say("/torbox search number 17", "library")

@@ -80,7 +80,7 @@ class HttpAnswers:
     async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """The answer to a request; None lets the connection become a WebSocket."""
         if request.method not in {"GET", "HEAD"}:
-            return _response(405, b"Only GET and HEAD are of use here.\n")
+            return _response(405, b"Only GET and HEAD are of use here.\n", Allow="GET, HEAD")
         path = _path_of(request)
         if path is None:
             return _response(400, b"This is no request that could be answered.\n")
@@ -98,7 +98,7 @@ class HttpAnswers:
     async def answer_probe(self, connection: ServerConnection, request: Request) -> Response:
         """The same on the port of the metrics, which has the probes and nothing else. No browser has a say here, so any host name will do."""
         if request.method not in {"GET", "HEAD"}:
-            return _response(405, b"Only GET and HEAD are of use here.\n")
+            return _response(405, b"Only GET and HEAD are of use here.\n", Allow="GET, HEAD")
         path = _path_of(request)
         if path is None:
             return _response(400, b"This is no request that could be answered.\n")
@@ -172,7 +172,7 @@ class HttpAnswers:
             if place is None:
                 raise FileNotFoundError
             etag, size = await asyncio.to_thread(etag_of, place)
-            if request.headers.get("If-None-Match") == etag:
+            if _has_it(request, etag):
                 return _response(304, b"", ETag=etag, Cache_Control=_ASK_AGAIN)
             part = part_of(request, etag, size)
             if part is None:
@@ -192,7 +192,7 @@ class HttpAnswers:
         file = self._site.find(path)
         if file is None:
             return _response(404, b"There is nothing here. The page is at /.\n")
-        if request.headers.get("If-None-Match") == file.etag:
+        if _has_it(request, file.etag):
             return _response(304, b"", file.content_type, ETag=file.etag, Cache_Control="no-cache")
         return _response(200, file.content, file.content_type, ETag=file.etag, Cache_Control="no-cache")
 
@@ -271,6 +271,12 @@ def _path_of(request: Request) -> str | None:
     except ValueError:
         return None
     return parts.path or "/" if parts.scheme in {"http", "https"} else None
+
+
+def _has_it(request: Request, etag: str) -> bool:
+    """Whether whoever asks names this tag among those that they have, by RFC 9110, 13.1.2: `*`, or a list, weak or not."""
+    tags = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
+    return etag.removeprefix("W/") in tags or tags == ["*"]
 
 
 def _response(status: int, content: bytes, content_type: str = "text/plain; charset=utf-8", **headers: str) -> Response:

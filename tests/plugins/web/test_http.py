@@ -62,6 +62,10 @@ async def test_files_are_known_by_their_tags(tmp_path: Path) -> None:
         assert first.headers["content-type"].startswith("text/javascript")
         again = await place.get("/app.js", If_None_Match=first.headers["etag"])
         assert (again.status_code, again.content) == (304, b"")
+        etag = first.headers["etag"]
+        for known in (f"W/{etag}", f'"other", {etag}', "*"):
+            assert (await place.get("/app.js", If_None_Match=known)).status_code == 304
+        assert (await place.get("/app.js", If_None_Match='"other"')).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/../server.py", "/%2e%2e/server.py", "//etc/passwd", "/page/../../config.py", "/app.js/", "/favicon.ico"])
@@ -72,7 +76,8 @@ async def test_nothing_else_on_the_disk_can_be_asked_for(tmp_path: Path, path: s
 
 async def test_other_methods_are_refused(tmp_path: Path) -> None:
     async with gateway(tmp_path) as place, httpx.AsyncClient(trust_env=False) as http:
-        assert (await http.request("DELETE", place.address)).status_code == 405
+        refused = await http.request("DELETE", place.address)
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
         assert (await place.get("/ws")).status_code == 426
 
 
