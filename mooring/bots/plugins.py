@@ -44,7 +44,8 @@ class Plugins:
         everybody = self.everywhere.values()
         # Not by the objects: work in the background that began before its plugin was loaded anew has those of the old code.
         self._store_names = {(store.module, store.name): f"{plugin.name}.{store.name}" for plugin in everybody for store in plugin.stores}
-        self._store_values = tuple(values for plugin in everybody for values in plugin.store_values)
+        self.store_values = tuple(values for plugin in everybody for values in plugin.store_values)
+        """Of the stores that each channel has."""
         self.shared_values = tuple(values for plugin in everybody for values in plugin.shared_values)
         """Of the stores that all channels share."""
 
@@ -74,14 +75,14 @@ class Plugins:
         The stores of plugins that do not serve the channel are made as well, since a plugin is switched on in the middle of an event, which
         could not make them. Raises PluginError, and ConfigError for a store that has no place.
         """
-        for values in self._store_values:
+        for values in self.store_values:
             storage.declare(values.dict)
         self.runtime.shared_stores.join(storage)
         storage.settle()
         for spec in self.bars:
             spec.kept_in(storage)
         check_uses(self.loaded.values(), storage)
-        declared = (*self.values, *self._store_values)
+        declared = (*self.values, *self.store_values)
         if declared:
             migrate(declared, storage)
 
@@ -90,7 +91,7 @@ class Plugins:
         for spec in self.bars:
             spec.kept_in(storage)
         check_uses(self.loaded.values(), storage)
-        check_versions((*self.values, *self._store_values), storage)
+        check_versions((*self.values, *self.store_values), storage)
         self.runtime.shared_stores.check(self.shared_values)
 
     def only(self, plugins: Iterable[Plugin]) -> Plugins:

@@ -102,16 +102,21 @@ def _migrate(values: Values, before: int, kept: CachedDict, backup: CachedDict, 
     backup.clear()
     for key, old in list(kept.copy().items()):
         backup[key] = old
-        new = old
-        try:
-            for version in range(before, values.version):
-                new = values.steps[version](new)
-            values.check(new)
-        except ValidationError as error:
-            raise PluginError(f"{where}[{key!r}] does not become what is declared: {error.errors()[0]['msg']}; nothing was changed") from error
-        except Exception as error:
-            raise PluginError(f"{where}[{key!r}] cannot be migrated: {type(error).__name__}: {error}; nothing was changed") from error
-        kept[key] = new
+        kept[key] = migrated(values, before, old, f"{where}[{key!r}]")
+
+
+def migrated(values: Values, before: int, old: Any, where: str) -> Any:
+    """What a value of an older version becomes. Raises PluginError if it does not become what is declared."""
+    new = old
+    try:
+        for version in range(before, values.version):
+            new = values.steps[version](new)
+        values.check(new)
+    except ValidationError as error:
+        raise PluginError(f"{where} does not become what is declared: {error.errors()[0]['msg']}; nothing was changed") from error
+    except Exception as error:
+        raise PluginError(f"{where} cannot be migrated: {type(error).__name__}: {error}; nothing was changed") from error
+    return new
 
 
 def _kept(storage: MoobiusStorage, values: Values) -> CachedDict:

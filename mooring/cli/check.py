@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from mooring.cli.check_stores import look_through
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.settings import Settings, load_settings
 from storage.engines import engine_class, find_engine
@@ -24,12 +25,15 @@ def add_check(app: typer.Typer) -> None:
 
     @app.command()
     def check(config: ConfigFile = CONFIG, db_config: DbConfigFile = DB_CONFIG) -> None:
-        """Check the configs, the plugins, and the folders and servers of the data. Nothing is written."""
+        """Check the configs, the plugins, the folders and servers of the data, and all that is in the folders. Nothing is written."""
         try:
             settings = load_settings({}, {"service_config": str(config), "db_config": str(db_config)}, {})
         except ConfigError as error:
             raise fault(str(error), FAULTY_CONFIG) from error
-        found = list(_findings(settings))
+        look = look_through(settings.service.service_id, settings.raw["db_config"], settings.plugins)
+        found = [*_findings(settings), *look.faults]
+        for note in look.notes:
+            typer.echo(note)
         if found:
             raise fault("\n".join(found), FAILED)
         typer.echo(f"No fault was found: {len(settings.service.channels)} channel(s), the plugins {', '.join(settings.plugins.loaded) or 'none'}.")

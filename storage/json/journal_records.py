@@ -93,7 +93,7 @@ def report(replay: Replay, quarantine: Quarantine, files: Files) -> list[Finding
         else:
             by_path.setdefault(damage.path, []).append(damage)
     for path, damages in by_path.items():
-        faults = [fault for damage in damages for fault in _faults(damage)]
+        faults = [fault for damage in damages for fault in damaged_places(damage)]
         kept = str(quarantine.keep(path, replay.content[path], faults))
         findings += [Finding("quarantined", fault.domain, fault.key, f"{path}:{fault.offset}", fault.reason, kept) for fault in faults]
     return findings
@@ -125,7 +125,7 @@ def _read_changes(payload: bytes) -> Changes:
         raise UnreadableValue(f"the record cannot be decoded: {error}") from error
 
 
-def _faults(damage: Damage) -> Iterable[DamagedPlace]:
+def damaged_places(damage: Damage) -> Iterable[DamagedPlace]:
     """Names the keys if the text still tells them: the checksum may be all that was hit."""
     payload = damage.data if damage.kind == "void" else damage.data[CHECK_LENGTH:]
     try:

@@ -83,7 +83,7 @@ def read_snapshot(table: Table, root: Path, files: Files, quarantine: Quarantine
     except FileNotFoundError:
         return Snapshot({})
     try:
-        snapshot = read(data, table.domain) or _mended(data, table.domain)
+        snapshot = read_file(data, table.domain)
     except StorageError as error:  # of a later format
         raise StorageError(f"{table.path}: {error}") from error
     if snapshot.faults:
@@ -93,6 +93,11 @@ def read_snapshot(table: Table, root: Path, files: Files, quarantine: Quarantine
             Finding("quarantined", table.domain, fault.key, f"{table.path}:{fault.offset}", fault.reason, str(kept)) for fault in faults
         ]
     return snapshot
+
+
+def read_file(data: bytes, domain: str) -> Snapshot:
+    """What a file holds, with the faults of one that is not as it was written. Raises StorageError for one of a later format."""
+    return read(data, domain) or _mended(data, domain)
 
 
 def _mended(data: bytes, domain: str) -> Snapshot:
