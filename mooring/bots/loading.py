@@ -54,9 +54,7 @@ def load_plugins(
     return Plugins(plugins.loaded.values(), failed)
 
 
-def load_plugin(
-    entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json", groups: Groups = MappingProxyType({})
-) -> Plugin:
+def load_plugin(entry: PluginEntry, folders: Sequence[str] = (), file: str = "service.json", groups: Groups = MappingProxyType({})) -> Plugin:
     """Load one plugin. Raises PluginError, or ConfigError if its config has faults; whatever its code raises is a PluginError."""
     try:
         return _made(_import(entry.name, folders), entry, file, groups)

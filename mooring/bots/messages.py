@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from mooring.bots.picture_size import picture_size
 from mooring.channels.sent_files import LocalFile
 from mooring.events import AUDIO, CARD, FILE, IMAGE, TABLE, TEXT, Character, MessageBody, MessageContent, copy_with
 from mooring.recipients import Everyone
@@ -44,6 +45,9 @@ def compose(message: Message, *, subtype: str | None = None, file_name: str | No
     for name, value in content.items():
         if value is not None:
             setattr(body.content, name, _place(os.fspath(value)) if name == "path" else value)
+    size = picture_size(body.content.path) if body.subtype == IMAGE and isinstance(body.content.path, LocalFile) else None
+    if size is not None:
+        body.context = {**(body.context or {}), "picture": {"width": size[0], "height": size[1]}}
     return body
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True)
 class Values:
     """The values of one dict: what they are, their version, and the steps from each older version to the next.

@@ -362,7 +362,7 @@ function showNowhere(id) {
 	$("nowhere-why").textContent = open.length ? "You can go to:" : "If you were given a token, it may open one.";
 	$("nowhere-list").replaceChildren(...open.map((channel) => el("li", button(".plain", `# ${channel.channel_name}`, () => select(channel)))));
 	$("nowhere-token").hidden = !me.guest || (!closed && open.length > 0);
-	drawer(null);
+	closeDrawers();
 	if (!$("nowhere").hidden) return;
 	$("nowhere").hidden = false;
 	$("nowhere").focus();
@@ -383,7 +383,7 @@ function select(channel) {
 	drawWidgets(channel);
 	read(channel);
 	drawChannels();
-	drawer(null);
+	closeDrawers();
 	if (!channel.live) join(channel);
 	focusText();
 }
@@ -508,24 +508,14 @@ function showState(state, seconds) {
 
 // Drawers on small screens
 
-let opener = null;
+const drawers = [$("channels"), $("people")];
+const closeDrawers = () => { for (const each of drawers) each.hidePopover(); };
 
-function drawer(id, from = null) {
-	for (const each of ["channels", "people"]) {
-		$(each).classList.toggle("open", each === id);
-		$(each).inert = id && each !== id;
-		$(`show-${each}`).setAttribute("aria-expanded", String(each === id));
-	}
-	$("shade").hidden = !id;
-	document.querySelector("#room > main").inert = id;
-	if (id) { opener = from; $(id).querySelector("button:not([disabled])")?.focus(); } else if (opener) { opener.focus(); opener = null; }
-}
-
-for (const id of ["channels", "people"]) $(`show-${id}`).onclick = (event) => drawer(id, event.currentTarget);
-for (const each of [$("shade"), ...document.querySelectorAll("[data-close]")]) each.onclick = () => drawer(null);
-for (const width of [720, 1080]) matchMedia(`(max-width: ${width}px)`).onchange = () => drawer(null); // What was one stands beside the log now.
+for (const drawer of drawers) drawer.onbeforetoggle = ({ newState }) => {
+	for (const each of $("room").children) each.inert = newState === "open" && each !== drawer;
+};
+for (const width of [720, 1080]) matchMedia(`(max-width: ${width}px)`).onchange = closeDrawers; // What was one stands beside the log now.
 addEventListener("hashchange", () => me.id && named() !== active?.id && enter());
-addEventListener("keydown", (event) => { if (event.key === "Escape" && !$("shade").hidden) drawer(null); });
 document.addEventListener("visibilitychange", () => { if (active) read(active); });
 
 if (kept("token")) { $("room").hidden = false; link.open(); } else showEnter();

@@ -32,15 +32,17 @@ function progress({ done = 0, total = 0, label = "" }) {
 	return el("div.progress", el("bdi.label", label), el("span.number", total > 0 ? `${done} of ${total}` : String(done)), el("span.track", { role: "progressbar" }, values, fill));
 }
 
-/** Of a picture of an extreme shape, a part: all of it would be a sliver. */
-function crop({ currentTarget: image }) {
-	const { naturalWidth: width, naturalHeight: height } = image;
-	if (height > 2.5 * width) image.style.width = `${width}px`;
-	else if (width > 4 * height) image.style.height = `${Math.min(height, 160)}px`;
+/** A picture has its room before it is there. Of an extreme shape it shows a part: all of it would be a sliver. */
+function shape(image, { width, height }) {
+	const scale = height > 2.5 * width || width > 4 * height ? 1 : Math.min(1, 420 / width, 320 / height);
+	image.width = Math.min(width * scale, 420);
+	image.style.aspectRatio = image.width / Math.min(height * scale, width > 4 * height ? 160 : 320);
 }
 
-function picture(path, alt) {
-	const image = media("img", path, { alt, onload: crop });
+function picture(path, alt, size) {
+	const image = media("img", path, { alt });
+	if (image && size) shape(image, size);
+	else if (image) image.onload = () => shape(image, { width: image.naturalWidth, height: image.naturalHeight });
 	return image && anchor(".picture", path, { "aria-label": alt ? "" : "Picture" }, image);
 }
 
@@ -66,10 +68,10 @@ function content(message, me) {
 	const context = message.context || {};
 	const { path, link, filename, title, size } = given;
 	const text = given.text || "";
-	if (subtype === "card") return el("div.card", picture(path, ""), title && el("strong", title), words(text, formatted, me), link && anchor(".plain", link, given.button || "Open"));
+	if (subtype === "card") return el("div.card", picture(path, "", context.picture), title && el("strong", title), words(text, formatted, me), link && anchor(".plain", link, given.button || "Open"));
 	if (["image", "audio", "file"].includes(subtype)) {
 		const name = text || filename || subtype;
-		const shown = subtype === "image" ? picture(path, name) : subtype === "audio" && media("audio", path, { controls: true, preload: "none", "aria-label": name });
+		const shown = subtype === "image" ? picture(path, name, context.picture) : subtype === "audio" && media("audio", path, { controls: true, preload: "none", "aria-label": name });
 		return [text && el("p", text), shown || anchor(".file", path || link, icon("file"), filename || title || path || link || "File", size ? el("span.muted", `${bytes.format(size)}B`) : "")];
 	}
 	if (context.progress) return progress({ label: text, ...context.progress });

@@ -14,11 +14,20 @@ from tests.plugins.web.visitor import PHONE, visitor
 pytestmark = pytest.mark.browser
 
 
-async def violations(page: Page, axe: str) -> list[str]:
+BEHIND_A_DRAWER = ("landmark-one-main", "page-has-heading-one")
+"""Rules about what cannot be used while a drawer is open."""
+
+
+async def violations(page: Page, axe: str, but: tuple[str, ...] = ()) -> list[str]:
     await page.evaluate(axe)
     await page.evaluate("() => Promise.all(document.getAnimations().map((each) => each.finished.catch(() => null)))")
     found: list[dict[str, Any]] = await page.evaluate("async () => (await axe.run()).violations")
-    return [f"{each['id']}: {each['help']}: {node['html'][:200]} {node['failureSummary']}" for each in found for node in each["nodes"]]
+    return [
+        f"{each['id']}: {each['help']}: {node['html'][:200]} {node['failureSummary']}"
+        for each in found
+        if each["id"] not in but
+        for node in each["nodes"]
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -44,7 +53,7 @@ async def test_axe_finds_nothing(tmp_path: Path, chromium: Browser, axe: str, sc
         if device == "phone":
             for button in ("Show members and canvas", "Show the channels"):
                 await ann.page.get_by_role("button", name=button).tap()
-                assert await violations(ann.page, axe) == []
+                assert await violations(ann.page, axe, BEHIND_A_DRAWER) == []
                 await ann.page.keyboard.press("Escape")
         await ann.page.get_by_role("button", name="Call a round").click()
         assert await violations(ann.page, axe) == []

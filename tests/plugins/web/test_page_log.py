@@ -148,3 +148,26 @@ async def test_a_message_that_was_refused_can_be_discarded_however_much_came_sin
         await discard.click()
         await expect(discard).to_have_count(0)
         assert await ann.log.get_by_role("separator").count() == 1
+
+
+async def test_a_picture_has_its_room_before_it_is_there(tmp_path: Path, chromium: Browser) -> None:
+    (tmp_path / "map.png").write_bytes(picture(400, 300))
+    arrived = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await arrived.wait()
+        await route.continue_()
+
+    plugins = [{"name": "sending", "config": {"folder": str(tmp_path)}}]
+    async with gateway(tmp_path, plugins=plugins) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        await ann.page.route("**/files/**", late)
+        await bob.say("/send map.png")
+        image = ann.page.get_by_role("img", name="map.png")
+        size, height = "(image) => [image.offsetWidth, image.offsetHeight]", "(log) => log.scrollHeight"
+        await expect(image).to_have_count(1)
+        before = await ann.log.evaluate(height)
+        assert await image.evaluate(size) == [400, 300]
+        arrived.set()
+        await image.evaluate("(image) => image.decode()")
+        assert await image.evaluate(size) == [400, 300]
+        assert await ann.log.evaluate(height) == before
