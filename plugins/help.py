@@ -6,6 +6,7 @@ from mooring import (
     CommandError,
     Context,
     MessageBody,
+    MessageContent,
     PluginError,
     Rest,
     ScheduledCall,
@@ -16,6 +17,7 @@ from mooring import (
     run_confirmed,
     suggestion,
     table,
+    types,
 )
 from storage import ConfigError
 
@@ -26,10 +28,25 @@ async def help(ctx: Context, name: Rest = "") -> None:  # noqa: A001 - called li
     ctx.tell(ctx.member, _explain(ctx, name) if name else _list(ctx))
 
 
-def _list(ctx: Context) -> str:
-    table = ctx.plugins.table
-    lines = [f"{entry.usage}: {entry.summary}" for entry in _allowed(ctx)]
-    return "\n".join([*lines, "/help NAME tells more about one."]) if table.commands else "There are no commands here."
+def _list(ctx: Context) -> MessageBody | str:
+    by_plugin: dict[str, list[Command]] = {}
+    for entry in _allowed(ctx):
+        by_plugin.setdefault(entry.plugin, []).append(entry)
+    if not by_plugin:
+        return "There are no commands here."
+    summaries = {name: plugin.summary for name, plugin in ctx.plugins.loaded.items()}
+    lines = [line for name, entries in by_plugin.items() for line in (f"{name}: {summaries.get(name, '')}", *map(_line, entries))]
+    text = "\n".join([*lines, "/help NAME tells more about one."])
+    sections = [{"title": name, "text": summaries.get(name, ""), "entries": list(map(_facts, entries))} for name, entries in by_plugin.items()]
+    return MessageBody(types.TEXT, "", MessageContent(text=text), context={"sections": sections})
+
+
+def _line(entry: Command) -> str:
+    return f"{entry.usage}: {entry.summary}"
+
+
+def _facts(entry: Command) -> dict[str, str]:
+    return {"title": entry.usage, "text": entry.summary, "command": entry.example or f"/{entry.name}"}
 
 
 def _allowed(ctx: Context) -> list[Command]:
@@ -42,7 +59,7 @@ def _explain(ctx: Context, name: str) -> str:
     group = [entry for entry in _allowed(ctx) if entry in table.group(name.removeprefix("/"))]
     match = table.find("/" + name.removeprefix("/"))
     if match is None and group:
-        return "\n".join(f"{entry.usage}: {entry.summary}" for entry in group)
+        return "\n".join(map(_line, group))
     found = table.resolve("/" + name.removeprefix("/")).command
     return describe(found)
 

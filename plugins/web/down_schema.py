@@ -96,7 +96,8 @@ class MessageDown(Struct, omit_defaults=True):
 
     A message with the `message_id` of an earlier one takes its place. `private` means that it is for you alone.
 
-    `formatted` is what the Markdown of the text says; without it, the text is lines of words. If `is_long`, it is the beginning alone.
+    `asked_by` is the name of who gave the command that the message answers. `formatted` is what the Markdown of the text says; without it, the
+    text is lines of words. If `is_long`, it is the beginning alone.
     """
 
     channel_id: str
@@ -109,6 +110,7 @@ class MessageDown(Struct, omit_defaults=True):
     sender_name: str = ""
     private: bool = False
     context: dict[str, Any] | None = None
+    asked_by: str = ""
     formatted: tuple[Formatted, ...] | None = None
     is_long: bool = False
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 
+import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.tree import SyntaxTreeNode
@@ -40,8 +41,9 @@ _LANGUAGE = re.compile(r"[\w+#.-]{1,20}")
 class Formatted(Struct, frozen=True, omit_defaults=True):
     """A part of a text: an element of this name with what is in it.
 
-    `tag` is `p`, `ul`, `ol`, `li`, `blockquote`, `pre`, `code`, `strong`, `em`, `s`, `a` or `mention`; whoever does not know one shows what is in it.
-    An `a` has an `href`, a `pre` perhaps the `language` of its code, and an `ol` may begin at `start`.
+    `tag` is `p`, `ul`, `ol`, `li`, `blockquote`, `pre`, `code`, `strong`, `em`, `s`, `a`, `mention`, `details`, `summary`, `search` or `try`;
+    whoever does not know one shows what is in it. An `a` has an `href`, a `pre` perhaps the `language` of its code, and an `ol` may begin
+    at `start`. `search` stands for a field that searches the `details` beside it, and `try` offers to write its `href` into the composer.
     """
 
     tag: str
@@ -49,6 +51,41 @@ class Formatted(Struct, frozen=True, omit_defaults=True):
     href: str = ""
     language: str = ""
     start: int = 1
+
+
+class Entry(Struct):
+    """One line of a section, perhaps with a command to try."""
+
+    title: str
+    text: str
+    command: str = ""
+
+
+class Section(Struct):
+    """What a plugin puts into `sections` of a message's context: a list that is too long to be read in one go."""
+
+    title: str
+    text: str
+    entries: list[Entry]
+
+
+def sections(given: object) -> tuple[Formatted, ...] | None:
+    """Sections that open one by one and can be searched; None for what is none."""
+    try:
+        found = msgspec.convert(given, list[Section])
+    except msgspec.ValidationError:
+        return None
+    return (Formatted("search"), *map(_section, found))
+
+
+def _section(section: Section) -> Formatted:
+    head = Formatted("summary", (Formatted("strong", (section.title,)), f" {section.text}"))
+    return Formatted("details", (head, *map(_entry, section.entries)))
+
+
+def _entry(entry: Entry) -> Formatted:
+    ways = (" ", Formatted("try", ("Try it",), href=entry.command)) if entry.command else ()
+    return Formatted("p", (Formatted("code", (entry.title,)), f" {entry.text}", *ways))
 
 
 def beginning(text: str, lines: int) -> str:

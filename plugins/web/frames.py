@@ -6,7 +6,7 @@ A frame is a JSON object `{"type", "request_id", "body"}` in a text message.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, CanvasItem, Down, MessageBody, UpEvent, UpType
 from mooring.plugins.web.down_schema import CANVAS, Ack, CanvasPiece, ErrorCode, ListDown, MessageDown, Problem
-from mooring.plugins.web.formatting import beginning, lines, read
+from mooring.plugins.web.formatting import beginning, lines, read, sections
 from mooring.plugins.web.up_schema import UP, EventUp, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
@@ -120,9 +120,19 @@ _LINES_OF_THE_SERVICE = 120
 """That are shown at once; a service may list what it has."""
 
 
-def to_message(down: Down, sender_name: str = "") -> MessageDown:
+NameOf = Callable[[str], str]
+"""The name of a member, empty for a stranger."""
+
+
+def _nameless(member_id: str) -> str:
+    return ""
+
+
+def to_message(down: Down, name_of: NameOf = _nameless) -> MessageDown:
     """The message that a `message_down` shows."""
     body: MessageBody = down.body
+    answers = not body.sender and down.cause is not None and "command" in (body.context or {})
+    entries = sections((body.context or {}).get("sections"))
     text = body.content.text if isinstance(body.content.text, str) else ""
     short = beginning(text, _LINES_OF_A_MEMBER if body.sender else _LINES_OF_THE_SERVICE)
     is_long = len(short) < len(text.rstrip())
@@ -134,11 +144,12 @@ def to_message(down: Down, sender_name: str = "") -> MessageDown:
         sender=body.sender,
         timestamp=body.timestamp,
         content=body.content,
-        sender_name=sender_name,
+        sender_name=name_of(body.sender) if body.sender else "",
         private=down.recipients is not None,
         context=body.context,
-        formatted=read(short) or (lines(short) if is_long else None),
-        is_long=is_long,
+        asked_by=name_of(down.cause.member_id) if answers and down.cause else "",
+        formatted=entries or read(short) or (lines(short) if is_long else None),
+        is_long=is_long and not entries,
     )
 
 
@@ -147,11 +158,11 @@ def to_piece(item: CanvasItem) -> CanvasPiece:
     return CanvasPiece(item.text, item.path, item.bars, read(item.text) if isinstance(item.text, str) else None)
 
 
-def encode_down(down: Down, sender_name: str = "") -> bytes:
+def encode_down(down: Down, name_of: NameOf = _nameless) -> bytes:
     """The frame for a down. Raises FrameError if it holds something that JSON cannot carry."""
     kind = DOWN_KINDS[down.type]
     if kind.name == MESSAGE_DOWN:
-        return encode(kind.name, to_message(down, sender_name))
+        return encode(kind.name, to_message(down, name_of))
     if kind.name == CANVAS:
         return encode(kind.name, ListDown(down.channel_id, [to_piece(item) for item in down.body]))
     return encode(kind.name, ListDown(down.channel_id, down.body) if kind.is_list else down.body)

@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 from mooring import (
     CHARACTER_KINDS,
@@ -15,7 +16,6 @@ from mooring import (
     AdmissionRefused,
     Down,
     HistoryPage,
-    MessageBody,
     Reading,
     Service,
     ServiceError,
@@ -199,7 +199,7 @@ class Hub:
         return self._history(asked.channel_id, page, request_id)
 
     def _history(self, channel_id: str, page: HistoryPage, request_id: str) -> bytes:
-        messages = [frames.to_message(down, self._sender_name(channel_id, down)) for down in page.downs]
+        messages = [frames.to_message(down, self._names(channel_id)) for down in page.downs]
         body = HistoryDown(channel_id, page.mode, messages, page.more, self.service.last_number(channel_id))
         return frames.encode("history", body, request_id)
 
@@ -230,16 +230,15 @@ class Hub:
 
     def _send(self, channel_id: str, down: Down) -> None:
         try:
-            frame = frames.encode_down(down, self._sender_name(channel_id, down))
+            frame = frames.encode_down(down, self._names(channel_id))
         except FrameError:
             log.exception("a %s of channel %s cannot be shown in the page", down.type, channel_id)
             return
         self.metrics.downs.count(down.type)
         self._send_to_all((connection.transport for connection in _recipients(self._watching.get(channel_id, {}), down)), frame)
 
-    def _sender_name(self, channel_id: str, down: Down) -> str:
-        body = down.body
-        return self.admission.name_of(channel_id, body.sender) if isinstance(body, MessageBody) and body.sender else ""
+    def _names(self, channel_id: str) -> frames.NameOf:
+        return partial(self.admission.name_of, channel_id)
 
     # --- counting -------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,6 @@ function showEnter(problem = "") {
 	$("room").hidden = true;
 	$("enter").hidden = false;
 	$("enter-problem").textContent = problem;
-	$("enter-go").textContent = "Enter";
 	$("enter-forgets").hidden = keep("probe", "1");
 	keep("probe", "");
 	$("enter-name").value ||= kept("name");
@@ -497,11 +496,10 @@ function wayWords() { return $("state").dataset.state === "live" ? "sending…" 
 function showState(state, seconds) {
 	if (state !== "live") outbox.pause();
 	const words = { live: "Connected", connecting: "Connecting…", lost: "Reconnecting" };
-	// The seconds are for the eye alone: read out, each would be heard.
-	if ($("state").dataset.state !== state) $("state").replaceChildren(el("span", words[state], el("span", { "aria-hidden": "true" })));
+	if ($("state-word").textContent !== words[state]) $("state-word").textContent = words[state];
 	$("state").dataset.state = state;
 	for (const tag of document.querySelectorAll(".way")) tag.textContent = wayWords();
-	$("state").firstElementChild.lastElementChild.textContent = state !== "lost" ? "" : seconds > 1 ? ` in ${seconds} s` : "…";
+	$("state-seconds").textContent = state !== "lost" ? "" : seconds > 1 ? ` in ${seconds} s` : "…";
 	$("enter-go").textContent = state === "connecting" ? "Coming in…" : "Enter";
 	if (state === "lost" && entering) $("enter-problem").textContent = "The service cannot be reached. Trying again…";
 }

@@ -55,6 +55,7 @@ export class Composer {
 		this.text.onkeydown = (event) => { if (!event.isComposing && this.key(event)) event.preventDefault(); };
 		this.text.onblur = () => this.closeList();
 		this.text.onclick = () => this.look();
+		this.text.addEventListener("try", ({ detail }) => { this.set(detail); this.text.focus(); });
 		// The text keeps the focus, and a phone its keyboard.
 		for (const each of [this.list, $("send")]) each.onpointerdown = (event) => event.preventDefault();
 		$("composer").onsubmit = (event) => { event.preventDefault(); this.submit(); };

@@ -61,14 +61,14 @@ export function avatar(id, name) {
 	return disc;
 }
 
-const OWN = new Set(["health", "mana"]); // in colours that differ for the colour-blind too
+const OWN = new Set(["health", "mana", "accent"]); // in colours that differ for the colour-blind too
 
 const plain = (number) => String(Math.round(number * 10) / 10);
 
 /** A bar with its label and number; `update` animates it to new values. */
-function meter() {
+export function meter(role = "meter") {
 	const fill = el("span.fill"), label = el("bdi.label"), number = el("span.number"), change = el("span.change", { "aria-hidden": "true" });
-	const track = el("span.track", { role: "meter", "aria-valuemin": 0 }, fill);
+	const track = el("span.track", { role, "aria-valuemin": 0 }, fill);
 	const node = el("div.bar", label, number, track, change);
 	let shown = null;
 	const show = (value, maximum) => {
@@ -136,13 +136,24 @@ export function anchor(selector, address, ...inside) {
 /** A picture or sound, if its address is on this page's own origin. */
 export const media = (tag, src, facts) => (src && safeLink(src)?.startsWith(`${location.origin}/`) ? el(tag, { ...facts, src }) : "");
 
-const FORMATS = new Set(["p", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "s"]);
+const FORMATS = new Set(["p", "ul", "ol", "li", "blockquote", "pre", "code", "strong", "em", "s", "details", "summary"]);
+
+/** Show of the sections beside a field what has its words in it. */
+function search({ target }) {
+	const wanted = target.value.toLowerCase();
+	for (const each of target.parentElement.querySelectorAll("details, details p")) {
+		each.hidden = !each.textContent.toLowerCase().includes(wanted);
+		each.open = wanted !== "";
+	}
+}
 
 const drawn = (parts, me) => parts.map((part) => {
 	if (typeof part === "string") return part;
 	const { tag, children = [], href, language, start } = part;
 	if (tag === "a") return anchor("", href, drawn(children, me));
 	if (tag === "mention") return el("bdi", { className: children[0].toLowerCase() === `@${me.toLowerCase()}` ? "mention to-me" : "mention" }, children);
+	if (tag === "search") return el("input", { type: "search", placeholder: "Search", "aria-label": "Search in this message", oninput: search });
+	if (tag === "try") return button(".link", children, () => $("text").dispatchEvent(new CustomEvent("try", { detail: href })));
 	return el(FORMATS.has(tag) ? tag : "span", tag === "pre" && { tabIndex: 0, "data-language": language }, start && { start }, drawn(children, me));
 });
 

@@ -5,14 +5,13 @@ import { makeId } from "./outbox.js";
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 10_000;
 const SILENCE = 10_000; // is broken by a ping
-const SILENCE_UNSEEN = 30_000; // the same while nobody looks
 const SILENCE_AFTER_SENDING = 3_000; // the same when something was sent
 const PATIENCE = 10_000; // for any frame after a ping, and for a connection
 const AWAKE_PATIENCE = 3_000; // the same after the page was out of sight, when the way is likely to be gone
 const SLEEP = 90_000; // Timers of a page out of sight still run once a minute.
 
 /** Half a character, which a slip in cutting leaves, makes a frame that nobody can read. */
-const wellFormed = (_, value) => (typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\ufffd") : value);
+const wellFormed = (_, value) => value?.toWellFormed?.() ?? value;
 
 /**
  * Calls back with `onFrame(frame)` and, each second while it waits, `onState(state, seconds)`. `hello()` gives the body of the first frame, and
@@ -32,6 +31,7 @@ export class Link {
 		addEventListener("online", () => this.wanted && this.open()); // perhaps by another network
 		addEventListener("pageshow", (event) => event.persisted && this.wanted && this.open());
 		addEventListener("offline", () => this.probe(AWAKE_PATIENCE));
+		document.addEventListener("resume", () => this.wanted && this.open());
 		document.addEventListener("visibilitychange", () => document.hidden || this.lookAgain());
 		setInterval(() => this.tick(), 1000);
 	}
@@ -108,7 +108,7 @@ export class Link {
 		if (hasSlept || (this.comesBack && now >= this.comesBack)) this.open();
 		else if (this.comesBack) this.onState("lost", Math.ceil((this.comesBack - now) / 1000));
 		else if (this.deadline && now >= this.deadline) this.lost();
-		else if (now - this.lastHeard > (document.hidden ? SILENCE_UNSEEN : SILENCE) || (this.isWaiting() && now - this.lastHeard > SILENCE_AFTER_SENDING)) this.probe(PATIENCE);
+		else if (now - this.lastHeard > SILENCE || (this.isWaiting() && now - this.lastHeard > SILENCE_AFTER_SENDING)) this.probe(PATIENCE);
 	}
 
 	lost(code) {

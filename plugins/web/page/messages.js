@@ -1,6 +1,6 @@
 // The stream of messages: grouped by day and by sender, updated in place.
 
-import { $, anchor, avatar, button, el, icon, media, words } from "./dom.js";
+import { $, anchor, avatar, button, el, icon, media, meter, words } from "./dom.js";
 
 const TOGETHER = 5 * 60_000; // Messages of one sender that come closer than this stand in one group.
 const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -26,10 +26,10 @@ function table({ columns = [], rows = [] }, caption) {
 }
 
 function progress({ done = 0, total = 0, label = "" }) {
-	const fill = el("span.fill");
-	fill.style.transform = `scaleX(${total > 0 ? Math.min(done / total, 1) : 0})`;
-	const values = { "aria-label": label || "Progress", "aria-valuemin": 0, "aria-valuemax": total || 1, "aria-valuenow": Math.min(done, total || 1) };
-	return el("div.progress", el("bdi.label", label), el("span.number", total > 0 ? `${done} of ${total}` : String(done)), el("span.track", { role: "progressbar" }, values, fill));
+	if (!(total > 0)) return el("p", `${label}: ${done}`);
+	const { node, update } = meter("progressbar");
+	update({ name: "accent", label, value: done, maximum: total });
+	return node;
 }
 
 /** A picture has its room before it is there. Of an extreme shape it shows a part: all of it would be a sliver. */
@@ -79,7 +79,7 @@ function content(message, me) {
 	return said(message, me);
 }
 
-const CONTROLS = "a, button, audio, .table, pre";
+const CONTROLS = "a, button, input, summary, audio, .table, pre";
 
 /** Make a message the tab stop of the log, with what can be used in it, or let it be one no more. */
 function stop(node, isStop) {
@@ -101,7 +101,7 @@ function draw(given, view) {
 	const classes = ["article.message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
 	const node = el(classes, { "aria-live": (message.pending || notice) && "off", "aria-label": `${name}, ${time.format(when)}`, title: error || notice ? exact.format(when) : "" }, disc, el("div.content",
 		el("div.head", el("bdi.name", name), el("time", { dateTime: when.toISOString(), title: exact.format(when) }, time.format(when)), message.private && el("span.tag", "only you")),
-		command && el("p.answers", "↳ ", el("code", { dir: "auto" }, String(command))),
+		command && el("p.answers", "↳ ", el("bdi", message.asked_by), " ", el("code", { dir: "auto" }, String(command))),
 		content(given, view.myName), message.failed && retry()), way, view.menuFor(message) && more());
 	node.message = given;
 	stop(node, false);
@@ -172,7 +172,7 @@ export class Stream {
 		const { key, target } = event;
 		const node = target.closest("article") || this.pointed;
 		const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[key];
-		if (!node || !step || target.matches(".table, pre, audio")) return;
+		if (!node || !step || target.matches(".table, pre, audio, input")) return;
 		const isAside = /Left|Right/.test(key);
 		const all = isAside ? [node, ...node.querySelectorAll(CONTROLS)] : [...this.log.querySelectorAll("article:not(.merged)")];
 		all[Math.max(0, Math.min(all.length - 1, all.indexOf(isAside ? target : node) + step))].focus();
@@ -300,7 +300,7 @@ export class Stream {
 		const isNewDay = !above || dayOf(above) !== dayOf(message);
 		if (isNewDay) node.before(el("div.day", { role: "separator", "aria-label": dayName(message) }, el("span", dayName(message))));
 		fold(node, isNewDay ? null : node.previousElementSibling);
-		const kind = ({ sender, context, private: isPrivate }) => `${sender} ${context?.command || context?.refused} ${context?.error} ${context?.notice} ${isPrivate}`;
+		const kind = ({ sender, asked_by: asker, context, private: isPrivate }) => `${sender} ${asker} ${context?.command || context?.refused} ${context?.error} ${context?.notice} ${isPrivate}`;
 		node.classList.toggle("first", isNewDay || kind(above) !== kind(message) || message.timestamp - above.timestamp > TOGETHER);
 	}
 
