@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from mooring.roles import Role
 from mooring.rooms import Room, WhenUnsure, checked_network
 
-_FROM_TEMPLATE = ("description", "welcome", "access", "plugins", "dicts")
+_FROM_TEMPLATE = ("description", "welcome", "tries", "access", "plugins", "dicts")
 """The fields that a template gives."""
 
 
@@ -66,6 +66,9 @@ PluginUses = Annotated[list[PluginUse] | None, BeforeValidator(_short_plugins)]
 """The plugins that serve a channel; None for all that are loaded."""
 
 
+Tries = Annotated[list[Annotated[str, Field(pattern=r"^/\S", max_length=200)]], Field(max_length=3)]
+
+
 class OwnLimits(StrictModel):
     """The limits that a channel can have for itself; what is left out is as the service has it."""
 
@@ -92,6 +95,7 @@ class TemplateConfig(StrictModel):
 
     description: str = ""
     welcome: str = ""
+    tries: Tries = Field(default_factory=list)
     access: Literal["open", "token"] = "open"
     plugins: PluginUses = None
     limits: OwnLimits = OwnLimits()
@@ -111,6 +115,8 @@ class ChannelConfig(StrictModel):
     description: str = ""
     welcome: str = ""
     """What a member is told who comes in for the first time."""
+    tries: Tries = Field(default_factory=list)
+    """Commands that the welcome offers to try."""
     access: Literal["open", "token"] = "open"
     rooms: list[RoomConfig] = Field(default_factory=list)
     template: str | None = None

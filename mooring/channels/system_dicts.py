@@ -90,8 +90,22 @@ SETTINGS = SystemDict("settings")
 """What was decided about the channel itself while the service ran."""
 
 OF_CHANNELS = (
-    MEMBERS, HISTORY, HANDLED, SCREEN, SENT_FILES, SCHEDULES, COOLDOWNS, VERSIONS,
-    PRESENCE, ROOMS, OUTBOX, INBOX, UNFINISHED, SET_ASIDE, SETTINGS, IGNORED,
+    MEMBERS,
+    HISTORY,
+    HANDLED,
+    SCREEN,
+    SENT_FILES,
+    SCHEDULES,
+    COOLDOWNS,
+    VERSIONS,
+    PRESENCE,
+    ROOMS,
+    OUTBOX,
+    INBOX,
+    UNFINISHED,
+    SET_ASIDE,
+    SETTINGS,
+    IGNORED,
 )
 """Those that every channel has."""
 

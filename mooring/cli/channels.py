@@ -82,9 +82,7 @@ def add_channel(app: typer.Typer) -> None:
         if not (yes or typer.confirm(f"Delete the channel {channel_id}? Its members are sent out; what it kept stays until it is pruned.")):
             raise typer.Exit(FAILED)
         _run("channel delete", {"channel_id": channel_id}, config, db_config)
-        typer.echo(
-            f"The channel {channel_id} is deleted. What it kept stays: `mooring channel open` brings it back, `prune` removes it."
-        )
+        typer.echo(f"The channel {channel_id} is deleted. What it kept stays: `mooring channel open` brings it back, `prune` removes it.")
 
     @channel.command()
     def prune(
@@ -94,9 +92,7 @@ def add_channel(app: typer.Typer) -> None:
         db_config: DbConfigFile = DB_CONFIG,
     ) -> None:
         """Remove what deleted channels of this id kept."""
-        if not (
-            yes or typer.confirm(f"Remove all that the deleted channel {channel_id} kept? Nothing brings it back then.")
-        ):
+        if not (yes or typer.confirm(f"Remove all that the deleted channel {channel_id} kept? Nothing brings it back then.")):
             raise typer.Exit(FAILED)
         keys = _run("channel prune", {"channel_id": channel_id}, config, db_config)
         typer.echo(f"{keys} keys of the deleted channel {channel_id} were removed.")

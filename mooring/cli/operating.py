@@ -20,9 +20,7 @@ InTheStore = Callable[[ServiceConfig, list[dict[str, Any]], str, Mapping[str, An
 """Carries out a command with its arguments where no service runs, given the service's config and the entries of the db config."""
 
 
-def operate(
-    command: str, arguments: Mapping[str, Any], config: Path, db_config: Path, in_the_store: InTheStore, *, refused: Any = None
-) -> Any:
+def operate(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path, in_the_store: InTheStore, *, refused: Any = None) -> Any:
     """The result of a command. Exits with a message if there is none, unless `refused` is what then counts for one that was turned down."""
     try:
         service = _read_service(config)

@@ -123,7 +123,8 @@ async def _join(hooks: Hooks, turn: Turn, action: SimpleAction, channel: HostedC
     # Coming back is no news for the others, but the member has to see everything again.
     await hooks._act(action if is_new else copy_with(action, subtype="refresh"))
     if is_new and channel.config.welcome:
-        turn.sends.message(channel.config.welcome, [turn.member_id])
+        tries = {"tries": channel.config.tries} if channel.config.tries else None
+        turn.sends.message(channel.config.welcome, [turn.member_id], context=tries)
     findings = channel.findings
     if findings and (after.character_context or {}).get("role") in IN_CHARGE:
         lost = "; ".join(f"{finding.domain.rsplit('.', 1)[-1]} {finding.key or ''}: {finding.reason}" for finding in findings[:5])

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mooring import ConfigPath, PluginError
+from mooring.plugins.web.club import Club
 
 _HOST = re.compile(r"[^\s/:@]+|\[?[0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*\]?")
 _ORIGIN = re.compile(r"https?://([^\s/:@]+|\[[0-9a-fA-F:.]+\])(:\d+)?")
@@ -84,6 +85,7 @@ class Config(BaseModel):
     data_dir: ConfigPath = Field(
         default=Path("data/gateway"), description="Where the signing key and the list of given tokens are kept, unless processes share them on Redis."
     )
+    club: Club = Club()
     first_messages: int = Field(default=50, ge=1, le=500, description="Messages for a member who comes in.")
     limits: GatewayLimits = GatewayLimits()
 

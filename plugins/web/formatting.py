@@ -84,8 +84,18 @@ def _section(section: Section) -> Formatted:
 
 
 def _entry(entry: Entry) -> Formatted:
-    ways = (" ", Formatted("try", ("Try it",), href=entry.command)) if entry.command else ()
+    ways = (" ", _try(entry.command, "Try it")) if entry.command else ()
     return Formatted("p", (Formatted("code", (entry.title,)), f" {entry.text}", *ways))
+
+
+def tries(given: object) -> tuple[Formatted, ...]:
+    """Commands to try, as a line of their own; nothing for what is no list of them."""
+    commands = [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
+    return (Formatted("p", tuple(part for each in commands for part in (_try(each, each), " "))),) if commands else ()
+
+
+def _try(command: str, words: str) -> Formatted:
+    return Formatted("try", (words,), href=command)
 
 
 def beginning(text: str, lines: int) -> str:

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, CanvasItem, Down, MessageBody, UpEvent, UpType
 from mooring.plugins.web.down_schema import CANVAS, Ack, CanvasPiece, ErrorCode, ListDown, MessageDown, Problem
-from mooring.plugins.web.formatting import beginning, lines, read, sections
+from mooring.plugins.web.formatting import beginning, lines, read, sections, tries
 from mooring.plugins.web.up_schema import UP, EventUp, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ _LINES_OF_THE_SERVICE = 120
 
 
 NameOf = Callable[[str], str]
-"""The name of a member, empty for a stranger."""
+"""Gives the name of a member, empty for a stranger."""
 
 
 def _nameless(member_id: str) -> str:
@@ -131,11 +131,13 @@ def _nameless(member_id: str) -> str:
 def to_message(down: Down, name_of: NameOf = _nameless) -> MessageDown:
     """The message that a `message_down` shows."""
     body: MessageBody = down.body
-    answers = not body.sender and down.cause is not None and "command" in (body.context or {})
-    entries = sections((body.context or {}).get("sections"))
+    context = body.context or {}
+    asker = down.cause.member_id if down.cause is not None and not body.sender and "command" in context else ""
+    entries, offers = sections(context.get("sections")), tries(context.get("tries"))
     text = body.content.text if isinstance(body.content.text, str) else ""
     short = beginning(text, _LINES_OF_A_MEMBER if body.sender else _LINES_OF_THE_SERVICE)
     is_long = len(short) < len(text.rstrip())
+    parts = read(short) or (lines(short) if is_long or offers else None)
     return MessageDown(
         channel_id=down.channel_id,
         number=down.number,
@@ -147,8 +149,8 @@ def to_message(down: Down, name_of: NameOf = _nameless) -> MessageDown:
         sender_name=name_of(body.sender) if body.sender else "",
         private=down.recipients is not None,
         context=body.context,
-        asked_by=name_of(down.cause.member_id) if answers and down.cause else "",
-        formatted=entries or read(short) or (lines(short) if is_long else None),
+        asked_by=name_of(asker) if asker else "",
+        formatted=entries or (parts + offers if parts else None),
         is_long=is_long and not entries,
     )
 

@@ -74,7 +74,7 @@ class HttpAnswers:
         self.downloads = Downloads(config.limits)
         self._held = 0
         self._is_over = asyncio.Event()
-        self._site = Site()
+        self._site = Site(config.club)
         self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in config.trusted_proxies]
 
     async def answer(self, connection: ServerConnection, request: Request) -> Response | None:

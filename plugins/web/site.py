@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from mooring.plugins.web.club import PICTURE, PICTURES, Club
 
 PAGE = Path(__file__).parent / "page"
 
@@ -42,17 +44,24 @@ class PageFile:
 
 
 class Site:
-    """All files of a folder by their URL path; `/` is index.html. Nothing else on the disk can be asked for."""
+    """All files of the page by their URL path; `/` is index.html. Nothing else on the disk can be asked for."""
 
-    def __init__(self, folder: Path = PAGE) -> None:
-        self._files = {f"/{file.name}": _read(file) for file in sorted(folder.iterdir()) if file.suffix in _TYPES}
+    def __init__(self, club: Club, folder: Path = PAGE) -> None:
+        self._files = {f"/{file.name}": _file(file.read_bytes(), _TYPES[file.suffix]) for file in sorted(folder.iterdir()) if file.suffix in _TYPES}
+        self._change("/index.html", club.page)
+        self._change("/style.css", lambda text: text + club.style())
         self._files["/"] = self._files["/index.html"]
+        if club.picture is not None:
+            self._files[PICTURE] = _file(club.picture.read_bytes(), PICTURES[club.picture.suffix.lower()])
+
+    def _change(self, path: str, change: Callable[[str], str]) -> None:
+        file = self._files[path]
+        self._files[path] = _file(change(file.content.decode()).encode(), file.content_type)
 
     def find(self, path: str) -> PageFile | None:
         """The file of a URL path, or None."""
         return self._files.get(path)
 
 
-def _read(file: Path) -> PageFile:
-    content = file.read_bytes()
-    return PageFile(content, _TYPES[file.suffix], f'"{hashlib.sha256(content).hexdigest()[:20]}"')
+def _file(content: bytes, content_type: str) -> PageFile:
+    return PageFile(content, content_type, f'"{hashlib.sha256(content).hexdigest()[:20]}"')

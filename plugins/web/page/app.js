@@ -9,6 +9,7 @@ import { Stream } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { Characters, clearPeople, showCanvas, showMembers } from "./people.js";
 
+const club = document.title;
 const me = { id: "", name: "", guest: false };
 const channels = new Map();
 const joins = new Map(); // request id of a join -> channel id
@@ -283,7 +284,7 @@ function problem(channel, text) {
 
 const stream = new Stream({
 	get myName() { return me.name; },
-	nameOf: ({ sender }) => (sender ? active.names.get(sender) || (sender === me.id ? me.name : "Somebody who left") : "Mooring"),
+	nameOf: ({ sender }) => (sender ? active.names.get(sender) || (sender === me.id ? me.name : "Somebody who left") : club),
 	menuFor: (message) => message.number > 0 && menuFor(message).length > 0,
 	openMenu: (message, anchor) => openMenu(anchor, menuFor(message).map((item) => ({ text: item.menu_item_text, run: () => useMenu(item, message) }))),
 	again: (message) => { composer.set(message.content.text); discard(message); $("text").focus(); },
@@ -357,7 +358,7 @@ function showNowhere(id) {
 	$("room").classList.add("is-nowhere");
 	$("channel-name").textContent = what;
 	$("channel-about").textContent = "";
-	document.title = `${what} · Mooring`;
+	document.title = `${what} · ${club}`;
 	$("nowhere-why").textContent = open.length ? "You can go to:" : "If you were given a token, it may open one.";
 	$("nowhere-list").replaceChildren(...open.map((channel) => el("li", button(".plain", `# ${channel.channel_name}`, () => select(channel)))));
 	$("nowhere-token").hidden = !me.guest || (!closed && open.length > 0);
@@ -415,7 +416,7 @@ function drawChannels() {
 	$("channel-name").textContent = active.channel_name;
 	$("channel-about").textContent = active.channel_description;
 	const unread = elsewhere + active.unread;
-	document.title = `${unread ? `(${unread}) ` : ""}${active.channel_name} · Mooring`;
+	document.title = `${unread ? `(${unread}) ` : ""}${active.channel_name} · ${club}`;
 }
 
 let isDrawing = false;
