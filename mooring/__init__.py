@@ -57,6 +57,7 @@ from mooring.events import (
     UpType,
 )
 from mooring.gateways.admission import Admission, AdmissionRefused, Applicant
+from mooring.gateways.arrivals import Arrival, Arrivals, Clicked, Left, Said
 from mooring.gateways.catch_up import HistoryPage, missed_messages, older_messages
 from mooring.gateways.content_limits import CONTENT_LIMITS, ContentLimits
 from mooring.gateways.throttle import Throttle
@@ -99,6 +100,8 @@ __all__ = [
     "AdmissionRefused",
     "Answer",
     "Applicant",
+    "Arrival",
+    "Arrivals",
     "Background",
     "Bar",
     "BarSpec",
@@ -120,6 +123,7 @@ __all__ = [
     "ChoicesFrom",
     "CliContext",
     "ClickArgument",
+    "Clicked",
     "Command",
     "CommandError",
     "ConfigPath",
@@ -135,6 +139,7 @@ __all__ = [
     "HistoryPage",
     "InputComponent",
     "Later",
+    "Left",
     "Member",
     "MemberChanges",
     "MenuItem",
@@ -159,6 +164,7 @@ __all__ = [
     "Rest",
     "Role",
     "Room",
+    "Said",
     "ScheduledCall",
     "SecretFound",
     "Secrets",

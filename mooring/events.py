@@ -264,6 +264,8 @@ class UpEvent:
     """What the network calls this event, if that is not the `request_id`; it comes back in the `cause` of what is sent in answer."""
     room: Room | None = None
     """Where it happened, if that was a room to which the channel is bound."""
+    mark: str = ""
+    """Up to where the room has been read with this event, in the words of its network; kept in the commit of the event."""
 
     @property
     def cause(self) -> Cause:
@@ -315,6 +317,8 @@ class Acknowledgement:
     ok: bool = True
     message: str = ""
     repeated: bool = False
+    is_final: bool = True
+    """False if storage was unavailable: the same event sent again is a new try."""
 
 
 def copy_with(item: T, **changes: Any) -> T:

@@ -194,6 +194,9 @@ class Service(Protocol[ContextT_co]):
     def channel_of(self, room: Room) -> str | None:
         """The channel that is bound to a room."""
 
+    def read_mark(self, room: Room) -> str:
+        """Up to where a room was read by events that are committed; empty if none was, or it is bound to no channel."""
+
     async def bind(self, channel_id: str, room: Room, *, when_unsure: WhenUnsure = "skip") -> None:
         """Bind a channel to a room from now on, also after a restart. Raises ValueError if the room is bound to another channel."""
 
@@ -297,6 +300,9 @@ class Service(Protocol[ContextT_co]):
 
     def access(self, channel_id: str) -> Literal["open", "token"]:
         """Whether whoever picks a name comes into the channel, or only who was given a token."""
+
+    def was_handled(self, channel_id: str, member_id: str, request_id: str) -> bool:
+        """Whether an event was handled before, as far as this process has heard."""
 
     def queue_depth(self, channel_id: str) -> int:
         """How many events wait in the channel's queue."""

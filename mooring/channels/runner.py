@@ -149,7 +149,7 @@ class TurnRunner:
         text = error_text(error)
         line.message(text, [event.member_id], context={"error": True})
         self._wiring.deliver(self.channel_id, line.downs)
-        answer = Acknowledgement(event.request_id, ok=False, message=text)
+        answer = Acknowledgement(event.request_id, ok=False, message=text, is_final=False)
         self._wiring.metrics.ended(event.type, answer, failed=True)
         return answer
 
@@ -318,6 +318,8 @@ class TurnRunner:
         """Write what a turn holds and sends into its transaction: the sends to the history, to those who come later, and to the outbox."""
         state = self._state
         turn.held_values.save()
+        if turn.event is not None:
+            state.read_marks.keep(turn.event)
         if turn.event is not None and turn.event.type in _DEEDS:
             turn.members.acted(turn.event.member_id)
         numbered = state.history.number(turn.sends.downs)

@@ -16,6 +16,7 @@ from mooring.channels.members_in_turn import MembersInTurn
 from mooring.channels.outbox import Outbox
 from mooring.channels.outbox_entries import Queued
 from mooring.channels.presence import Presence
+from mooring.channels.read_marks import ReadMarks
 from mooring.channels.screen import Screen
 from mooring.channels.sent_files import SentFiles
 from mooring.channels.settings import ChannelSettings
@@ -44,6 +45,7 @@ class ChannelState:
             per_member=limits.handled_per_member,
         )
         self.bindings = Bindings(config.rooms, system_dicts.ROOMS.of(storage))
+        self.read_marks = ReadMarks(system_dicts.READ_MARKS.of(storage))
         self.ignores = Ignores(system_dicts.IGNORED.of(storage))
         self.settings = ChannelSettings(system_dicts.SETTINGS.of(storage))
         self.outbox = Outbox(system_dicts.OUTBOX.of(storage), length=limits.outbox_length, size=limits.outbox_bytes)

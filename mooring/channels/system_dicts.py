@@ -82,6 +82,8 @@ INBOX = SystemDict("inbox")
 
 SET_ASIDE = SystemDict("set_aside")
 """Records of these dicts that were none, by dict and key."""
+READ_MARKS = SystemDict("read_marks")
+"""Up to where each room was read, in the words of its network."""
 UNFINISHED = SystemDict("unfinished", is_moved=False)
 """What is shown and not over: progress of work beside the channel, and texts that are streamed."""
 IGNORED = SystemDict("ignored")
@@ -102,6 +104,7 @@ OF_CHANNELS = (
     ROOMS,
     OUTBOX,
     INBOX,
+    READ_MARKS,
     UNFINISHED,
     SET_ASIDE,
     SETTINGS,

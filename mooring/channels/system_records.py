@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import msgspec
 
 from mooring.channels.history import LAST
-from mooring.channels.system_dicts import HANDLED, HISTORY, IGNORED, MEMBERS, ROOMS, SCHEDULES, SET_ASIDE, SETTINGS, UNFINISHED, SystemDict
+from mooring.channels.system_dicts import (
+    HANDLED,
+    HISTORY,
+    IGNORED,
+    MEMBERS,
+    READ_MARKS,
+    ROOMS,
+    SCHEDULES,
+    SET_ASIDE,
+    SETTINGS,
+    UNFINISHED,
+    SystemDict,
+)
 from mooring.rooms import Room, WhenUnsure
 from storage import Finding, MoobiusStorage
 
@@ -55,6 +67,7 @@ _SHAPES: Mapping[SystemDict, Any] = {
     MEMBERS: _Member,
     HANDLED: tuple[float, bool, str],
     ROOMS: _Room,
+    READ_MARKS: str,
     SCHEDULES: _Scheduled,
     UNFINISHED: _Unfinished,
     IGNORED: list[str],

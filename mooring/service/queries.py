@@ -144,6 +144,10 @@ class Queries(Hooks):
         """The number of the newest message, 0 if there was none yet."""
         return self._channel(channel_id).state.history.last
 
+    def was_handled(self, channel_id: str, member_id: str, request_id: str) -> bool:
+        """Whether an event was handled before, as far as this process has heard."""
+        return not self._channel(channel_id).state.handled.is_new(member_id, request_id)
+
     def queue_depth(self, channel_id: str) -> int:
         """How many events wait."""
         return self._channel(channel_id).queue.depth

@@ -30,7 +30,18 @@ class Rooms(Queries):
 
     async def unbind(self, channel_id: str, room: Room) -> None:
         """End that. What was sent before is still delivered. Raises ValueError for a room that the config names."""
-        await self._rebind(channel_id, lambda bindings: bindings.unbind(room))
+        marks = self._channel(channel_id).state.read_marks
+
+        def change(bindings: Bindings) -> None:
+            bindings.unbind(room)
+            marks.drop(room)
+
+        await self._rebind(channel_id, change)
+
+    def read_mark(self, room: Room) -> str:
+        """Up to where a room was read by events that are committed; empty if none was, or it is bound to no channel."""
+        channel_id = self.channel_of(room)
+        return "" if channel_id is None else self._channel(channel_id).state.read_marks.get(room)
 
     def send_again(self, network: str) -> None:
         """Try now what waits for the rooms of a network, which can be reached again. On the event loop."""

@@ -95,7 +95,10 @@ FOR_GATEWAYS = {
     "older_messages",
 }
 """Public names that the page about gateways explains."""
-FOR_NETWORKS = {"Abilities", "Answer", "Later", "NetworkGateway", "Post", "Refused", "Room", "Sent", "Unsure", "network_member_id"}
+FOR_NETWORKS = {
+    *("Abilities", "Answer", "Later", "NetworkGateway", "Post", "Refused", "Room", "Sent", "Unsure", "network_member_id"),
+    *("Arrival", "Arrivals", "Clicked", "Left", "Said"),
+}
 """And those that the page about networks explains."""
 FOR_SERVICES = {"ChannelService", "run_command_line"}
 """And those that the page about running it explains."""

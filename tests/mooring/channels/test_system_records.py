@@ -25,7 +25,7 @@ VALUES: dict[tuple[str, str], list[Any]] = {
     ("settings", "plugins"): [5, [], {"bars": "on"}],
     ("ignored", "m-x"): [5, [5], {}, "m-y"],
     ("unfinished", "k"): [5, {"by": 5, "body": {}}, {"by": "x"}],
-    **{(name, "k"): [5] for name in ("screen", "files", "outbox", "inbox", "presence", "settings", "cooldowns", "versions")},
+    **{(name, "k"): [5] for name in ("screen", "files", "outbox", "inbox", "presence", "read_marks", "settings", "cooldowns", "versions")},
 }
 WRONG = [(name, key, value) for (name, key), values in VALUES.items() for value in values]
 
