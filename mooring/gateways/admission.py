@@ -53,15 +53,15 @@ class Admission:
         self._connected = NameIndex()
         self._connections: Counter[str] = Counter()
 
-    def free_name(self, name: str) -> str:
-        """The name as it will be shown, if a stranger may have it. Raises AdmissionRefused."""
+    def free_name(self, name: str, member_id: str = "") -> str:
+        """The name as it will be shown, if a stranger may have it, or this member. Raises AdmissionRefused."""
         try:
             cleaned = clean_name(name)
         except NameRefused as error:
             raise AdmissionRefused("bad_name", str(error)) from error
         if is_reserved(cleaned, self._service.reserved_names()):
             raise AdmissionRefused("bad_name", f"The name {cleaned} is for those in charge, or looks like one that is. Choose another.")
-        if self._is_taken(cleaned):
+        if self._is_taken(cleaned, member_id):
             raise AdmissionRefused("name_taken", f"The name {cleaned} is taken, or looks like one that is. Choose another.")
         return cleaned
 

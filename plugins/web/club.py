@@ -66,7 +66,7 @@ class Club(BaseModel):
             rules.append(f"--side: {self.side}")
             rules.append("--side-on: color-mix(in srgb, var(--side) 82%, #fff)")
             rules.append("--side-muted: color-mix(in srgb, var(--side) 25%, #fff)")
-        return (f":root {{ {'; '.join(rules)}; }}\n" if rules else "") + "img.mark { padding: 0; object-fit: cover; }\n"
+        return (f":root {{ {'; '.join(rules)}; }}\n" if rules else "") + ".brand img.mark { padding: 0; object-fit: cover; }\n"
 
 
 def _contrast_with_white(colour: str) -> float:

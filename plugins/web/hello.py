@@ -21,16 +21,25 @@ def introduce(hello: Hello, admission: Admission, identities: Identities, reques
     """Who says hello. Raises FrameError."""
     if hello.token is not None:
         try:
-            return _as_known(identities.check(hello.token), admission, identities)
+            identity = _as_known(identities.check(hello.token), admission, identities)
         except TokenRefused as error:
             raise FrameError("bad_token", str(error), request_id) from error
         except StorageError as error:
             raise FrameError("busy", _NOT_NOW, request_id, retry=True) from error
+        if hello.name is None:
+            return identity
+        if identity.given:
+            raise FrameError("bad_name", "Your name came with your token; whoever gave it can change it.", request_id)
+        return replace(identity, name=_free_name(hello.name, admission, identities, request_id, identity.member_id))
+    return identities.guest(_free_name(hello.name or "", admission, identities, request_id))
+
+
+def _free_name(name: str, admission: Admission, identities: Identities, request_id: str, member_id: str = "") -> str:
     try:
-        name = admission.free_name(hello.name or "")
-        if identities.is_given(name):
-            raise AdmissionRefused("name_taken", f"The name {name} is taken, or looks like one that is. Choose another.")
-        return identities.guest(name)
+        free = admission.free_name(name, member_id)
+        if identities.is_given(free, besides=member_id):
+            raise AdmissionRefused("name_taken", f"The name {free} is taken, or looks like one that is. Choose another.")
+        return free
     except AdmissionRefused as error:
         raise FrameError(error.code, str(error), request_id) from error
 

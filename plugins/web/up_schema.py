@@ -34,6 +34,8 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 class Hello(Struct, omit_defaults=True, forbid_unknown_fields=True):
     """The first frame. A first visit gives a `name` and gets a token; a later one gives that `token`.
 
+    A guest who gives a `name` beside the token is called so from now on, and gets another token.
+
     A guest who was given a token by the operator comes with it and, as `guest`, with the one that they have had as a guest: they stay the
     member that they are, with all that is theirs, and are what the given token makes them. The guest's own token is no good after that.
     """

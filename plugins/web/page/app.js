@@ -3,7 +3,7 @@
 import { Composer } from "./composer.js";
 import { openDialog, openMenu } from "./dialog.js";
 import { $, avatar, button, el, renew } from "./dom.js";
-import { keep, kept } from "./kept.js";
+import { keep, kept, keptKeys } from "./kept.js";
 import { Link } from "./link.js";
 import { Stream } from "./messages.js";
 import { Outbox } from "./outbox.js";
@@ -12,8 +12,6 @@ import { Characters, clearPeople, showCanvas, showMembers } from "./people.js";
 const club = document.title;
 const me = { id: "", name: "", guest: false };
 const channels = new Map();
-const joins = new Map(); // request id of a join -> channel id
-const asked = new Map(); // request id of a question for characters -> how their names begin, undefined for any
 let active = null;
 let commands = []; // of all plugins
 let entering = null; // what the form gave, until the service has welcomed it
@@ -21,7 +19,7 @@ let said = null; // what the last hello gave
 let repeats = 0; // how often the same was given before
 
 const newChannel = (id) => ({
-	id, messages: [], last: 0, more: false, asking: false, unread: 0, characters: new Characters(me), names: new Map(),
+	id, messages: [], last: 0, more: false, asking: false, unread: 0, characters: new Characters(me),
 	canvas: [], buttons: [], menu: [], style: new Map(), draft: kept(`draft.${me.id}.${id}`),
 });
 
@@ -60,6 +58,53 @@ $("enter-form").onsubmit = (event) => {
 	link.open();
 };
 
+const choices = {
+	token: enterToken,
+
+	rename() {
+		entering = { token: kept("token"), name: $("me-name").value.trim() };
+		if (entering.name !== me.name) link.open();
+	},
+
+	leave() { if (active) outbox.add("leave", { channel_id: active.id }); },
+
+	logOut() {
+		keep("token", "");
+		location.reload();
+	},
+
+	forget() {
+		for (const { id, live } of channels.values()) if (live) link.ask("leave", { channel_id: id });
+		for (const key of keptKeys("")) keep(key, "");
+		link.socket.onclose = () => location.replace("/");
+		link.close();
+	},
+};
+
+$("me").onclick = () => {
+	$("me-guest").hidden = !me.guest;
+	$("me-name").value = me.name;
+	$("me-dialog").returnValue = "";
+	$("me-dialog").showModal();
+};
+$("me-dialog").onclose = () => choices[$("me-dialog").returnValue]?.();
+
+const applyTheme = () => { document.documentElement.style.colorScheme = kept("theme"); };
+applyTheme();
+for (const each of document.querySelectorAll("#me-dialog select")) {
+	each.value = kept(each.id);
+	each.onchange = () => {
+		keep(each.id, each.value);
+		applyTheme();
+		if (kept("notify")) Notification.requestPermission();
+	};
+}
+
+/** Tell somebody who is not looking what was said to them. */
+function notify({ channel_name: name }, { content, key }) {
+	try { new Notification(name, { body: content.text, tag: key }); } catch { /* Some phones let no page do this. */ }
+}
+
 // Frames
 
 function hello() {
@@ -86,10 +131,9 @@ const takers = {
 		outbox.belongTo(me.id);
 		know(body.channels);
 		for (const channel of channels.values()) Object.assign(channel, { live: false, asking: false });
-		asked.clear();
 		$("enter").hidden = true;
 		$("room").hidden = false;
-		$("me").replaceChildren(avatar(me.id, me.name), el("bdi.name", me.name), ...(me.guest ? [button(".given", "I was given a token", enterToken)] : []));
+		$("me").replaceChildren(avatar(me.id, me.name), el("bdi.name", me.name));
 		if (channels.has(active?.id)) join(active);
 		settleIn();
 		for (const channel of channels.values()) if (channel.joined && channel !== active) join(channel);
@@ -101,7 +145,7 @@ const takers = {
 	},
 
 	history(body, channel) {
-		const messages = body.messages.map((message) => prepared(message, channel));
+		const messages = body.messages.map(prepared);
 		channel.isLoaded = true;
 		if (body.mode === "missed") {
 			for (const message of messages) addMessage(channel, message);
@@ -126,30 +170,29 @@ const takers = {
 		}
 	},
 
-	message_down(body, channel) { addMessage(channel, prepared(body, channel)); },
+	message_down(body, channel) { addMessage(channel, prepared(body)); },
 
 	characters({ items }, channel) {
 		channel.characters.reset(items);
-		meet(channel, items);
+		meet(channel);
 	},
 
 	character_changes(body, channel) {
 		channel.characters.change(body);
-		meet(channel, body.changed);
+		meet(channel);
 	},
 
 	character_count(body, channel) {
 		const isOld = channel.characters.count(body);
 		// A crowd must not ask all at once.
-		if (isOld) setTimeout(() => channel.live && askForCharacters(channel, { prefix: me.name, limit: 1 }, me.name.toLowerCase()), Math.random() * 1000);
-		meet(channel, []);
+		if (isOld) setTimeout(() => channel.live && askForCharacters(channel, { prefix: me.name, limit: 1 }), Math.random() * 1000);
+		meet(channel);
 	},
 
-	character_page(body, channel, sent, request_id) {
-		const beginning = asked.get(request_id);
-		asked.delete(request_id);
+	character_page(body, channel, asked) {
+		const beginning = asked.body.prefix?.toLowerCase();
 		channel.characters.read(body, beginning);
-		meet(channel, body.items);
+		meet(channel);
 		if (beginning === undefined) readOn(channel);
 		if (channel === active && beginning !== undefined) composer.refresh();
 	},
@@ -163,8 +206,12 @@ const takers = {
 	},
 	channel_info(body, channel) { Object.assign(channel, body); drawChannels(); },
 
-	ack(body, joining, sent) {
+	ack(body, joining, asked, sent) {
 		if (sent) settle(sent);
+		if (sent?.type === "leave" && body.ok) {
+			Object.assign(channels.get(sent.body.channel_id), { joined: false, live: false });
+			showNowhere("");
+		}
 		if (sent?.label && body.ok) tell(`${sent.label}: done`);
 		if (!joining) return;
 		if (!body.ok) { problem(joining, body.message); return; }
@@ -173,13 +220,14 @@ const takers = {
 		drawChannels();
 	},
 
-	error({ code, message, retry }, joining, sent, request_id) {
+	error({ code, message, retry }, joining, asked, sent) {
+		const isGreeting = asked?.type === "hello", given = entering;
 		if (joining) problem(joining, message);
-		else if (request_id === link.greeting && code === "name_taken" && repeats > 0 && repeats < 40) {
+		else if (isGreeting && code === "name_taken" && repeats > 0 && repeats < 40) {
 			// Perhaps by a connection of one's own that broke, until the service notices.
 			$("enter-problem").textContent = "The name is not free yet. Trying again…";
-			setTimeout(() => request_id === link.greeting && link.greet(), 1500);
-		} else if (request_id === link.greeting || code === "revoked") {
+			setTimeout(() => given === entering && link.wanted && link.greet(), 1500);
+		} else if (isGreeting || code === "revoked") {
 			const isKept = !entering || code === "revoked";
 			if (isKept) keep("token", "");
 			entering = null;
@@ -207,26 +255,21 @@ function settleIn() {
 
 const commandsOf = (channel) => commands.filter(({ plugin }) => channel.plugins.includes(plugin));
 
-function take(frame) {
-	const { type, body, request_id } = frame;
+function take(frame, asked) {
+	const { type, body } = frame;
 	const sent = outbox.take(frame);
-	const joining = type !== "history" && channels.get(joins.get(request_id));
-	if (joining) joins.delete(request_id);
-	takers[type]?.(body, joining || channels.get(body.channel_id), sent, request_id);
+	const joining = asked?.type === "join" && type !== "history" && channels.get(asked.body.channel_id);
+	takers[type]?.(body, joining || channels.get(body.channel_id), asked, sent);
 }
 
-function join(channel) {
-	joins.set(link.ask("join", { channel_id: channel.id, ...(channel.last > 0 && { after: channel.last }) }), channel.id);
-}
+const join = ({ id, last }) => link.ask("join", { channel_id: id, ...(last > 0 && { after: last }) });
 
 // Messages
 
-function prepared(message, channel) {
-	if (message.sender_name) channel.names.set(message.sender, message.sender_name);
-	return { ...message, key: message.message_id };
-}
+const prepared = (message) => ({ ...message, key: message.message_id });
 
 /** Comings and goings are no news, nor is what one has said oneself. */
+const isForMe = ({ private: isPrivate, content }) => isPrivate || content.text?.toLowerCase().includes(`@${me.name.toLowerCase()}`);
 const isNews = ({ sender, context }) => sender !== me.id && !context?.notice;
 
 /** Nobody may go on with what was on its way; who does shows the next step in its place. */
@@ -243,7 +286,10 @@ function addMessage(channel, message) {
 	else channel.messages.push(message);
 	if (channel === active) stream.put(message);
 	trim(channel);
-	if (old < 0 && isNews(message)) channel.unread += 1;
+	if (old < 0 && isNews(message)) {
+		channel.unread += 1;
+		if (document.hidden && kept("notify") && isForMe(message)) notify(channel, message);
+	}
 	read(channel);
 }
 
@@ -284,7 +330,7 @@ function problem(channel, text) {
 
 const stream = new Stream({
 	get myName() { return me.name; },
-	nameOf: ({ sender }) => (sender ? active.names.get(sender) || (sender === me.id ? me.name : "Somebody who left") : club),
+	nameOf: ({ sender, sender_name: name }) => (sender ? name || (sender === me.id ? me.name : "Somebody who left") : club),
 	menuFor: (message) => message.number > 0 && menuFor(message).length > 0,
 	openMenu: (message, anchor) => openMenu(anchor, menuFor(message).map((item) => ({ text: item.menu_item_text, run: () => useMenu(item, message) }))),
 	again: (message) => { composer.set(message.content.text); discard(message); $("text").focus(); },
@@ -307,8 +353,7 @@ function discard(message) {
 const menuFor = (message) => active.menu.filter((item) => [item.message_subtypes].flat().some((each) => each === message.subtype || each === "all"));
 
 function useMenu(item, message) {
-	const content = Object.fromEntries(Object.entries(message.content).filter(([, value]) => value !== null));
-	const body = { channel_id: active.id, menu_item_id: item.menu_item_id, message_id: message.message_id, message_subtype: message.subtype, message_content: content };
+	const body = { channel_id: active.id, menu_item_id: item.menu_item_id, message_id: message.message_id, message_subtype: message.subtype, message_content: message.content };
 	withDialog(item.dialog, (extra) => click("menu_item_click", { ...body, ...extra }, item.menu_item_text));
 }
 
@@ -350,7 +395,7 @@ function enter() {
 function showNowhere(id) {
 	const open = [...channels.values()].filter((each) => each.open);
 	const closed = channels.get(id);
-	const what = closed ? `${closed.channel_name} is for people with a token` : id ? "There is no such channel" : "No channel is open to you";
+	const what = closed ? `${closed.channel_name} is for people with a token` : id ? "There is no such channel" : open.length ? "Where to?" : "No channel is open to you";
 	active = null;
 	clearPeople();
 	drawChannels();
@@ -395,8 +440,6 @@ function redraw(place = stream.place()) {
 	stream.reset([...active.messages, ...waiting.map(pendingOf)], place);
 }
 
-const most = (number) => (number > 99 ? "99+" : String(number));
-
 function drawChannels() {
 	let elsewhere = 0;
 	for (const channel of channels.values()) {
@@ -407,11 +450,11 @@ function drawChannels() {
 		const isActive = channel === active;
 		return el("li", button(channel.unread ? ".unread" : "", el("span", { "aria-hidden": "true" }, "#"), () => select(channel),
 			{ disabled: !channel.open, title: channel.open ? channel.channel_description : "For people with a token", "aria-current": isActive && "true" },
-			el("bdi.name", channel.channel_name), channel.unread && el("span.badge", { "aria-label": `${channel.unread} unread`, role: "img" }, most(channel.unread)),
+			el("bdi.name", channel.channel_name), channel.unread && el("span.badge", { "aria-label": `${channel.unread} unread`, role: "img" }, channel.unread),
 			!channel.joined && el("span.tag", channel.open ? "join" : "closed")));
 	}));
 	$("elsewhere").hidden = elsewhere === 0;
-	$("elsewhere").textContent = most(elsewhere);
+	$("elsewhere").textContent = elsewhere;
 	if (!active) return;
 	$("channel-name").textContent = active.channel_name;
 	$("channel-about").textContent = active.channel_description;
@@ -421,17 +464,14 @@ function drawChannels() {
 
 let isDrawing = false;
 
-/** Something of these characters is new; it is drawn once a frame. */
-function meet(channel, characters) {
-	for (const { character_id, name } of characters) channel.names.set(character_id, name);
+/** Something of the members is new; it is drawn once a frame. */
+function meet(channel) {
 	if (channel !== active || isDrawing) return;
 	isDrawing = true;
 	requestAnimationFrame(() => { isDrawing = false; if (active) showMembers(active.characters); });
 }
 
-function askForCharacters(channel, question, beginning) {
-	asked.set(link.ask("character_page", { channel_id: channel.id, ...question }), beginning);
-}
+const askForCharacters = ({ id }, question) => link.ask("character_page", { channel_id: id, ...question });
 
 function readOn(channel) {
 	const { characters, live } = channel;
@@ -441,12 +481,12 @@ function readOn(channel) {
 $("more-members").onclick = () => {
 	active.characters.showMore();
 	readOn(active);
-	meet(active, []);
+	meet(active);
 };
 
 function namesLike(typed, most) {
 	if (!active) return [];
-	if (active.live && active.characters.mustAsk(typed)) askForCharacters(active, { prefix: typed }, typed.toLowerCase());
+	if (active.live && active.characters.mustAsk(typed)) askForCharacters(active, { prefix: typed });
 	return active.characters.names(typed, most);
 }
 
@@ -505,15 +545,13 @@ function showState(state, seconds) {
 	if (state === "lost" && entering) $("enter-problem").textContent = "The service cannot be reached. Trying again…";
 }
 
-// Drawers on small screens
-
 const drawers = [$("channels"), $("people")];
 const closeDrawers = () => { for (const each of drawers) each.hidePopover(); };
 
 for (const drawer of drawers) drawer.onbeforetoggle = ({ newState }) => {
 	for (const each of $("room").children) each.inert = newState === "open" && each !== drawer;
 };
-for (const width of [720, 1080]) matchMedia(`(max-width: ${width}px)`).onchange = closeDrawers; // What was one stands beside the log now.
+for (const width of [720, 1080]) matchMedia(`(max-width: ${width}px)`).onchange = closeDrawers;
 addEventListener("hashchange", () => me.id && named() !== active?.id && enter());
 document.addEventListener("visibilitychange", () => { if (active) read(active); });
 

@@ -49,11 +49,7 @@ export function icon(name) {
 	return svg;
 }
 
-function hash(text) {
-	let sum = 7;
-	for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
-	return sum;
-}
+const hash = (text) => [...text].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) >>> 0, 7);
 
 export function avatar(id, name) {
 	const disc = el("span.avatar", { "aria-hidden": "true" }, [...name].slice(0, 2).join("").toUpperCase());
@@ -74,8 +70,7 @@ export function meter(role = "meter") {
 	const show = (value, maximum) => {
 		number.textContent = `${plain(value)}/${plain(maximum)}`;
 		fill.style.transform = `scaleX(${value / maximum})`;
-		const words = { label: label.textContent, valuemax: maximum, valuenow: plain(value), valuetext: `${plain(value)} of ${plain(maximum)}` };
-		for (const [key, word] of Object.entries(words)) track.setAttribute(`aria-${key}`, word);
+		Object.assign(track, { ariaLabel: label.textContent, ariaValueMax: maximum, ariaValueNow: plain(value), ariaValueText: `${plain(value)} of ${plain(maximum)}` });
 		shown = value;
 	};
 	const update = (bar) => {

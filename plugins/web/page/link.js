@@ -14,12 +14,11 @@ const SLEEP = 90_000; // Timers of a page out of sight still run once a minute.
 const wellFormed = (_, value) => value?.toWellFormed?.() ?? value;
 
 /**
- * Calls back with `onFrame(frame)` and, each second while it waits, `onState(state, seconds)`. `hello()` gives the body of the first frame, and
+ * Calls back with `onFrame(frame, asked)`, also with what it answers, and, each second while it waits, `onState(state, seconds)`. `hello()` gives the body of the first frame, and
  * `isWaiting()` whether an answer is waited for.
  */
 export class Link {
 	asked = new Map(); // request id -> what was asked on this connection and is not answered
-	greeting = null; // the id of a hello that was not welcomed yet
 	wait = FIRST_WAIT;
 	comesBack = 0; // when it will connect again, if it is waiting
 	deadline = 0; // by when something has to be heard
@@ -69,7 +68,7 @@ export class Link {
 	}
 
 	greet() {
-		this.greeting = this.ask("hello", this.hello());
+		this.ask("hello", this.hello());
 		this.expect(PATIENCE);
 	}
 
@@ -133,13 +132,12 @@ export class Link {
 			setTimeout(() => this.asked.get(request_id) === asked && this.write(asked), 1000 + Math.random() * 1000);
 			return;
 		}
-		this.asked.delete(request_id);
+		if (frame.type !== "history" || asked?.type === frame.type) this.asked.delete(request_id); // After the history of a join comes its answer.
 		if (frame.type === "welcome") {
 			this.wait = FIRST_WAIT;
-			this.greeting = null;
 			this.onState("live");
 		}
-		this.onFrame(frame);
+		this.onFrame(frame, asked);
 	}
 
 	ask(type, body) {

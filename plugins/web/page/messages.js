@@ -20,8 +20,7 @@ function table({ columns = [], rows = [] }, caption) {
 	const isNumeric = (at) => rows.length > 0 && rows.every((row) => /^[-−]?[\d.,]+( ?[kMGT]?i?B| ?%)?$/.test(row[at]));
 	const classes = columns.map((_, at) => ({ className: isNumeric(at) ? "numeric" : "" }));
 	const heads = columns.map((column, at) => el("th", { scope: "col" }, classes[at], String(column)));
-	const cell = (value) => String(value ?? "–").split(/(?<=\S{9}[._/])(?=\S{9})/).map((part, at) => [at && el("wbr"), part]); // Long names fold at their dots.
-	const line = (row) => el("tr", row.map((value, at) => el("td", classes[at], cell(value))));
+	const line = (row) => el("tr", row.map((value, at) => el("td", classes[at], String(value ?? "–"))));
 	return el("div.table", { tabIndex: 0, role: "group", "aria-label": caption || "Table" }, el("table", el("thead", el("tr", heads)), el("tbody", rows.map(line))));
 }
 
@@ -133,9 +132,8 @@ function fold(node, above) {
 	for (let each = above; each?.run && !each.matches(".merged"); each = each.previousElementSibling) each.classList.add("merged");
 }
 
-/** The message that comes after a node, or at it. */
-function following(node, isAt = false) {
-	let next = isAt ? node : node?.nextElementSibling;
+function following(node) {
+	let next = node?.nextElementSibling;
 	while (next && !next.message) next = next.nextElementSibling;
 	return next;
 }
@@ -231,9 +229,7 @@ export class Stream {
 				this.log.insertBefore(node, before);
 				nodes.set(message.key, node);
 			}
-			for (const node of nodes.values()) this.join(node);
-			let next = following(before, true);
-			do { this.join(next); next = following(next); } while (next?.run);
+			for (const node of this.log.querySelectorAll("article")) this.join(node);
 			this.nodes = new Map([...nodes, ...this.nodes]);
 			this.log.scrollTop = this.log.scrollHeight - height;
 		});
