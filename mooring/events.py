@@ -105,9 +105,13 @@ class SimpleAction:
     context: dict[str, Any] | None = None
 
 
+OWN = "own"
+"""Stands in the place of a subtype for the messages of whoever looks."""
+
+
 @dataclass
 class MenuItem:
-    """An entry in the menu of messages; shown on messages of the named subtypes."""
+    """An entry in the menu of messages; shown on messages of the named subtypes, and for `own` on what whoever looks has said."""
 
     menu_item_id: str
     menu_item_text: str

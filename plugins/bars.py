@@ -60,8 +60,8 @@ class Config(_Model):
 def BARS(config: Config) -> list[BarSpec]:
     """The two bars of each member, and the one of the boss."""
     return [
-        BarSpec("health", "health_bars", "Health", colour="#d64545", **config.health.model_dump()),
-        BarSpec("mana", "mana_bars", "Mana", colour="#3f7fd9", **config.mana.model_dump()),
+        BarSpec("health", "health_bars", "Health", colour="#d55e00", **config.health.model_dump()),
+        BarSpec("mana", "mana_bars", "Mana", colour="#2a84c8", **config.mana.model_dump()),
         BarSpec("boss", "health_bars", config.boss.name, maximum=config.boss.health, start=0, colour="#8a4fd0", owner="channel"),
     ]
 

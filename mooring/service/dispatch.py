@@ -10,7 +10,7 @@ from mooring.channels.members_in_turn import NameTaken
 from mooring.channels.sent_files import is_address
 from mooring.channels.turn import Turn
 from mooring.errors import CommandError
-from mooring.events import ButtonClick, MenuItemClick, MessageBody, MessageContent, SimpleAction, UpBody, copy_with
+from mooring.events import OWN, ButtonClick, MenuItemClick, MessageBody, MessageContent, SimpleAction, UpBody, copy_with
 from mooring.kinds import BUTTONS, DOWN_KINDS, MENU
 from mooring.recipients import SERVICE, Everyone
 from mooring.roles import IN_CHARGE, Standing
@@ -90,7 +90,8 @@ def _as_offered(click: MenuItemClick, turn: Turn) -> MenuItemClick:
         raise CommandError("That message is not there any more.")
     message: MessageBody = down.body
     subtypes = [item.message_subtypes] if isinstance(item.message_subtypes, str) else item.message_subtypes
-    if subtypes and message.subtype not in subtypes and ALL not in subtypes:
+    is_own = OWN in subtypes and message.sender == turn.member_id
+    if subtypes and message.subtype not in subtypes and ALL not in subtypes and not is_own:
         raise CommandError("That is not offered on such a message.")
     return copy_with(click, menu_item_id=item.menu_item_id, message_subtype=message.subtype, message_content=_content(message.content))
 

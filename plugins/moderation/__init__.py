@@ -23,10 +23,11 @@ from mooring import (
 )
 from mooring.plugins.moderation.audit_log import note, print_audit, show_audit
 from mooring.plugins.moderation.bans import ban, because, check_ban, check_newcomer, unban
-from mooring.plugins.moderation.deleting import DELETE, delete, delete_chosen, offer
+from mooring.plugins.moderation.deleting import DELETE, delete, delete_chosen
 from mooring.plugins.moderation.departed import remember
 from mooring.plugins.moderation.filters import has_foreign_link, has_word
 from mooring.plugins.moderation.ignoring import ignore, unignore
+from mooring.plugins.moderation.menus import DELETE_OWN, EDIT, author, change_own, given, is_measure, length, offer
 from mooring.plugins.moderation.ranks import check_rank, is_in_charge
 
 __all__ = ["Config", "ban", "delete", "ignore", "print_audit", "show_audit", "unban", "unignore"]
@@ -74,7 +75,7 @@ async def check_event(ctx: Context, event: object) -> None:
 
 
 async def on_join(ctx: Context, action: SimpleAction) -> None:
-    """Offer what those in charge can do with a message."""
+    """Offer what can be done with a message."""
     offer(ctx)
 
 
@@ -89,9 +90,24 @@ async def on_refresh(ctx: Context, action: SimpleAction) -> None:
 
 
 async def on_menu_item_click(ctx: Context, click: MenuItemClick) -> None:
-    """Delete the message that was chosen."""
+    """Do what was chosen with a message, or about who said it."""
     if click.menu_item_id == DELETE:
         delete_chosen(ctx, click)
+    elif click.menu_item_id in {EDIT, DELETE_OWN}:
+        change_own(ctx, click)
+    elif is_measure(ctx, click.menu_item_id):
+        ctx.reply(await _take_measure(ctx, click))
+
+
+async def _take_measure(ctx: Context, click: MenuItemClick) -> str:
+    whom, reason = author(ctx, click), given(click, "Reason")
+    if click.menu_item_id == "warn":
+        return await warn(ctx, whom, reason)
+    if click.menu_item_id == "kick":
+        return await kick(ctx, whom, reason)
+    if click.menu_item_id == "mute":
+        return await mute(ctx, whom, length(click) or timedelta(days=36_500), reason)
+    return await ban(ctx, whom.name, length(click), reason)
 
 
 @command(example="/kick @ann too loud")

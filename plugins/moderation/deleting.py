@@ -1,17 +1,11 @@
 """Messages that are taken out of the screens and the history."""
 
-from mooring import CommandError, Context, Member, MenuItem, MenuItemClick, MessageHandle, command, requires, types
+from mooring import CommandError, Context, Member, MenuItemClick, MessageHandle, command, requires
 from mooring.plugins.moderation.audit_log import note
 from mooring.plugins.moderation.ranks import is_in_charge
 
 DELETE = "delete"
 _MOST = 50
-
-
-def offer(ctx: Context) -> None:
-    """Offer the acting member to delete messages, if they look after the channel."""
-    if is_in_charge(ctx.member):
-        ctx.menu([MenuItem(DELETE, "Delete for everybody", types.ALL)], to=[ctx.member])
 
 
 def delete_chosen(ctx: Context, click: MenuItemClick) -> None:

@@ -272,7 +272,7 @@ const prepared = (message) => ({ ...message, key: message.message_id });
 const isForMe = ({ private: isPrivate, content }) => isPrivate || content.text?.toLowerCase().includes(`@${me.name.toLowerCase()}`);
 const isNews = ({ sender, context }) => sender !== me.id && !context?.notice;
 
-/** Nobody may go on with what was on its way; who does shows the next step in its place. */
+/** Perhaps nobody goes on with what was on its way. */
 function interrupt(channel, { context, ...message }) {
 	const { progress } = context;
 	if (!context.interrupted) addMessage(channel, { ...message, context: { interrupted: true, progress: { ...progress, label: `${progress.label} (interrupted)` } } });
@@ -350,15 +350,15 @@ function discard(message) {
 	stream.remove(message.key);
 }
 
-const menuFor = (message) => active.menu.filter((item) => [item.message_subtypes].flat().some((each) => each === message.subtype || each === "all"));
+const menuFor = (message) => active.menu.filter((item) => [item.message_subtypes].flat().some((each) => each === message.subtype || each === "all" || (each === "own" && message.sender === me.id)));
 
 function useMenu(item, message) {
 	const body = { channel_id: active.id, menu_item_id: item.menu_item_id, message_id: message.message_id, message_subtype: message.subtype, message_content: message.content };
-	withDialog(item.dialog, (extra) => click("menu_item_click", { ...body, ...extra }, item.menu_item_text));
+	withDialog(item.dialog, (extra) => click("menu_item_click", { ...body, ...extra }, item.menu_item_text), item.message_subtypes === "own" && message.content.text);
 }
 
-function withDialog(dialog, send) {
-	if (dialog) openDialog(dialog, (given, bottom) => send({ arguments: given, ...(bottom && { bottom_button_id: bottom }) }));
+function withDialog(dialog, send, text) {
+	if (dialog) openDialog(dialog, (given, bottom) => send({ arguments: given, ...(bottom && { bottom_button_id: bottom }) }), text);
 	else send({});
 }
 

@@ -12,10 +12,11 @@ function field({ label, type, required, placeholder, choices }, index) {
 	return { label, input, node: el("div.field", el("label", { for: id }, label + (required ? " *" : "")), input) };
 }
 
-/** Show a dialog; `send(arguments, bottomButtonId)` is called if it is submitted. */
-export function openDialog({ title, components, bottom_buttons }, send) {
+/** Show a dialog; `send(arguments, bottomButtonId)` is called if it is submitted. `text` is what is to be edited in it. */
+export function openDialog({ title, components, bottom_buttons }, send, text) {
 	const dialog = $("dialog");
 	const fields = (components || []).map(field);
+	if (text && fields[0]) fields[0].input.value = text;
 	const foot = bottom_buttons?.length ? bottom_buttons : [{ text: "Cancel", submit: false }, { text: "OK", submit: true }];
 	let pressed = null;
 	const onsubmit = (event) => {

@@ -57,8 +57,6 @@ export function avatar(id, name) {
 	return disc;
 }
 
-const OWN = new Set(["health", "mana", "accent"]); // in colours that differ for the colour-blind too
-
 const plain = (number) => String(Math.round(number * 10) / 10);
 
 /** A bar with its label and number; `update` animates it to new values. */
@@ -77,8 +75,7 @@ export function meter(role = "meter") {
 		const maximum = Number(bar.maximum) > 0 ? Number(bar.maximum) : 1;
 		const value = Math.min(Math.max(Number(bar.value) || 0, 0), maximum);
 		label.textContent = String(bar.label || bar.name || "");
-		const colour = /^#[0-9a-f]{6}$/i.test(bar.colour || "") ? bar.colour : "var(--other)";
-		fill.style.background = OWN.has(bar.name) ? `var(--${bar.name})` : colour;
+		fill.style.background = /^#[0-9a-f]{6}$/i.test(bar.colour || "") ? bar.colour : "var(--other)";
 		if (shown !== null && shown !== value) {
 			change.textContent = `${value > shown ? "+" : "−"}${plain(Math.abs(value - shown))}`;
 			change.classList.remove("play");
@@ -125,7 +122,7 @@ export function safeLink(address) {
 
 export function anchor(selector, address, ...inside) {
 	const href = address && safeLink(address);
-	return href ? el(`a${selector}`, { href, title: href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
+	return href ? el(`a${selector}`, { href, target: "_blank", rel: "noopener noreferrer" }, inside) : el(`span${selector}`, inside);
 }
 
 /** A picture or sound, if its address is on this page's own origin. */

@@ -27,7 +27,7 @@ function table({ columns = [], rows = [] }, caption) {
 function progress({ done = 0, total = 0, label = "" }) {
 	if (!(total > 0)) return el("p", `${label}: ${done}`);
 	const { node, update } = meter("progressbar");
-	update({ name: "accent", label, value: done, maximum: total });
+	update({ label, value: done, maximum: total });
 	return node;
 }
 
@@ -67,6 +67,7 @@ function content(message, me) {
 	const context = message.context || {};
 	const { path, link, filename, title, size } = given;
 	const text = given.text || "";
+	if (context.deleted) return el("p.muted", "deleted");
 	if (subtype === "card") return el("div.card", picture(path, "", context.picture), title && el("strong", title), words(text, formatted, me), link && anchor(".plain", link, given.button || "Open"));
 	if (["image", "audio", "file"].includes(subtype)) {
 		const name = text || filename || subtype;
@@ -99,7 +100,7 @@ function draw(given, view) {
 	const retry = () => el("p.problem", { role: "alert" }, message.failed, " ", button(".link", "Edit and send again", () => view.again(message)), " ", button(".link", "Discard", () => view.discard(message)));
 	const classes = ["article.message", error && "error", notice && "notice", message.pending && "pending"].filter(Boolean).join(".");
 	const node = el(classes, { "aria-live": (message.pending || notice) && "off", "aria-label": `${name}, ${time.format(when)}`, title: error || notice ? exact.format(when) : "" }, disc, el("div.content",
-		el("div.head", el("bdi.name", name), el("time", { dateTime: when.toISOString(), title: exact.format(when) }, time.format(when)), message.private && el("span.tag", "only you")),
+		el("div.head", el("bdi.name", name), el("time", { dateTime: when.toISOString(), title: exact.format(when) }, time.format(when)), message.private && el("span.tag", "only you"), message.context.edited && el("span.tag", "edited")),
 		command && el("p.answers", "↳ ", el("bdi", message.asked_by), " ", el("code", { dir: "auto" }, String(command))),
 		content(given, view.myName), message.failed && retry()), way, view.menuFor(message) && more());
 	node.message = given;
@@ -116,8 +117,6 @@ function moved({ context, content: { text } }) {
 
 const listed = (names) => (names.length > 3 ? String(names.length) : names.join(", ").replace(/, ([^,]*)$/, " and $1"));
 
-const FOLDED = 3; // so many
-
 /** Fold comings and goings into the newest line: "12 joined, ann left". */
 function fold(node, above) {
 	const own = moved(node.message);
@@ -126,7 +125,7 @@ function fold(node, above) {
 	node.classList.remove("merged");
 	if (!own) return;
 	run[own.verb] = [...new Set([...(run[own.verb] || []), own.name])];
-	if (Object.values(run).flat().length < FOLDED) return;
+	if (Object.values(run).flat().length < 3) return; // Few are named one by one.
 	const line = node.querySelector(".content p");
 	line.textContent = Object.entries(run).map(([verb, names]) => `${listed(names)} ${verb}`).join(", ");
 	for (let each = above; each?.run && !each.matches(".merged"); each = each.previousElementSibling) each.classList.add("merged");

@@ -314,7 +314,10 @@ def test_the_key_is_in_no_file_no_message_and_no_log(bot: Bot, server: TorBoxSer
 
 
 def test_links_of_others_are_shown_to_nobody(bot: Bot) -> None:
-    links = {"download_link": f"https://api.torbox.app/v1/api/torrents/requestdl?token={KEY}&torrent_id=7", "metadata_link": "https://x.example/?id=7"}
+    links = {
+        "download_link": f"https://api.torbox.app/v1/api/torrents/requestdl?token={KEY}&torrent_id=7",
+        "metadata_link": "https://x.example/?id=7",
+    }
     insertData({"item_id": 7, "type": "torrents", "file_id": 0, "file_name": "heat.mkv", **links}, "torrents")
     info = bot.say("ann", "/torbox info torrents/7/0")
     assert "file_name | heat.mkv" in info

@@ -1,8 +1,8 @@
 """A TorBox for tests: a real HTTP server on a free loopback port, which can be told to misbehave.
 
-    with TorBoxServer() as server:
-        server.items["torrents"] = make_items(300)
-        server.troubles.append(Trouble(status=429, headers={"Retry-After": "1"}))
+with TorBoxServer() as server:
+    server.items["torrents"] = make_items(300)
+    server.troubles.append(Trouble(status=429, headers={"Retry-After": "1"}))
 """
 
 from __future__ import annotations
