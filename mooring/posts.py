@@ -7,6 +7,9 @@ from typing import Literal
 
 from mooring.events import MessageBody
 
+TextUnit = Literal["letters", "utf-16", "bytes"]
+"""In what a network counts how long a text is: Python's letters, units of UTF-16, or bytes of UTF-8."""
+
 
 @dataclass(frozen=True)
 class Abilities:
@@ -21,6 +24,10 @@ class Abilities:
     delete: bool = False
     private: bool = False
     """Whether a message can be for some of the room's members alone. Where it cannot, such messages are refused, and never shown to all."""
+    longest_text: int = 0
+    """How much text one message can have; 0 if there is no bound. What is longer comes as several messages."""
+    text_unit: TextUnit = "letters"
+    """What `longest_text` counts."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Post:
 
     kind: Literal["message", "edit", "delete"]
     body: MessageBody
-    """What is said; in a `delete`, what is deleted has nothing in it any more."""
+    """What is said, as the channel has it; in a `delete`, what is deleted has nothing in it any more."""
     sender: str = ""
     """The name of who says it; empty for the service itself."""
     earlier: str = ""
@@ -38,6 +45,9 @@ class Post:
     """What the network calls the message that this one answers; empty if there is none in this room."""
     users: frozenset[str] | None = None
     """The only users of the network who may see it; None for everybody in the room."""
+    text: str = ""
+    """What is said as text that fits into one message here: tables, cards and files as well, with nothing in it that calls everybody in the room.
+    It is Markdown where the bot or member wrote some."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,8 @@ class Unsure:
     """It may have been taken: the answer did not come, or was not understood."""
 
     reason: str = ""
+    seconds: float = 0.0
+    """For how long the network wants to be left alone, if it said so."""
 
 
 Answer = Sent | Later | Refused | Unsure

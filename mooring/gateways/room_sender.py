@@ -193,7 +193,7 @@ class RoomSender:
         if isinstance(answer, Unsure):
             self._doubt = Tried(letter.number, before.since if before and before.is_open else self._clock(), is_open=True)
             if self._is_remembered(abilities, self._doubt) or abilities.find or self._when_unsure() == "repeat":
-                return Later(reason=answer.reason)
+                return Later(answer.seconds, answer.reason)
         elif isinstance(answer, Later) and (before is None or not before.is_open):
             self._doubt = Tried(letter.number, self._clock(), is_open=False)
             if self._mark.tried is not None:

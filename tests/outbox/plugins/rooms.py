@@ -23,6 +23,7 @@ class Config(BaseModel):
     find: bool = False
     edit: bool = True
     private: bool = False
+    longest: int = 0
     count_to: int = 0
     """Every channel says this many numbers, one event each, however often the service is started."""
     die: str = ""
@@ -46,11 +47,18 @@ class Rooms:
 
     def abilities(self, room: str) -> Abilities:
         config = self._config
-        return Abilities(once_by_key=config.key_seconds, find=config.find, edit=config.edit, delete=config.edit, private=config.private)
+        return Abilities(
+            once_by_key=config.key_seconds,
+            find=config.find,
+            edit=config.edit,
+            delete=config.edit,
+            private=config.private,
+            longest_text=config.longest,
+        )
 
     async def send(self, room: str, post: Post, key: str) -> Answer:
         self.die("before")
-        told = {"do": "send", "room": room, "key": key, "kind": post.kind, "text": post.body.content.text or "", "sender": post.sender}
+        told = {"do": "send", "room": room, "key": key, "kind": post.kind, "text": post.text, "sender": post.sender}
         more = {"earlier": post.earlier, "reply_to": post.reply_to, "users": sorted(post.users) if post.users is not None else None}
         try:
             answer = await self._ask({**told, **more})
