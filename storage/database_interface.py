@@ -33,6 +33,8 @@ class Origin(msgspec.Struct, frozen=True):
 
     member: str = ""
     event: str = ""
+    command: str = ""
+    """What handled the event, like `bars: /hit`."""
 
 
 @dataclass(frozen=True)

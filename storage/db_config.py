@@ -25,7 +25,7 @@ DbConfig = Sequence[Mapping[str, Any]] | Mapping[str, Any] | str | os.PathLike[s
 _SECRETS = frozenset({"password", "sentinel_password", "url"})
 """Settings whose values are never shown; a URL may hold a password."""
 
-_PROMISES = {"json": ("durability",), "redis": ("acknowledge", "acknowledge_replicas")}
+_PROMISES = {"json": ("durability", "retention_days", "retention_bytes"), "redis": ("acknowledge", "acknowledge_replicas")}
 """The settings that all dicts in one place share, by engine."""
 
 _PLACES = {"json": "in the same root_dir", "redis": "on the same Redis"}
@@ -154,8 +154,9 @@ def _different_promises(file: str, entries: Sequence[DictConfig]) -> Iterator[Fa
         promise = [entry.settings.get(name, SETTINGS[engine.name].model_fields[name].default) for name in names]
         first, other = promised.setdefault(_place(engine.name, entry.settings), (entry.name, promise))
         if promise != other:
-            remedy = f"give all that are {_PLACES[engine.name]} the same {' and '.join(names)}"
-            yield Fault(file, entry.name, f"settings.{names[0]}", f"differs from that of {first}, which is {_PLACES[engine.name]}", remedy)
+            differs = next(name for name, one, another in zip(names, promise, other, strict=True) if one != another)
+            remedy = f"give all that are {_PLACES[engine.name]} the same {differs}"
+            yield Fault(file, entry.name, f"settings.{differs}", f"differs from that of {first}, which is {_PLACES[engine.name]}", remedy)
 
 
 def _place(engine: str, settings: Mapping[str, Any]) -> str:

@@ -31,6 +31,8 @@ class JsonSettings(EngineSettings):
     root_dir: str = ""
     durability: Literal["commit", "always", "never"] = "commit"
     checkpoint_bytes: int | None = Field(None, ge=1)
+    retention_days: float = Field(30.0, ge=0)
+    retention_bytes: int = Field(1_000_000_000, ge=0)
 
 
 class RedisSettings(EngineSettings):

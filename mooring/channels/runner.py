@@ -317,6 +317,8 @@ class TurnRunner:
     def _keep(self, turn: Turn) -> tuple[Numbered, Queued]:
         """Write what a turn holds and sends into its transaction: the sends to the history, to those who come later, and to the outbox."""
         state = self._state
+        if self._transaction is not None and turn.handler:
+            self._transaction.note_command(turn.handler)
         turn.held_values.save()
         if turn.event is not None:
             state.read_marks.keep(turn.event)

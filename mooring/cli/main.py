@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from mooring.cli.channels import add_channel
 from mooring.cli.check import add_check
 from mooring.cli.cleared import add_cleared
+from mooring.cli.history import add_history
 from mooring.cli.import_moobius import add_import
 from mooring.cli.init import init
 from mooring.cli.members import add_member
@@ -56,6 +57,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_channel(app)
     add_cleared(app)
     add_check(app)
+    add_history(app)
     add_member(app)
     return app
 

@@ -80,6 +80,10 @@ class Transaction(Scope):
         self.doom: CommitFailed | None = None
         """Why nothing of it can be kept, once its block was left."""
 
+    def note_command(self, command: str) -> None:
+        """What changes the dicts in here, for an engine that keeps that with the commit."""
+        self._origin = Origin(self._origin.member, self._origin.event, command)
+
     @property
     def is_fresh(self) -> bool:
         """Whether nothing was on its way when it began: it builds on what is kept, whatever became of those before it. While it is open."""

@@ -16,6 +16,7 @@ from storage.engine_support.shared_instances import SharedInstances
 from storage.errors import ConfigError, Fault, KeyRefused, StorageError, StorageUnavailable, StoreClosed
 from storage.json.entry import JournalEntry
 from storage.json.paths import JOURNAL
+from storage.json.retained import Retention
 from storage.json.store import CHECKPOINT_BYTES, Store
 from storage.json.table import Change, Table
 from storage.outcome import Outcome
@@ -48,6 +49,8 @@ class JSONDatabase(DatabaseInterface):
         durability: str = "commit",
         *,
         checkpoint_bytes: int = CHECKPOINT_BYTES,
+        retention_days: float = Retention.days,
+        retention_bytes: int = Retention.size,
         **settings: Any,
     ) -> None:
         super().__init__(domain, **settings)
@@ -57,7 +60,9 @@ class JSONDatabase(DatabaseInterface):
             _log.info("JSONDatabase has no use for the settings %s", ", ".join(sorted(settings)))
         try:
             root = Path(root_dir).resolve()
-            self._store, release = self._stores.acquire(root, partial(self._make_store, root, checkpoint_bytes=checkpoint_bytes))
+            retention = Retention(retention_days, retention_bytes)
+            make = partial(self._make_store, root, checkpoint_bytes=checkpoint_bytes, retention=retention)
+            self._store, release = self._stores.acquire(root, make)
         except (OSError, ValueError) as error:
             raise StorageError(f"cannot open {str(root_dir)!r}: {error}") from error
         self._release = weakref.finalize(self, release)

@@ -16,7 +16,7 @@ from storage.encoding.codec import Encoded
 from storage.errors import StorageError, StorageUnavailable, UnreadableValue
 from storage.files import Files
 from storage.json.journal_records import History, damaged_places, sort_history
-from storage.json.paths import CLEARED, JOURNAL, QUARANTINE, snapshot_path
+from storage.json.paths import CLEARED, JOURNAL, QUARANTINE, RETAINED, snapshot_path
 from storage.json.replay import Damage, read_segments
 from storage.json.snapshots import Snapshot, domain_in
 from storage.json.table import read_file
@@ -51,6 +51,21 @@ def inspect(root: Path, files: Files | None = None) -> Inspection:
     raise AssertionError("unreachable")
 
 
+def read_dict(root: Path, domain: str) -> dict[str, object]:
+    """What one dict holds, as far as it is sound. Raises StorageUnavailable and, for a file of a later format, StorageError."""
+    files, found = Files(), Inspection()
+    try:
+        history = sort_history(read_segments(files, root / JOURNAL))
+        path = snapshot_path(root, domain)
+        if path.is_file():
+            _look_at(path, root, files, history, found)
+        else:
+            _take(domain, Snapshot({}), history, found)
+    except OSError as error:
+        raise StorageUnavailable(f"{error.filename or root} cannot be read: {error.strerror}") from error
+    return decoded(found.dicts.get(domain, {}))
+
+
 def _inspect(root: Path, files: Files) -> Inspection:
     found = Inspection()
     replay = read_segments(files, root / JOURNAL)
@@ -77,7 +92,7 @@ def _of_journal(damage: Damage) -> Iterator[Finding]:
 
 def _snapshot_files(root: Path) -> Iterator[Path]:
     for path in sorted(root.rglob(f"*{_ENDING}")):
-        if path.relative_to(root).parts[0] not in {JOURNAL, QUARANTINE, CLEARED} and path.is_file():
+        if path.relative_to(root).parts[0] not in {JOURNAL, QUARANTINE, CLEARED, RETAINED} and path.is_file():
             yield path
 
 

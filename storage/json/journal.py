@@ -27,6 +27,7 @@ from storage.files import Files, make_folders, write_all
 from storage.json.entry import ClosedError, JournalEntry
 from storage.json.lines import frame
 from storage.json.replay import Replay, header_payload, read_segments, segment_name
+from storage.json.retained import RetainedSegments
 from storage.locking import PatientLock
 
 _log = logging.getLogger(__name__)
@@ -35,7 +36,15 @@ _log = logging.getLogger(__name__)
 class Journal:
     """Thread-safe. `on_commit` gets the entries in the order of the log, under `lock`, and must not raise."""
 
-    def __init__(self, folder: Path, *, on_commit: Callable[[list[JournalEntry]], None], files: Files | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_commit: Callable[[list[JournalEntry]], None],
+        files: Files | None = None,
+        retained: RetainedSegments | None = None,
+    ) -> None:
+        """`retained` keeps what `drop` and `remove` would remove."""
         self.folder = folder
         self.lock = PatientLock()
         self.sequence = 0
@@ -45,6 +54,7 @@ class Journal:
         self.unsettled = False
         """A segment had to be given up: what was not synced in it is in memory only, until the next checkpoint."""
         self._files = Files() if files is None else files
+        self._retained = retained
         self._write = self._files.write
         self._on_commit = on_commit
         self._pending: deque[JournalEntry] = deque()
@@ -64,6 +74,10 @@ class Journal:
         # A renamed segment has two numbers, and neither is free.
         self._number = max((max(number, int(path.stem)) for number, path in self._segments), default=0)
         self.sequence = self._logged = replay.sequence
+        if self._retained is not None:  # whose numbers go on where those of segments end that are gone from here
+            number, sequence = self._retained.newest()
+            self._number = max(self._number, number)
+            self.sequence = self._logged = max(self.sequence, sequence)
         self.size = replay.size
         return replay
 
@@ -94,9 +108,14 @@ class Journal:
         return last
 
     def drop(self, last: int) -> None:
-        """Removes the segments up to this number, oldest first, so that what a crash leaves is always the newest part."""
+        """Removes the segments up to this number, oldest first, so that what a crash leaves is always the newest part.
+
+        Raises OSError, if one cannot be retained for instance; it and those after it are still there then.
+        """
         for number, path in sorted(segment for segment in self._segments if segment[0] <= last):
             with suppress(FileNotFoundError):
+                if self._retained is not None:
+                    self._retained.keep(number, path)
                 self._files.unlink(path)
             self._segments.remove((number, path))
         if self._segments or self.folder.is_dir():

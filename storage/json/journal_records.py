@@ -112,7 +112,9 @@ def _cut_off(damage: Damage, files: Files) -> None:
 
 def _who(origin: Origin) -> bytes:
     member = b'"by":%b,' % encode_key(origin.member) if origin.member else b""
-    return b'%b"event":%b,' % (member, encode_key(origin.event)) if origin.event else member
+    event = b'"event":%b,' % encode_key(origin.event) if origin.event else b""
+    command = b'"command":%b,' % encode_key(origin.command) if origin.command else b""
+    return member + event + command
 
 
 def _read_changes(payload: bytes) -> Changes:

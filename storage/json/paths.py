@@ -9,6 +9,7 @@ from pathlib import Path
 JOURNAL = "journal"
 QUARANTINE = "quarantine"
 CLEARED = "cleared"
+RETAINED = "retained"
 OWNER = ".owner"
 
 _PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
@@ -25,7 +26,7 @@ def snapshot_path(root: Path, domain: str) -> Path:
         names = [_hashed(domain)]
     else:
         names = [_file_name(part) for part in parts]
-        if parts[0] in {JOURNAL, QUARANTINE, CLEARED}:
+        if parts[0] in {JOURNAL, QUARANTINE, CLEARED, RETAINED}:
             names[0] = _hashed(parts[0])
     return root.joinpath(*names[:-1], names[-1] + ".json")
 

@@ -49,13 +49,15 @@ class _SegmentHeader(msgspec.Struct):
 
 
 @dataclass
-class _Segment:
+class Segment:
+    """One file, with its intact records as (sequence, offset, JSON)."""
+
     number: int
     path: Path
     data: bytes
     found: Scan
     header: _SegmentHeader | None
-    records: list[tuple[int, int, bytes]]  # sequence, offset, JSON
+    records: list[tuple[int, int, bytes]]
 
 
 def segment_name(number: int) -> str:
@@ -70,7 +72,7 @@ def header_payload(number: int, after: int) -> bytes:
 def read_segments(files: Files, folder: Path) -> Replay:
     """Raises StorageError for segments of a later Mooring, and OSError where the disk does not answer; damage is only reported."""
     replay = Replay()
-    read = [_read_segment(files, folder / name) for name in files.names(folder) if _NAME.fullmatch(name)]
+    read = [segment_of(path, files.read(path)) for path in segment_paths(folder, files)]
     replay.segments = [(segment.number, segment.path) for segment in read]
     segments = _without_copies(read, replay)
     limits = _limits(segments)
@@ -84,18 +86,29 @@ def read_segments(files: Files, folder: Path) -> Replay:
     return replay
 
 
-def _read_segment(files: Files, path: Path) -> _Segment:
-    data = files.read(path)
+def sequence_of(payload: bytes) -> int | None:
+    """The number of the commit in an intact line; None for a header."""
+    return int(payload[len(_RECORD_START) : payload.index(b",")]) if payload.startswith(_RECORD_START) else None
+
+
+def segment_paths(folder: Path, files: Files) -> list[Path]:
+    """The segments in a folder, by their names."""
+    return [folder / name for name in files.names(folder) if _NAME.fullmatch(name)]
+
+
+def segment_of(path: Path, data: bytes) -> Segment:
+    """What the content of a segment says. Raises StorageError for one of a later Mooring."""
     found = scan(data)
     header = None
     records = []
     for offset, payload in found.lines:
-        if payload.startswith(_RECORD_START):
-            records.append((int(payload[len(_RECORD_START) : payload.index(b",")]), offset, payload))
+        sequence = sequence_of(payload)
+        if sequence is not None:
+            records.append((sequence, offset, payload))
         elif payload.startswith(_HEADER_START) and header is None:
             header = _read_header(path, payload)
     number = int(path.stem) if header is None else header.segment
-    return _Segment(number, path, data, found, header, records)
+    return Segment(number, path, data, found, header, records)
 
 
 def _read_header(path: Path, payload: bytes) -> _SegmentHeader:
@@ -108,9 +121,9 @@ def _read_header(path: Path, payload: bytes) -> _SegmentHeader:
     return header
 
 
-def _without_copies(read: list[_Segment], replay: Replay) -> list[_Segment]:
+def _without_copies(read: list[Segment], replay: Replay) -> list[Segment]:
     """A segment says its own number; a second file that says the same is somebody's copy and must not be applied again."""
-    chosen: dict[int, _Segment] = {}
+    chosen: dict[int, Segment] = {}
     # The file whose name fits its header comes first, and is the one that counts.
     for segment in sorted(read, key=lambda segment: (segment.number, segment.path.name != segment_name(segment.number))):
         if segment.number in chosen:
@@ -121,7 +134,7 @@ def _without_copies(read: list[_Segment], replay: Replay) -> list[_Segment]:
     return list(chosen.values())
 
 
-def _limits(segments: list[_Segment]) -> list[int | None]:
+def _limits(segments: list[Segment]) -> list[int | None]:
     """For each segment the last sequence number that counts in it, as the segments after it tell; None for no limit."""
     limits: list[int | None] = []
     limit: int | None = None
@@ -133,7 +146,7 @@ def _limits(segments: list[_Segment]) -> list[int | None]:
     return limits[::-1]
 
 
-def _take_records(segment: _Segment, limit: int | None, replay: Replay) -> int:
+def _take_records(segment: Segment, limit: int | None, replay: Replay) -> int:
     for sequence, offset, payload in segment.records:
         if limit is not None and sequence > limit:
             reason = f"record {sequence} is left over from a commit that failed"
@@ -147,7 +160,7 @@ def _take_records(segment: _Segment, limit: int | None, replay: Replay) -> int:
     return replay.sequence
 
 
-def _judge_damages(segment: _Segment, following: _Segment | None, last: int, replay: Replay) -> None:
+def _judge_damages(segment: Segment, following: Segment | None, last: int, replay: Replay) -> None:
     expected = last if following is None or following.header is None else following.header.after
     for offset, end in segment.found.damages:
         data = segment.data[offset:end]

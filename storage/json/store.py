@@ -20,6 +20,7 @@ from storage.json.journal_records import NOBODY, History, record_text, report, s
 from storage.json.lockfile import FolderLock
 from storage.json.paths import JOURNAL, OWNER
 from storage.json.quarantine import Quarantine
+from storage.json.retained import RetainedSegments, Retention
 from storage.json.snapshots import render
 from storage.json.table import Change, Table, Watcher, read_snapshot
 from storage.locking import PatientLock
@@ -50,6 +51,7 @@ class Store:
         *,
         files: Files | None = None,
         checkpoint_bytes: int = CHECKPOINT_BYTES,
+        retention: Retention | None = None,
         committer: type[Committer[JournalEntry]] = Committer,
         checkpoints: type[Checkpoints] = Checkpoints,
     ) -> None:
@@ -68,7 +70,8 @@ class Store:
         self._apply_lock = PatientLock()
         self._checkpoint_lock = PatientLock()
         self._quarantine = Quarantine(root, self._files)
-        self._journal = Journal(root / JOURNAL, on_commit=self._apply, files=self._files)
+        retained = None if retention is None else RetainedSegments(root, self._files, retention)
+        self._journal = Journal(root / JOURNAL, on_commit=self._apply, files=self._files, retained=retained)
         self._committer = committer(self._commit_all, "mooring-commits", "the store is closed")
         self._checkpoints = checkpoints(self._checkpoint_in_background)
         make_folders(self._files, root)

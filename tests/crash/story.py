@@ -13,6 +13,7 @@ from storage.errors import CommitFailed, PredecessorFailed, StorageError
 from storage.files import Files
 from storage.json.entry import JournalEntry
 from storage.json.journal_records import NOBODY
+from storage.json.retained import Retention
 from storage.json.store import Store
 from storage.json.table import Change, Table
 from storage.outcome import Outcome
@@ -134,7 +135,7 @@ def state_of(store: Store) -> State:
 
 
 def _open(root: Path, files: Files | None) -> Store:
-    return _patiently(lambda: Store(root, files=files, checkpoint_bytes=1 << 30))
+    return _patiently(lambda: Store(root, files=files, checkpoint_bytes=1 << 30, retention=Retention()))
 
 
 def _loaded(store: Store) -> dict[str, Table]:

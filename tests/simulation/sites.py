@@ -13,6 +13,7 @@ from storage.domains import domain_of
 from storage.encoding import codec
 from storage.engine_support.shared_instances import SharedInstances
 from storage.json.database import JSONDatabase
+from storage.json.retained import Retention
 from storage.json.store import Store
 from tests.simulation.disk import Disk
 from tests.simulation.loop import Process
@@ -97,9 +98,9 @@ class DiskSite:
         LocalCommitter.loop = LocalCheckpoints.loop = self._world.loop
         LocalCommitter.process = LocalCheckpoints.process = process
 
-        def make_store(root: Path, checkpoint_bytes: int) -> Store:
+        def make_store(root: Path, checkpoint_bytes: int, retention: Retention) -> Store:
             seams: dict[str, Any] = {"files": self._files, "committer": LocalCommitter, "checkpoints": LocalCheckpoints}
-            store = SimulatedStore(root, checkpoint_bytes=checkpoint_bytes, **seams)
+            store = SimulatedStore(root, checkpoint_bytes=checkpoint_bytes, retention=retention, **seams)
             self._stores.append(store)
             return store
 

@@ -28,7 +28,7 @@ def entry(root: Path, name: str = "bars", **more: Any) -> dict[str, Any]:
 
 
 def files(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.parent.name != "retained")
 
 
 @pytest.fixture
