@@ -13,9 +13,9 @@ from mooring.channels.measures import EventCounter, EventHistogram
 from mooring.channels.turn import Turn
 from mooring.events import Acknowledgement
 from mooring.version import __version__
-from storage import MoobiusStorage
+from storage import CachedDict, MoobiusStorage
 from storage.sizes import engines_of, shared_sizes, size_of
-from storage.usage import Usage, usage_by_dict
+from storage.usage import Usage, usage_by_dict, usage_of
 
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
@@ -23,8 +23,14 @@ _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 class Metrics:
     """The measures of one service, in a registry of their own, so that several services in one process do not meet."""
 
-    def __init__(self, storages: Callable[[], Mapping[str, MoobiusStorage]] = dict, outboxes: Callable[[], Iterable[Reading]] = tuple) -> None:
+    def __init__(
+        self,
+        storages: Callable[[], Mapping[str, MoobiusStorage]] = dict,
+        outboxes: Callable[[], Iterable[Reading]] = tuple,
+        shared_dicts: Callable[[], Iterable[tuple[str, CachedDict]]] = tuple,
+    ) -> None:
         self._storages = storages
+        self._shared_dicts = shared_dicts
         self.plugin_gauges = PluginGauges()
         self.registry = CollectorRegistry()
         self.registry.register(Readings(self._sizes))
@@ -80,6 +86,7 @@ class Metrics:
         own = [({"channel": channel_id}, size) for channel_id, storage in storages.items() if (size := size_of(storage)) is not None]
         yield "mooring_storage_bytes", "What the dicts of a channel take where they are kept.", own
         held = [({"channel": channel_id, "dict": name}, usage) for channel_id, storage in storages.items() for name, usage in usage_by_dict(storage)]
+        held += [({"channel": "", "dict": name}, usage_of([each])) for name, each in self._shared_dicts() if each.is_loaded]
         yield "mooring_dict_keys", "The keys of each dict of a channel that is in memory; a plugin's store is PLUGIN.STORE.", _each(held, "keys")
         yield "mooring_dict_bytes", "The bytes of their values as they are kept.", _each(held, "size")
         shared = [({"engine": engine}, size) for engine, size in shared_sizes(storages.values()).items()]

@@ -111,7 +111,7 @@ class ChannelService(Channels):
         self._incidents = Incidents(time.monotonic)
         self._tasks = Tasks(self._clock, self._incidents.add)
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
-        self._metrics = Metrics(lambda: self.channels, self._deliveries.readings)
+        self._metrics = Metrics(lambda: self.channels, self._deliveries.readings, self.plugins.runtime.shared_stores.dicts)
         seconds = Seconds(self._limits.blocking_seconds, self._limits.handler_seconds, self._settings.service.stop_timeout)
         self._watchdog = Watchdog(seconds, self._plugin_modules, self._metrics.blocked, self._incidents.add)
         patience = Patience(self._limits.schedule_tries, self._limits.schedule_retry_seconds)

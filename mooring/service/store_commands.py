@@ -19,7 +19,10 @@ class Stores(Protocol):
     """What the command acts on: a running service, or the store of one that does not run."""
 
     async def read(self, channel_id: str, name: str) -> dict[str, Any]:
-        """All values of a store in a channel, as they are kept; none if it was never used. Raises CommandError and StorageError."""
+        """All values of a store in a channel, or of one that all share, as they are kept; none if it was never used.
+
+        Raises CommandError and StorageError.
+        """
 
 
 class LiveStores:
@@ -48,6 +51,10 @@ class StoredStores:
 
     async def read(self, channel_id: str, name: str) -> dict[str, Any]:
         """As Stores says."""
+        shared = self._storages.open_shared_store(name)
+        if shared is not None:
+            with shared:
+                return _values(shared, name)
         with self._storages.open(channel_id) as storage:
             storage.declare(name)
             return _values(storage, name)
@@ -68,7 +75,8 @@ async def _read(stores: Stores, asked: StoreOfChannel) -> dict[str, Any]:
 
 
 def _values(storage: MoobiusStorage, name: str) -> dict[str, Any]:
-    return getattr(storage, name).copy() if name in storage.names() else {}
+    kept = getattr(storage, name) if name in storage.names() else storage.joint(name)
+    return {} if kept is None else kept.copy()
 
 
 STORE_COMMANDS: tuple[ControlCommand[Stores], ...] = (ControlCommand("store read", StoreOfChannel, _read),)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from mooring.service.store_commands import LiveStores, StoredStores
+from mooring.service.stored_storages import StoredStorages
 from mooring.testing import Bot, MakeBot
 from storage import ConfigError
 from tests.service_for_tests import running
@@ -68,7 +70,13 @@ from mooring import Context, Store, command
 
 notes = Store("notes", model=list[str], default=[])
 points = Store("points", model=int, default=0)
+vault = Store("vault", model=int, default=0, scope="user")
 USES_DICTS = ["gold"]
+
+@command(example="/save 5")
+async def save(ctx: Context, amount: int) -> None:
+    """Put something into the vault of all channels."""
+    vault[ctx] += amount
 
 @command(example="/note milk")
 async def note(ctx: Context, text: str) -> str:
@@ -123,6 +131,21 @@ async def test_a_channel_has_a_quota_of_its_own(tmp_path: Path) -> None:
             assert (await bot.say("ann", "/point", channel)).ok
         assert "This channel is full" in (await bot.say("bob", "/point", "tavern")).message
         assert (await bot.say("bob", "/point", "library")).ok
+
+
+async def test_a_store_of_all_channels_is_full_everywhere(tmp_path: Path) -> None:
+    async with storing(tmp_path, {"stores": {"vault": {"keys": 1}}}, ["tavern", "library"]) as bot:
+        for member in ("ann", "bob"):
+            for channel in ("tavern", "library"):
+                await bot.join(member, channel=channel)
+        assert (await bot.say("ann", "/save 5", "tavern")).ok
+        assert (await bot.say("ann", "/save 5", "library")).ok
+        assert (await bot.say("bob", "/save 5", "library")).message.startswith("vault of the plugin storing is full: it may keep 1 entries")
+        page = (await asyncio.to_thread(bot.service.metrics_page)).decode()
+        assert await LiveStores(bot.service).read("library", "storing.vault") == {"ann": 10}
+    assert 'mooring_dict_keys{channel="",dict="storing.vault"} 1.0' in page
+    storages = StoredStorages(bot.service.service_id, ["tavern"], bot.service.config["db_config"])
+    assert await StoredStores(storages).read("tavern", "storing.vault") == {"ann": 10}
 
 
 async def test_limits_of_a_store_that_is_not_there_are_a_fault(tmp_path: Path) -> None:
