@@ -287,7 +287,7 @@ function addMessage(channel, message) {
 	if (channel === active) stream.put(message);
 	trim(channel);
 	if (old < 0 && isNews(message)) {
-		channel.unread += 1;
+		if (channel !== active || document.hidden) channel.unread += 1;
 		if (document.hidden && kept("notify") && isForMe(message)) notify(channel, message);
 	}
 	read(channel);
@@ -305,6 +305,7 @@ function trim(channel) {
 
 function read(channel) {
 	if (channel === active && !document.hidden) {
+		if (channel.unread) channel.line = Number(kept(`read.${channel.id}`));
 		channel.unread = 0;
 		if (channel.last) keep(`read.${channel.id}`, channel.last);
 	}
@@ -329,6 +330,7 @@ function problem(channel, text) {
 }
 
 const stream = new Stream({
+	get line() { return active?.line; },
 	get myName() { return me.name; },
 	nameOf: ({ sender, sender_name: name }) => (sender ? name || (sender === me.id ? me.name : "Somebody who left") : club),
 	menuFor: (message) => message.number > 0 && menuFor(message).length > 0,
@@ -421,12 +423,12 @@ function select(channel) {
 	composer.commands = commandsOf(channel);
 	if (named() !== channel.id) history[location.hash ? "pushState" : "replaceState"](null, "", `#${encodeURIComponent(channel.id)}`);
 	clearPeople();
+	read(channel);
 	redraw(channel.place);
 	showMembers(channel.characters);
 	composer.set(channel.draft);
 	$("text").placeholder = `Message ${channel.channel_name}, or / for commands`;
 	drawWidgets(channel);
-	read(channel);
 	drawChannels();
 	closeDrawers();
 	if (!channel.live) join(channel);
@@ -500,20 +502,17 @@ function drawWidgets(channel) {
 
 function drawButtons() {
 	const shown = displayOf("button") === "invisible" ? [] : active.buttons.filter(({ button_id: id }) => displayOf(`button ${id}`) !== "invisible");
-	renew($("buttons"), () => shown.map((each) => button(displayOf(`button ${each.button_id}`) === "highlight" ? ".highlight" : "", each.button_text, () => press(each),
+	renew($("buttons"), () => shown.map((each) => button(displayOf(`button ${each.button_id}`) === "highlight" ? ".highlight" : "", each.button_text, (event) => press(each, event.timeStamp),
 		{ "aria-disabled": String(isPressed(each.button_id)) })));
 	$("buttons").hidden = shown.length === 0;
 }
 
 const isPressed = (id) => outbox.of(active.id).some(({ type, body }) => type === "button_click" && body.button_id === id);
 
-let pressed = {}; // what was pressed last, and when
-
-function press({ button_id, button_text, dialog }) {
-	const at = Date.now();
-	// Twice is once.
-	if (isPressed(button_id) || $("dialog").open || (!dialog && pressed.id === button_id && at - pressed.at < 500)) return;
-	pressed = { id: button_id, at };
+function press(each, now) {
+	const { button_id, button_text, dialog } = each;
+	if (isPressed(button_id) || $("dialog").open || (!dialog && now - each.pressed < 500)) return; // Twice is once.
+	each.pressed = now;
 	withDialog(dialog, (extra) => click("button_click", { channel_id: active.id, button_id, ...extra }, button_text));
 }
 
@@ -553,6 +552,11 @@ for (const drawer of drawers) drawer.onbeforetoggle = ({ newState }) => {
 };
 for (const width of [720, 1080]) matchMedia(`(max-width: ${width}px)`).onchange = closeDrawers;
 addEventListener("hashchange", () => me.id && named() !== active?.id && enter());
-document.addEventListener("visibilitychange", () => { if (active) read(active); });
+document.addEventListener("visibilitychange", () => {
+	if (!active || document.hidden) return;
+	const { unread } = active;
+	read(active);
+	if (unread) redraw();
+});
 
 if (kept("token")) { $("room").hidden = false; link.open(); } else showEnter();

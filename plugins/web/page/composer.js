@@ -108,7 +108,7 @@ export class Composer {
 		this.list.hidden = this.items.length === 0;
 		this.list.replaceChildren(...this.items.map(({ text, note, usage }, at) => {
 			const onclick = () => { this.at = at; this.accept(); };
-			const what = el("span", el("b", text), el("i", usage));
+			const what = el("span", el("b", text), el("span.muted", usage));
 			return el("li", { id: `completion-${at}`, role: "option", "aria-selected": String(at === this.at), onclick }, what, note && el("span.note", note));
 		}));
 		if (this.at < 0) { this.text.removeAttribute("aria-activedescendant"); return; }

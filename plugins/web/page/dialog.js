@@ -18,15 +18,9 @@ export function openDialog({ title, components, bottom_buttons }, send, text) {
 	const fields = (components || []).map(field);
 	if (text && fields[0]) fields[0].input.value = text;
 	const foot = bottom_buttons?.length ? bottom_buttons : [{ text: "Cancel", submit: false }, { text: "OK", submit: true }];
-	let pressed = null;
-	const onsubmit = (event) => {
-		event.preventDefault();
-		send(fields.map(({ label, input }) => ({ label, value: input.value })), pressed);
-		dialog.close();
-	};
-	const buttons = foot.map(({ id, text, submit }) =>
-		submit ? el("button.primary", { onclick: () => { pressed = id; } }, text) : button(".plain", text, () => dialog.close()));
-	dialog.replaceChildren(el("form", { onsubmit }, el("h2", { id: "dialog-title" }, title || "Dialog"), fields.map(({ node }) => node), el("div.dialog-foot", buttons)));
+	const onsubmit = ({ submitter }) => send(fields.map(({ label, input }) => ({ label, value: input.value })), submitter?.value);
+	const buttons = foot.map(({ id, text: words, submit }) => (submit ? el("button.primary", { value: id || "" }, words) : button(".plain", words, () => dialog.close())));
+	dialog.replaceChildren(el("form", { method: "dialog", onsubmit }, el("h2", { id: "dialog-title" }, title || "Dialog"), fields.map(({ node }) => node), el("div.dialog-foot", buttons)));
 	dialog.onclose = () => { if (document.activeElement === document.body) $("text").focus(); }; // What opened it is gone.
 	dialog.showModal();
 }

@@ -293,10 +293,12 @@ export class Stream {
 		const { message } = node;
 		const above = node.previousElementSibling?.message;
 		const isNewDay = !above || dayOf(above) !== dayOf(message);
-		if (isNewDay) node.before(el("div.day", { role: "separator", "aria-label": dayName(message) }, el("span", dayName(message))));
-		fold(node, isNewDay ? null : node.previousElementSibling);
+		const isUnread = ({ number } = {}) => this.view.line && number > this.view.line;
+		const words = [isNewDay && dayName(message), isUnread(message) && !isUnread(above) && "New"].filter(Boolean).join(" · ");
+		if (words) node.before(el("div.day", { role: "separator", "aria-label": words }, el("span", words)));
+		fold(node, words ? null : node.previousElementSibling);
 		const kind = ({ sender, asked_by: asker, context, private: isPrivate }) => `${sender} ${asker} ${context?.command || context?.refused} ${context?.error} ${context?.notice} ${isPrivate}`;
-		node.classList.toggle("first", isNewDay || kind(above) !== kind(message) || message.timestamp - above.timestamp > TOGETHER);
+		node.classList.toggle("first", words || kind(above) !== kind(message) || message.timestamp - above.timestamp > TOGETHER);
 	}
 
 	changed(toEnd) {

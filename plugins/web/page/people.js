@@ -10,7 +10,7 @@ const isHere = (character) => facts(character).online !== false;
 
 /** Bars of the channel come first, then who is here, then the others; each by name. */
 const rank = (character) => (facts(character).channel ? 0 : isHere(character) ? 1 : 2);
-const inOrder = (a, b) => rank(a) - rank(b) || compare(a.name, b.name) || (a.character_id < b.character_id ? -1 : Number(a.character_id > b.character_id));
+const inOrder = (a, b) => rank(a) - rank(b) || compare(a.name, b.name);
 
 /** The characters of one channel that the page knows of: in a crowd not all of them. */
 export class Characters {

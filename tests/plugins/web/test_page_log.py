@@ -171,3 +171,31 @@ async def test_a_picture_has_its_room_before_it_is_there(tmp_path: Path, chromiu
         await image.evaluate("(image) => image.decode()")
         assert await image.evaluate(size) == [400, 300]
         assert await ann.log.evaluate(height) == before
+
+
+async def test_what_is_new_stands_below_a_line(tmp_path: Path, chromium: Browser) -> None:
+    async with gateway(tmp_path, web=ROOMY) as place, place.member("bob") as bob, visitor(chromium, place.address, "ann") as ann:
+        line = ann.log.get_by_role("separator").filter(has_text="New")
+        await bob.say("seen")
+        await ann.sees("seen")
+        await ann.page.get_by_role("button", name="library").click()
+        await bob.say("not seen")
+        await bob.say("neither")
+        await expect(ann.page.get_by_role("img", name="2 unread")).to_be_visible()
+        await expect(line).to_have_count(0)
+        await ann.page.get_by_role("button", name="tavern").click()
+        await expect(line).to_have_count(1)
+        below = await line.evaluate("(line) => line.nextElementSibling.querySelector('.said').textContent")
+        assert below == "not seen"
+        await bob.say("while she looks")
+        await ann.sees("while she looks")
+        await expect(line).to_have_count(1)
+        await ann.page.get_by_role("button", name="library").click()
+        await ann.page.get_by_role("button", name="tavern").click()
+        await ann.page.evaluate("Object.defineProperty(document, 'hidden', { configurable: true, get: () => true })")
+        await bob.say("while she was elsewhere")
+        await ann.sees("while she was elsewhere")
+        await ann.page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+        await expect(line).to_have_count(1)
+        assert await line.evaluate("(line) => line.nextElementSibling.querySelector('.said').textContent") == "while she was elsewhere"
+        assert not ann.complaints
