@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mooring.events import TEXT, Acknowledgement, ButtonClick, ClickArgument, MessageBody, MessageContent, SimpleAction, UpBody, UpEvent, UpType
@@ -15,6 +16,8 @@ from mooring.roles import Role
 from mooring.rooms import Room, network_member_id
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+_LONGEST_ID = 500
+"""What networks call users and events; Matrix takes 255 letters for it, and no network we know takes more."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Arrival:
     """Where to go on reading the room when this event was handled, as the network needs it. It is kept in the commit of the event."""
     role: Role | None = None
     """What the network says of the user's standing in the room; None leaves it to the channel."""
+
+    def __post_init__(self) -> None:
+        if not self.event_id or not self.user:
+            raise ValueError("an arrival has the id of an event and of a user; without them it is not known from any other")
 
 
 class Arrivals:
@@ -131,7 +138,8 @@ class Arrivals:
 def _body(channel_id: str, member_id: str, arrival: Arrival) -> tuple[UpType, UpBody]:
     what = arrival.what
     if isinstance(what, Said):
-        return "message_up", MessageBody(what.subtype, channel_id, what.content, int(arrival.at * 1000), sender=member_id)
+        content = replace(what.content, text=_whole(what.content.text))
+        return "message_up", MessageBody(what.subtype, channel_id, content, int(arrival.at * 1000), sender=member_id)
     if isinstance(what, Clicked):
         return "button_click", ButtonClick(what.button_id, channel_id, member_id, what.arguments or None)
     return "leave", SimpleAction("leave", channel_id, member_id)
@@ -139,13 +147,24 @@ def _body(channel_id: str, member_id: str, arrival: Arrival) -> tuple[UpType, Up
 
 def _too_long(arrival: Arrival) -> Acknowledgement | None:
     """The refusal of what holds more than an event may, whatever network it comes from."""
-    limits, what = CONTENT_LIMITS, arrival.what
-    if isinstance(what, Said):
-        is_too_long = any(
-            len(getattr(what.content, name) or "") > getattr(limits, name) for name in ("text", "link", "path", "title", "filename", "button")
-        )
-    elif isinstance(what, Clicked):
-        is_too_long = len(what.arguments) > limits.arguments or any(len(each.value) > limits.text for each in what.arguments)
-    else:
-        is_too_long = False
+    is_too_long = any(len(text) > longest for text, longest in _texts(arrival))
+    if isinstance(arrival.what, Clicked):
+        is_too_long = is_too_long or len(arrival.what.arguments) > CONTENT_LIMITS.arguments
     return Acknowledgement(arrival.event_id, ok=False, message="This is longer than a message can be here.") if is_too_long else None
+
+
+def _texts(arrival: Arrival) -> Iterator[tuple[str, int]]:
+    """All texts of an arrival that are kept, and how long each may be."""
+    limits, what = CONTENT_LIMITS, arrival.what
+    yield from ((arrival.user, _LONGEST_ID), (arrival.event_id, _LONGEST_ID))
+    if isinstance(what, Said):
+        yield from ((getattr(what.content, name) or "", getattr(limits, name)) for name in ("text", "link", "path", "title", "filename", "button"))
+    elif isinstance(what, Clicked):
+        yield what.button_id, limits.identifier
+        for each in what.arguments:
+            yield from ((each.label, limits.label), (each.value, limits.text))
+
+
+def _whole(text: str | None) -> str | None:
+    """The text without halves of letters, which some networks let through and no storage takes."""
+    return text and text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

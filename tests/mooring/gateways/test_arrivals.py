@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring import Acknowledgement, Arrival, Arrivals, ChannelBusy, Clicked, Left, Room, Said
+from mooring import Acknowledgement, Arrival, Arrivals, ChannelBusy, ClickArgument, Clicked, Left, Room, Said
 from tests.service_for_tests import Driver, running
 
 HALL = Room("matrix", "!hall:example.org")
@@ -128,11 +128,35 @@ async def test_what_comes_when_the_service_is_down_is_left_to_be_read_again(tmp_
         assert "again" in driver.recorder.texts()
 
 
-async def test_a_text_beyond_the_limit_is_refused_and_nobody_comes_in_by_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arrival",
+    [
+        said("x" * 16_001, "$1"),
+        said("x", "$" * 501),
+        said("x", "$1", user="@" * 501),
+        Arrival(HALL.id, "$1", "@ann:example.org", "ann", Clicked("b" * 201)),
+        Arrival(HALL.id, "$1", "@ann:example.org", "ann", Clicked("b", [ClickArgument("l", "v")] * 51)),
+        Arrival(HALL.id, "$1", "@ann:example.org", "ann", Clicked("b", [ClickArgument("l", "v" * 16_001)])),
+    ],
+    ids=["text", "event", "user", "button", "arguments", "value"],
+)
+async def test_what_is_beyond_a_limit_is_refused_and_nobody_comes_in_by_it(tmp_path: Path, arrival: Arrival) -> None:
     async with hall(tmp_path) as (driver, arrivals):
-        answer = await arrivals.receive(said("x" * 16_001, "$1"))
-        assert answer == Acknowledgement("$1", ok=False, message="This is longer than a message can be here.")
+        answer = await arrivals.receive(arrival)
+        assert answer == Acknowledgement(arrival.event_id, ok=False, message="This is longer than a message can be here.")
         assert dict(driver.service.members("tavern")) == {}
+
+
+async def test_halves_of_letters_are_replaced_and_whole_ones_stay(tmp_path: Path) -> None:
+    async with hall(tmp_path) as (driver, arrivals):
+        assert await arrivals.receive(said("a\ud800b \ud83d\ude00 \U0001f469", "$1")) == Acknowledgement("$1")
+        assert "a\ufffdb \U0001f600 \U0001f469" in driver.recorder.texts()
+
+
+@pytest.mark.parametrize(("event", "user"), [("", "@ann:example.org"), ("$1", "")])
+def test_an_arrival_that_cannot_be_told_from_others_is_a_fault(event: str, user: str) -> None:
+    with pytest.raises(ValueError, match="without them"):
+        said("hello", event, user)
 
 
 async def test_a_button_is_clicked_by_the_member_who_clicked_it_there(tmp_path: Path) -> None:
