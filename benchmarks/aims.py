@@ -59,6 +59,8 @@ def aims_of(figures: Figures, small: int, large: int) -> Iterator[Aim]:
             False,
         ),
     ]
+    transaction = "transaction, checkpoints and close included"
+    wanted.append(("a retained journal: times the processor time without", (transaction, "retained"), (transaction, "not retained"), 1.1, False))
     for text, (above, above_name), (below, below_name), bound, at_least in wanted:
         upper, lower = figures.get(above, {}).get(above_name), figures.get(below, {}).get(below_name)
         if upper and lower and upper is not lower:

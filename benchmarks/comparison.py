@@ -20,7 +20,7 @@ from benchmarks.aims import aims_of
 from benchmarks.cold_load import MSGSPEC
 from benchmarks.contenders import CONTENDERS, MISSING, MOORING, PLAIN_DICT, Contender, Session, bytes_on_disk, dbm_name, make_key, make_value
 from benchmarks.measuring import Figures, note, per_operation, shuffled
-from benchmarks.scenarios import cost_at_sizes, many_channels, synced_commits
+from benchmarks.scenarios import cost_at_sizes, many_channels, retained_journal, synced_commits
 from benchmarks.tables import print_aims, print_figures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,6 +146,7 @@ def _measure_mooring(place: Path, figures: Figures, small: int, large: int, roun
         console.print(f"[dim]commits, channels and checkpoints: round {number + 1} of {rounds}[/dim]")
         synced_commits(place / f"synced {number}", figures)
         many_channels(place / f"channels {number}", figures)
+        retained_journal(place / f"retained {number}", figures)
         cost_at_sizes(place / f"sizes {number}", figures, small, large)
 
 

@@ -94,3 +94,15 @@ def cost_at_sizes(folder: Path, figures: Figures, small: int, large: int, sets: 
                 mapping[key] = values[number % 97]
             spent = time.perf_counter() - start
         note(figures, f"set, checkpoints included, {size:,} keys", "Mooring", spent / sets)
+
+
+def retained_journal(folder: Path, figures: Figures, commits: int = 5_000) -> None:
+    """Transactions with checkpoints meanwhile and a clean close at the end, with the journal retained as by default, and without; processor time."""
+    for name, days in (("retained", 30), ("not retained", 0)):
+        settings = {"root_dir": str(folder / name), "retention_days": days, "checkpoint_bytes": 400_000}
+        start = time.process_time()
+        with MoobiusStorage("1", "tavern", {"implementation": "json", "name": "bars", "settings": settings}) as storage:
+            for number in range(commits):
+                with storage.transaction("m-0123456789abcdef", f"event {number}"):
+                    storage.bars[make_key(number % 500)] = make_value(number)
+        note(figures, "transaction, checkpoints and close included", name, (time.process_time() - start) / commits)
