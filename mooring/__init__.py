@@ -63,6 +63,7 @@ from mooring.gateways.content_limits import CONTENT_LIMITS, ContentLimits
 from mooring.gateways.throttle import Throttle
 from mooring.gateways.token_bucket import TokenBucket
 from mooring.kinds import CHARACTER_KINDS, DOWN_KINDS, MESSAGE_DOWN, DownKind
+from mooring.markdown import LONGEST_MARKDOWN, Formatted, read_markdown
 from mooring.names import NameIndex, NameRefused, clean_name
 from mooring.posts import Abilities, Answer, Later, Post, Refused, Sent, Unsure
 from mooring.protocols import (
@@ -92,6 +93,7 @@ __all__ = [
     "CHARACTER_KINDS",
     "CONTENT_LIMITS",
     "DOWN_KINDS",
+    "LONGEST_MARKDOWN",
     "MESSAGE_DOWN",
     "ROLES",
     "Abilities",
@@ -135,6 +137,7 @@ __all__ = [
     "DownloadFailed",
     "EventCounter",
     "EventHistogram",
+    "Formatted",
     "Gateway",
     "HistoryPage",
     "InputComponent",
@@ -203,6 +206,7 @@ __all__ = [
     "now",
     "older_messages",
     "parse_duration",
+    "read_markdown",
     "remove_member",
     "requires",
     "run_command_line",

@@ -11,8 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, defstruct
 
-from mooring import DOWN_KINDS, MESSAGE_DOWN, Character, DownKind, MessageContent
-from mooring.plugins.web.formatting import Formatted
+from mooring import DOWN_KINDS, MESSAGE_DOWN, Character, DownKind, Formatted, MessageContent
 
 
 class ChannelEntry(Struct):

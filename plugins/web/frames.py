@@ -12,9 +12,9 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, CanvasItem, Down, MessageBody, UpEvent, UpType
+from mooring import DOWN_KINDS, MESSAGE_DOWN, Acknowledgement, CanvasItem, Down, MessageBody, UpEvent, UpType, read_markdown
 from mooring.plugins.web.down_schema import CANVAS, Ack, CanvasPiece, ErrorCode, ListDown, MessageDown, Problem
-from mooring.plugins.web.formatting import beginning, lines, read, sections, tries
+from mooring.plugins.web.formatting import beginning, lines, sections, tries
 from mooring.plugins.web.up_schema import UP, EventUp, RequestId, UpFrameBody
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def to_message(down: Down, name_of: NameOf = _nameless) -> MessageDown:
     text = body.content.text if isinstance(body.content.text, str) else ""
     short = beginning(text, _LINES_OF_A_MEMBER if body.sender else _LINES_OF_THE_SERVICE)
     is_long = len(short) < len(text.rstrip())
-    parts = read(short) or (lines(short) if is_long or offers else None)
+    parts = read_markdown(short) or (lines(short) if is_long or offers else None)
     return MessageDown(
         channel_id=down.channel_id,
         number=down.number,
@@ -157,7 +157,7 @@ def to_message(down: Down, name_of: NameOf = _nameless) -> MessageDown:
 
 def to_piece(item: CanvasItem) -> CanvasPiece:
     """The part of the canvas that an item shows."""
-    return CanvasPiece(item.text, item.path, item.bars, read(item.text) if isinstance(item.text, str) else None)
+    return CanvasPiece(item.text, item.path, item.bars, read_markdown(item.text) if isinstance(item.text, str) else None)
 
 
 def encode_down(down: Down, name_of: NameOf = _nameless) -> bytes:
