@@ -20,13 +20,15 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test lint bench bench-bots crash channels simulate outbox shared servers chaos lock audit clean
+.PHONY: run test synapse lint bench bench-bots crash channels simulate outbox shared servers chaos lock audit clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.synapse
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
+
+synapse: $(VENV)/.synapse
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -69,8 +71,9 @@ bench-bots: $(VENV)/.bots
 	$(BIN)/python -m benchmarks.bots $(BOTS_ARGS)
 
 lock: $(VENV)/.tools
-	for set in run:redis test:redis,test; do $(LOCK) $$(printf -- '--extra %s ' $$(echo $${set#*:} | tr , ' ')) --build-deps-for editable --output-file requirements/$${set%%:*}.txt pyproject.toml || exit 1; done
+	for set in run:redis test:redis,matrix,test; do $(LOCK) $$(printf -- '--extra %s ' $$(echo $${set#*:} | tr , ' ')) --build-deps-for editable --output-file requirements/$${set%%:*}.txt pyproject.toml || exit 1; done
 	echo uvloop | $(LOCK) --output-file requirements/fast.txt -
+	echo matrix-synapse | $(LOCK) --output-file requirements/synapse.txt -
 
 audit: $(VENV)/.tools
 	$(VENV)/tools/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements/run.txt
@@ -89,6 +92,12 @@ $(VENV)/.runtime: pyproject.toml constraints.txt requirements/run.txt requiremen
 
 $(VENV)/.test: $(VENV)/.runtime requirements/test.txt
 	@$(PIP) --require-hashes --requirement requirements/test.txt
+	@touch $@
+
+# In an environment of its own: the tests talk to it, and nothing imports it.
+$(VENV)/.synapse: $(VENV)/.runtime requirements/synapse.txt
+	@$(PYTHON) -m venv $(VENV)/synapse
+	@$(VENV)/synapse/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/synapse.txt
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

@@ -154,6 +154,15 @@ class NetworkGateway(Protocol):
         """
 
 
+@runtime_checkable
+class TellsProblem(Protocol):
+    """What a gateway to rooms has besides that can say what keeps it from its network."""
+
+    @property
+    def problem(self) -> str:
+        """In words, for the `problems` of `/readyz`; empty if all is well. Asked in any thread."""
+
+
 class Commands(Protocol):
     """The commands of all loaded plugins, as far as those need to know who do not run them."""
 

@@ -56,13 +56,13 @@ async def launch(folder: Path, command: Sequence[str], **environment: str) -> Pr
         env={**settings, "MOORING_PORT": "0", **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        preexec_fn=_die_with_the_tests,
+        preexec_fn=die_with_the_tests,
     )
     assert process.stdout is not None
     return Process(process, (await process.stdout.readline()).decode())
 
 
-def _die_with_the_tests() -> None:
+def die_with_the_tests() -> None:
     """A test that fails leaves no process behind (where the system can do that)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SETS = {"run": ["redis"], "test": ["redis", "test"]}
+SETS = {"run": ["redis"], "test": ["redis", "matrix", "test"]}
 
 
 def locked(name: str) -> dict[str, str]:
@@ -28,7 +28,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["run", "fast", "test"])
+@pytest.mark.parametrize("name", ["run", "fast", "test", "synapse"])
 def test_hashed_requirements_are_what_the_constraints_say(name: str) -> None:
     lines = (ROOT / "constraints.txt").read_text().split()
     pinned = {normal(each.partition("==")[0]): each.partition("==")[2] for each in lines}

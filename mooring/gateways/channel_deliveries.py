@@ -141,6 +141,11 @@ class ChannelDeliveries:
         """How many entries came back from other channels and were not taken back yet."""
         return len(self._outbox.aside)
 
+    @property
+    def networks(self) -> frozenset[str]:
+        """The networks of the rooms that the channel is bound to."""
+        return frozenset(room.network for room in self._channel.state.bindings.rooms)
+
     def waiting(self) -> dict[str, Waiting]:
         """What waits for the rooms of each network. No room is named: it may be called by a person's name."""
         found: dict[str, Waiting] = {}

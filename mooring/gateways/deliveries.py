@@ -10,6 +10,7 @@ from mooring.channels.gauges import Reading
 from mooring.environment import Environment
 from mooring.gateways.channel_deliveries import ChannelDeliveries, Networks
 from mooring.gateways.returns import ChannelHooks
+from mooring.protocols import TellsProblem
 from mooring.rooms import OTHER_CHANNELS
 
 
@@ -73,20 +74,27 @@ class Deliveries:
         return [(f"the deliveries of {channel_id}", channel.close) for channel_id, channel in self._channels.items()]
 
     def problems(self) -> list[str]:
-        """Where something has waited for too long, in words."""
+        """Where something has waited for too long, and which networks cannot be reached as their gateways say, in words."""
         now = self._environment.clock()
         returned = [
             f"channel {channel_id}: what another channel did not take is not taken back ({channel.aside})"
             for channel_id, channel in list(self._channels.items())
             if channel.aside
         ]
-        return returned + [
+        return [*self._network_problems(), *returned] + [
             f"channel {channel_id}: {waiting.count} message{'s wait' if waiting.count > 1 else ' waits'} for {_named(network)}, "
             f"the oldest for {(now - waiting.since) / 60:.0f} minutes"
             for channel_id, channel in list(self._channels.items())
             for network, waiting in channel.waiting().items()
             if now - waiting.since > self._patience
         ]
+
+    def _network_problems(self) -> Iterator[str]:
+        """What the gateways say themselves, of the networks that channels are bound to."""
+        for network in sorted({network for channel in list(self._channels.values()) for network in channel.networks}):
+            gateway = self._networks(network)
+            if isinstance(gateway, TellsProblem) and gateway.problem:
+                yield f"the network {network}: {gateway.problem}"
 
     def readings(self) -> Iterator[Reading]:
         """The gauges of all outboxes."""

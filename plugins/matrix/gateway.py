@@ -1,0 +1,80 @@
+"""The gateway to Matrix as the service knows it."""
+
+from __future__ import annotations
+
+from mooring import Abilities, Answer, Later, Post, Refused, Room, Sent, Service, Unsure
+from mooring.plugins.matrix.config import Config
+from mooring.plugins.matrix.homeserver import Homeserver
+from mooring.plugins.matrix.posting import LONGEST, content_of, has_key
+from mooring.plugins.matrix.reading import NETWORK, Reading
+from mooring.plugins.matrix.status import Status
+from mooring.plugins.matrix.troubles import Away, Limited, Refusal, TokenRefused, Trouble
+
+_NOT_IN_SECONDS = 60.0
+_PREFIX = f"{NETWORK}:"
+
+
+class MatrixGateway:
+    """Sends to rooms of one homeserver with one account; `reading` is the other direction."""
+
+    network = NETWORK
+    address = ""
+
+    def __init__(self, service: Service, config: Config) -> None:
+        self._service = service
+        self._config = config
+        self._homeserver = Homeserver(config.homeserver, config.user)
+        self._status = Status(config.homeserver)
+        self.reading = Reading(service, config, self._homeserver, self._status)
+
+    @property
+    def problem(self) -> str:
+        """What keeps it from its work, in words; empty if nothing does."""
+        return self._status.problem
+
+    def stop_accepting(self) -> None:
+        self.reading.is_accepting = False
+
+    async def close(self) -> None:
+        """End all connections."""
+        self.reading.end()
+        await self._homeserver.close()
+
+    def abilities(self, room: str) -> Abilities:
+        # Homeservers remember keys, but not all of them over a restart: what may be there is looked for, and sent with its key.
+        return Abilities(find=True, edit=True, delete=True, longest_text=LONGEST, text_unit="bytes")
+
+    async def send(self, room: str, post: Post, key: str) -> Answer:
+        if not self._status.has_token or not self._homeserver.token:
+            return Later(reason=self._status.problem or "the homeserver was not asked yet")
+        if not self.reading.is_in(room):
+            return Later(_NOT_IN_SECONDS, f"{self._config.user} is not in the room; invite it")
+        try:
+            if post.kind == "delete":
+                return Sent(await self._homeserver.redact(room, post.earlier, key))
+            return Sent(await self._homeserver.send(room, content_of(post, key, lambda name: self._mentioned(room, name)), key))
+        except Trouble as error:
+            return _answer(error)
+
+    async def find(self, room: str, key: str) -> str | Later | None:
+        # What is sent is sent in order, so that what may have arrived is among the newest.
+        try:
+            own = await self._homeserver.own_newest(room, "m.room.message")
+        except Trouble as error:
+            return Later(error.seconds, str(error))
+        return next((event["event_id"] for event in own if has_key(event, key)), None)
+
+    def _mentioned(self, room: str, name: str) -> str | None:
+        """The user of Matrix who is called so in the room's channel."""
+        channel_id = self._service.channel_of(Room(NETWORK, room))
+        owner = self._service.member_names(channel_id).owner(name) if channel_id is not None else None
+        return owner.removeprefix(_PREFIX) if owner is not None and owner.startswith(_PREFIX) else None
+
+
+def _answer(error: Trouble) -> Answer:
+    reason = str(error)
+    if isinstance(error, Away) and error.may_be_done:
+        return Unsure(reason, error.seconds)
+    if isinstance(error, Away | Limited | TokenRefused):
+        return Later(error.seconds, reason)
+    return Refused(reason) if isinstance(error, Refusal) else Unsure(reason)
