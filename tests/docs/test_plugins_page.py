@@ -98,6 +98,7 @@ FOR_GATEWAYS = {
 FOR_NETWORKS = {
     *("Abilities", "Answer", "Later", "NetworkGateway", "Post", "Refused", "Room", "Sent", "Unsure", "network_member_id"),
     *("Arrival", "Arrivals", "Clicked", "Left", "Said"),
+    *("Formatted", "LONGEST_MARKDOWN", "read_markdown"),
 }
 """And those that the page about networks explains."""
 FOR_SERVICES = {"ChannelService", "run_command_line"}
