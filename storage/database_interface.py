@@ -257,6 +257,13 @@ class DatabaseInterface(ABC):
         """Bytes that are kept for all engines of the `group` together, such as a journal; otherwise like `size`."""
         return None
 
+    def probe(self) -> bool:
+        """Whether commits of the `joint_group` would be kept now, found out by a write that leaves nothing behind.
+
+        False if the engine cannot find out, as those that have only the four methods. Blocks. Raises StorageError, which says why they would not.
+        """
+        return False
+
     def close(self) -> None:  # noqa: B027 - many engines have nothing to let go of
         """Let go of files and connections. Calling it twice is fine."""
 

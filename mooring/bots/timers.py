@@ -52,7 +52,7 @@ class Timers:
         plugins: Callable[[str], Plugins],
         clock: Callable[[], float],
         patience: Patience,
-        on_given_up: Callable[[], None] = lambda: None,
+        on_given_up: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._service = service
         self._plugins = plugins
@@ -244,8 +244,9 @@ class Timers:
         async def note(ctx: Context) -> None:
             left = Schedule(SCHEDULES.of(ctx.storage)).put_off(call.key, self._clock(), problem, self._patience)
             if left is not None and left.has_failed:
-                ctx.after_commit(self._on_given_up)
-                logger.error("%s.%s is given up in channel %s after %d tries: %s", call.plugin, call.function, channel_id, left.tries, problem)
+                what = f"{call.plugin}.{call.function} is given up in channel {channel_id} after {left.tries} tries: {problem}"
+                ctx.after_commit(partial(self._on_given_up, what))
+                logger.error("%s", what)
 
         trace = None if isinstance(error, _Gone) else error
         logger.error("%s.%s failed in channel %s: %s", call.plugin, call.function, channel_id, problem, exc_info=trace)

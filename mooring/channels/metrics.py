@@ -54,6 +54,10 @@ class Metrics:
         self._given_up = self._counter("mooring_schedules_given_up", "Scheduled calls that failed at every try.")
         self._blocked = self._counter("mooring_loop_blocked", "How often something blocked the event loop.")
 
+    def add(self, read: Callable[[], Iterable[Reading]]) -> None:
+        """Put more gauges of the service's own on the page."""
+        self.registry.register(Readings(read))
+
     def page(self) -> bytes:
         """Everything in the text format of Prometheus. Engines and plugins are asked for their gauges, which blocks."""
         return generate_latest(self.registry)

@@ -21,7 +21,7 @@ from mooring.channels.parcels import parcels_for_rooms
 from mooring.channels.presence import Announcement
 from mooring.channels.quota import Quota
 from mooring.channels.sends import AfterCommit, SendLimits, Sends
-from mooring.channels.state import ChannelState
+from mooring.channels.state import ChannelState, CommitFailure
 from mooring.channels.system_dicts import MEMBERS, OUTBOX, PRESENCE, SCHEDULES
 from mooring.channels.turn import Turn
 from mooring.channels.workers import ChannelWorkers
@@ -133,7 +133,7 @@ class TurnRunner:
 
         Not kept as handled, so that the same event sent again is a new try; for the same reason the line has no number.
         """
-        self._state.last_failure = str(error)
+        self._state.last_failure = CommitFailure(str(error), time.monotonic())
         known = self._state.handled.find(event.member_id, event.request_id)
         if known is not None:
             return known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mooring.channel_config import ChannelConfig, ChannelLimits
 from mooring.channels import system_dicts
@@ -25,6 +25,14 @@ from mooring.kinds import DOWN_KINDS
 
 if TYPE_CHECKING:
     from storage import MoobiusStorage
+
+
+class CommitFailure(NamedTuple):
+    """A commit that failed for good."""
+
+    reason: str
+    at: float
+    """By `time.monotonic`."""
 
 
 class ChannelState:
@@ -55,8 +63,8 @@ class ChannelState:
         self.screen = Screen(storage.channel_id, system_dicts.SCREEN.of(storage), plugin_names)
         self.presence = Presence(system_dicts.PRESENCE.of(storage), self.members) if self.is_shared else None
         self.last_commit: float | None = None
-        self.last_failure: str | None = None
-        """Why the newest commit failed, None if it did not."""
+        self.last_failure: CommitFailure | None = None
+        """How the newest commit failed, None if it did not."""
 
     def hand(self, numbered: Numbered, members: MembersInTurn, queued: Queued, kept: HandledEvent | None) -> None:
         """Let the next turn go on from a commit that was handed in."""

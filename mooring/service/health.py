@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from mooring.channels.channel import HostedChannel
 from mooring.channels.damage import damage_note
-from storage import DatabaseInterface, MoobiusStorage
-from storage.errors import StorageError
-
-_PROBES_AT_ONCE = 16
-_PROBE_SECONDS = 5.0
-_PROBED_KEY = "health"
-"""Asked for in every engine; whether it is there makes no difference."""
+from mooring.channels.gauges import Reading
+from mooring.service.probes import EngineProbes
 
 
-def health(hosted: Mapping[str, HostedChannel], now: float, problems: Sequence[str], notes: Sequence[str]) -> dict[str, Any]:
-    """JSON-ready facts. It asks every engine, which blocks for as long as the slowest of them, up to some seconds.
+def health(
+    hosted: Mapping[str, HostedChannel], now: float, problems: Sequence[str], notes: Sequence[str], probes: EngineProbes
+) -> dict[str, Any]:
+    """JSON-ready facts. It asks the engines, which blocks for as long as the slowest of them, up to some seconds.
 
     `problems` are others that keep the service from being ready; `notes` are problems that do not.
     """
     problems, notes = list(problems), list(notes)
     channels = {}
-    answers = _storage_problems(hosted)
+    failures = {channel_id: failure for channel_id, channel in hosted.items() if (failure := channel.state.last_failure)}
+    engines = probes.ask({channel_id: channel.storage for channel_id, channel in hosted.items()}, failures)
     for channel_id, channel in hosted.items():
-        asked = (answers[channel_id], _commit_problem(channel), _queue_problem(channel), channel.workers.problem())
+        state = engines[channel_id]
+        failed = state.failure and f"the last commit failed: {state.failure}"
+        asked = (state.unanswered, failed, _queue_problem(channel), channel.workers.problem())
         found = [problem for problem in asked if problem]
         problems += [f"channel {channel_id}: {problem}" for problem in found]
         damaged = damage_note(channel.storage)
@@ -34,7 +33,7 @@ def health(hosted: Mapping[str, HostedChannel], now: float, problems: Sequence[s
         notes += [] if found else [f"channel {channel_id}: {note}" for note in channel.storage.notices()]
         last = channel.state.last_commit
         channels[channel_id] = {
-            "storage_answers": answers[channel_id] is None,
+            "storage_answers": state.unanswered is None,
             "waiting": channel.queue.depth,
             "last_commit": last,
             "seconds_since_commit": None if last is None else max(0.0, now - last),
@@ -42,32 +41,15 @@ def health(hosted: Mapping[str, HostedChannel], now: float, problems: Sequence[s
     return {"ready": not problems, "problems": [*problems, *notes], "channels": channels}
 
 
-def _storage_problems(hosted: Mapping[str, HostedChannel]) -> dict[str, str | None]:
-    pool = ThreadPoolExecutor(_PROBES_AT_ONCE)
-    asked = {channel_id: pool.submit(_storage_problem, channel.storage) for channel_id, channel in hosted.items()}
-    wait(asked.values(), _PROBE_SECONDS)
-    pool.shutdown(wait=False, cancel_futures=True)
-    late = f"storage did not answer within {_PROBE_SECONDS:g} s"
-    return {channel_id: answer.result() if answer.done() and not answer.cancelled() else late for channel_id, answer in asked.items()}
-
-
-def _storage_problem(storage: MoobiusStorage) -> str | None:
-    asked = set()
-    for name in storage.names():
-        engine: DatabaseInterface = getattr(storage, name).database
-        if engine.group() in asked:
-            continue
-        asked.add(engine.group())
-        try:
-            engine.load_one(_PROBED_KEY)
-        except StorageError as error:
-            return f"storage does not answer: {error}"
-    return next(iter(storage.problems()), None)
-
-
-def _commit_problem(channel: HostedChannel) -> str | None:
-    failure = channel.state.last_failure
-    return None if failure is None else f"the last commit failed: {failure}"
+def readings(hosted: Mapping[str, HostedChannel], probes: EngineProbes, down: Collection[str]) -> Iterator[Reading]:
+    """The same as gauges, as far as it is known without asking engines; `down` are the tasks that have ended and should not have."""
+    channels = dict(hosted)
+    failing = {channel_id: probes.is_failing(channel.storage, channel.state.last_failure) for channel_id, channel in channels.items()}
+    values = [({"channel": channel_id}, float(is_failing)) for channel_id, is_failing in failing.items()]
+    yield "mooring_commits_failing", "Whether the newest commit of a channel failed, and no write was kept since.", values
+    waiting = [({"channel": channel_id}, float(channel.queue.depth)) for channel_id, channel in channels.items()]
+    yield "mooring_queue_events", "Events that wait in the queue of a channel.", waiting
+    yield "mooring_tasks_down", "Tasks that must not end, have, and are about to be started again.", [({}, float(len(down)))]
 
 
 def _queue_problem(channel: HostedChannel) -> str | None:

@@ -23,6 +23,7 @@ from mooring.roles import Standing
 from mooring.service.health import health
 from mooring.service.hooks import Hooks
 from mooring.service.incidents import Incidents
+from mooring.service.probes import EngineProbes
 from mooring.service.tasks import Tasks
 from mooring.settings import Settings
 
@@ -43,6 +44,7 @@ class Queries(Hooks):
     _up: asyncio.Event
     _tasks: Tasks
     _incidents: Incidents
+    _probes: EngineProbes
 
     @property
     def client_id(self) -> str:
@@ -187,7 +189,7 @@ class Queries(Hooks):
         problems = [] if self._up.is_set() else ["the service is not up"]
         problems += self._tasks.problems()
         notes = [*self.plugins.runtime.stuck.problems(), *self._incidents.recent(), *self._deliveries.problems()]
-        return health(dict(self._hosted), self._clock(), problems, notes)
+        return health(dict(self._hosted), self._clock(), problems, notes, self._probes)
 
     def gauge(self, name: str, explanation: str, label: str, read: Read) -> None:
         """Put a gauge of a plugin on the page of metrics. Raises PluginError for a name that cannot be."""

@@ -34,10 +34,12 @@ from mooring.service.channels import Channels
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.guarding import guarded
 from mooring.service.guests import look_after_guests
+from mooring.service.health import readings
 from mooring.service.incidents import Incidents
 from mooring.service.last_known import LastKnown
 from mooring.service.old_data import json_roots, not_taken_over, told
 from mooring.service.presence_announcer import PresenceAnnouncer
+from mooring.service.probes import EngineProbes
 from mooring.service.run_time_channels import RunTimeChannels
 from mooring.service.signals import stopping_on_signals
 from mooring.service.tasks import Tasks
@@ -109,13 +111,15 @@ class ChannelService(Channels):
         self._deliveries = Deliveries(self._gateways.network, hooks, self._environment, 60 * self._limits.outbox_minutes)
         self._early: dict[str, list[Callable[[Sends], object]]] = {}
         self._incidents = Incidents(time.monotonic)
+        self._probes = EngineProbes()
         self._tasks = Tasks(self._clock, self._incidents.add)
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
         self._metrics = Metrics(lambda: self.channels, self._deliveries.readings, self.plugins.runtime.shared_stores.dicts)
+        self._metrics.add(lambda: readings(self._hosted, self._probes, self._tasks.problems()))
         seconds = Seconds(self._limits.blocking_seconds, self._limits.handler_seconds, self._settings.service.stop_timeout)
         self._watchdog = Watchdog(seconds, self._plugin_modules, self._metrics.blocked, self._incidents.add)
         patience = Patience(self._limits.schedule_tries, self._limits.schedule_retry_seconds)
-        self.timers = Timers(self, self._channel_plugins, self._clock, patience, self._metrics.given_up)
+        self.timers = Timers(self, self._channel_plugins, self._clock, patience, self._given_up)
         self._up = asyncio.Event()
         self._is_begun = False
         self._stop_asked = asyncio.Event()
@@ -227,6 +231,10 @@ class ChannelService(Channels):
                     asked.cancel()
         finally:
             self._watchdog.disown_process()
+
+    def _given_up(self, what: str) -> None:
+        self._metrics.given_up()
+        self._incidents.add(what)
 
     def ask_to_stop(self) -> None:
         """Let `run` come to its end. On the event loop."""

@@ -154,6 +154,10 @@ class JSONDatabase(DatabaseInterface):
     def shared_size(self) -> int | None:
         return sum(_bytes(segment) for segment in (self._store.root / JOURNAL).glob("*"))
 
+    def probe(self) -> bool:
+        self._store.probe()
+        return True
+
     def close(self) -> None:
         self._is_ready = False
         self._release()

@@ -11,6 +11,8 @@ QUARANTINE = "quarantine"
 CLEARED = "cleared"
 RETAINED = "retained"
 OWNER = ".owner"
+PROBE = ".probe"
+"""Written and removed again when somebody asks whether the disk takes writes."""
 
 _PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{digit}" for port in ("com", "lpt") for digit in range(10))}

@@ -12,13 +12,13 @@ from storage.database_interface import Finding, Origin
 from storage.encoding.codec import Encoded
 from storage.engine_support.committer import Committer, tell
 from storage.errors import StorageBusy, StorageError, StorageUnavailable, StoreClosed
-from storage.files import Files, make_folders, write_beside
+from storage.files import Files, make_folders, write_all, write_beside
 from storage.json.checkpoints import Checkpoints
 from storage.json.entry import JournalEntry
 from storage.json.journal import Journal
 from storage.json.journal_records import NOBODY, History, record_text, report, single_text, sort_history
 from storage.json.lockfile import FolderLock
-from storage.json.paths import JOURNAL, OWNER
+from storage.json.paths import JOURNAL, OWNER, PROBE
 from storage.json.quarantine import Quarantine
 from storage.json.retained import RetainedSegments, Retention
 from storage.json.snapshots import render
@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 CHECKPOINT_BYTES = 4 << 20
 _SNAPSHOT_FACTOR = 2
 _PAUSE = 0.0005
+_PROBE_BYTES = 1 << 16
 _Parts = Sequence[tuple[Table, Sequence[Change]]]
 
 
@@ -142,6 +143,21 @@ class Store:
         finally:
             if journal.size > self._limit or journal.unsettled:
                 self._checkpoints.wake()
+
+    def probe(self) -> None:
+        """Write as much as many commits do beside the journal, and remove it again. Raises StorageUnavailable if the disk refuses."""
+        self._check_process()
+        path = self.root / PROBE
+        try:
+            descriptor = self._files.overwrite(path)
+            try:
+                write_all(self._files, descriptor, bytes(_PROBE_BYTES))
+                self._files.sync_data(descriptor)
+            finally:
+                self._files.close(descriptor)
+                self._files.unlink(path)
+        except OSError as error:
+            raise StorageUnavailable(f"cannot write to {self.root}: {error}") from error
 
     def checkpoint(self, *, pause: float = 0.0) -> None:
         """Writes snapshots of what has changed, and drops the journal that they cover. Raises OSError, and then nothing is lost."""

@@ -54,6 +54,9 @@ class NullDatabase(DatabaseInterface):
     def load_all(self) -> dict[str, Encoded]:
         return {}
 
+    def probe(self) -> bool:
+        return True
+
     def commit_batch(self, batch: Sequence[DomainChanges], origin: Origin, *, sync: bool) -> None:
         pass
 

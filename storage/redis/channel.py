@@ -60,6 +60,7 @@ class RedisChannel:
         self.prefix = prefix
         self.record = prefix + b":$version"
         self.stream = prefix + b":$stream"
+        self.probe = prefix + b":$probe"
         self.last_commit = prefix + b":$process:" + client.process
         self.position: Position | None = None
         """The newest commit that is known here; None before anything is."""

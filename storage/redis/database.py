@@ -24,6 +24,7 @@ from storage.redis.commit import Commit, refuse_too_many
 from storage.redis.committer import commit_now
 from storage.redis.keys import field_of, key_of, redis_key
 from storage.redis.resync import catch_up
+from storage.redis.scripts import PROBE
 
 _CLIENTS: SharedInstances[RedisAddress, RedisClient] = SharedInstances()
 """One client per server, login and process."""
@@ -213,6 +214,11 @@ class RedisDatabase(DatabaseInterface):
     def shared_size(self) -> int | None:
         self._check_open()
         return self._memory(self._channel.stream)
+
+    def probe(self) -> bool:
+        self._check_open()
+        self._client.run(PROBE, [self._channel.probe], [])
+        return True
 
     def close(self) -> None:
         self._release()

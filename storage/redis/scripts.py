@@ -12,6 +12,8 @@ What a channel has in the server, beside its hashes:
   since 1970), and who waits for one, with the moments at which they asked last. It is there only while turns are taken.
 
 A commit is named `<process>:<number>`. So a history that does not go on from what somebody knows shows, whatever its numbers say.
+Beside these `$probe`, a hash that is made and removed again in one step when somebody asks whether writes are taken.
+
 An epoch begins with the first commit, after a loss, and with a mending. It is larger than those before it, so that whoever waits for
 what comes after an older one is woken.
 """
@@ -71,3 +73,4 @@ CATCH_UP = Script("tolerant", "record", "catch_up")
 MEND = Script("tolerant", "record", "mend")
 TAKE_TURN = Script("tolerant", "turn", "take_turn")
 RIGHTS = Script("rights")
+PROBE = Script("probe")

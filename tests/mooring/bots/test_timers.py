@@ -166,6 +166,8 @@ def test_what_was_given_up_can_be_tried_again(bot: Bot, source: str) -> None:
     bot.join("mo", role="moderator")
     bot.say("ann", "/remind 1m fail")
     bot.advance("1h")
+    facts = bot.service.health()
+    assert (facts["ready"], "given up in channel" in facts["problems"][0]) == (True, True)
     key = re.search(r"\b[0-9a-f]{16}\b", bot.say("mo", "/schedules"))
     assert key is not None
     Path(source).write_text(SOURCE.replace('raise RuntimeError("broken")', "pass"))

