@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mooring import PluginError, Service
-from mooring.plugins.matrix.config import Config
+from mooring.plugins.matrix.config import NETWORK, Config
 from mooring.plugins.matrix.gateway import MatrixGateway
-from mooring.plugins.matrix.reading import NETWORK
 
 __all__ = ["Config", "MatrixGateway", "lifespan"]
 
@@ -20,11 +19,15 @@ async def lifespan(service: Service, config: Config) -> AsyncIterator[MatrixGate
     _check_rooms(service)
     gateway = MatrixGateway(service, config)
     service.attach(gateway)
-    end = service.spawn(gateway.reading.run, name=f"following {NETWORK}", endless=True)
+    endings = [
+        service.spawn(gateway.reading.run, name=f"following {NETWORK}", endless=True),
+        service.spawn(gateway.reading.panels.run, name=f"showing choices in {NETWORK}", endless=True),
+    ]
     try:
         yield gateway
     finally:
-        end()
+        for end in endings:
+            end()
         service.detach(gateway)
         await gateway.close()
 

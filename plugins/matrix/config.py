@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mooring import ConfigPath, PluginError
 
+NETWORK = "matrix"
+"""What rooms and members of it are named by."""
 _USER = re.compile(r"@[^\s:]+:[^\s]+")
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -23,6 +25,7 @@ class Config(BaseModel):
     user: str = Field(description="The bot's own user id, like @bot:example.org.")
     token_file: ConfigPath | None = Field(default=None, description="A file with the access token and nothing else.")
     token_variable: str = Field(default="MATRIX_ACCESS_TOKEN", description="The environment variable with the token, where there is no `token_file`.")
+    prefix: str = Field(default="!", pattern=r"^[^\s\w]{1,3}$", description="A sign that stands for the slash of commands in the rooms.")
     first_hours: float = Field(default=24, ge=0, le=720, description="How old what was said may be when a room is read for the first time.")
 
     @field_validator("homeserver")

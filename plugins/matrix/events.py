@@ -40,6 +40,15 @@ def is_joining(event: Event, user: str) -> bool:
     return is_join and event.get("state_key") == user and _before(event).get("membership") != "join"
 
 
+def answered_by(event: Event) -> str:
+    """The id of the event to which this answers; empty if it does not."""
+    content = event.get("content")
+    relation = content.get("m.relates_to") if isinstance(content, dict) else None
+    answered = relation.get("m.in_reply_to") if isinstance(relation, dict) else None
+    event_id = answered.get("event_id") if isinstance(answered, dict) else None
+    return event_id if isinstance(event_id, str) else ""
+
+
 def seconds_of(event: Event) -> float:
     """When it was, in seconds since 1970, as its sender's server says; 0 if that is nonsense."""
     at = event.get("origin_server_ts")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from mooring import Abilities, Answer, Later, Post, Refused, Room, Sent, Service, Unsure
-from mooring.plugins.matrix.config import Config
+from collections.abc import Sequence
+
+from mooring import Abilities, Answer, Down, Later, Post, Refused, Room, Sent, Service, Unsure
+from mooring.plugins.matrix.config import NETWORK, Config
 from mooring.plugins.matrix.homeserver import Homeserver
+from mooring.plugins.matrix.panels import BUTTONS
 from mooring.plugins.matrix.posting import LONGEST, content_of, has_key
-from mooring.plugins.matrix.reading import NETWORK, Reading
+from mooring.plugins.matrix.reading import Reading
 from mooring.plugins.matrix.status import Status
 from mooring.plugins.matrix.troubles import Away, Limited, Refusal, TokenRefused, Trouble
 
@@ -19,6 +22,8 @@ class MatrixGateway:
 
     network = NETWORK
     address = ""
+    kinds = frozenset({BUTTONS})
+    """What it shows besides messages."""
 
     def __init__(self, service: Service, config: Config) -> None:
         self._service = service
@@ -39,6 +44,11 @@ class MatrixGateway:
         """End all connections."""
         self.reading.end()
         await self._homeserver.close()
+
+    def deliver(self, channel_id: str, downs: Sequence[Down]) -> None:
+        for room in self._service.rooms(channel_id):
+            if room.network == NETWORK and self.reading.is_in(room.id):
+                self.reading.panels.changed(room.id)
 
     def abilities(self, room: str) -> Abilities:
         # Homeservers remember keys, but not all of them over a restart: what may be there is looked for, and sent with its key.

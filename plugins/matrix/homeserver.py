@@ -153,9 +153,9 @@ class Homeserver:
         asked = Api.room_messages("", room, start, end or None, "f", PAGE, {"types": _KINDS, "lazy_load_members": True})
         return await self._ask(asked, Page)
 
-    async def own_newest(self, room: str, kind: str, limit: int = PAGE) -> Sequence[Event]:
-        """The newest events of a kind that the bot sent, the newest first."""
-        asked = Api.room_messages("", room, None, None, "b", limit, {"types": [kind], "senders": [self.user]})
+    async def own_newest(self, room: str, kind: str, before: str = "") -> Sequence[Event]:
+        """The newest events of a kind that the bot sent, perhaps before a token, the newest first."""
+        asked = Api.room_messages("", room, before or None, None, "b", PAGE, {"types": [kind], "senders": [self.user]})
         return (await self._ask(asked, Page)).chunk
 
     async def tokens_around(self, room: str, event_id: str) -> tuple[str, str]:

@@ -9,17 +9,17 @@ from contextlib import suppress
 
 from mooring import Arrivals, PluginError, Service
 from mooring.plugins.matrix.batches import Batch, History
-from mooring.plugins.matrix.config import Config
+from mooring.plugins.matrix.config import NETWORK, Config
 from mooring.plugins.matrix.events import is_joining
 from mooring.plugins.matrix.homeserver import Homeserver, JoinedRoom, Synced
 from mooring.plugins.matrix.names import Names
+from mooring.plugins.matrix.panels import Panels
 from mooring.plugins.matrix.room_reader import RoomReader
+from mooring.plugins.matrix.speech import Speech
 from mooring.plugins.matrix.status import Status
 from mooring.plugins.matrix.troubles import Away, Refusal, TokenRefused, Trouble
 
 log = logging.getLogger(__name__)
-
-NETWORK = "matrix"
 
 
 class Reading:
@@ -33,6 +33,8 @@ class Reading:
         self._arrivals = Arrivals(service, NETWORK)
         self._names = Names(homeserver)
         self._history = History(homeserver, self._names, config.first_hours)
+        self.panels = Panels(service, homeserver, config.prefix)
+        self._speech = Speech(service, self.panels, config)
         self._since = ""
         self._joined: set[str] = set()
         self._readers: dict[str, RoomReader] = {}
@@ -83,6 +85,7 @@ class Reading:
             await self._join(room, "invite it" if room not in synced.rooms.invite else "")
         for room in self._bound() & self._joined:
             self._add(room, Batch(self._arrivals.mark(room), synced.next_batch))
+            self.panels.changed(room)
         self._since = synced.next_batch
         self._status.works()
         self._service.send_again(NETWORK)
@@ -108,6 +111,7 @@ class Reading:
         if room not in self._bound():
             return
         if is_new:
+            self.panels.changed(room)
             self._add(room, Batch("", until))  # what was said before the bot came is not for it
         else:
             self._add(room, Batch(self._since, until, tuple(news.timeline.events), not news.timeline.limited))
@@ -115,7 +119,7 @@ class Reading:
     def _add(self, room: str, batch: Batch) -> None:
         reader = self._readers.get(room)
         if reader is None:
-            reader = RoomReader(room, self._arrivals, self._history, lambda: self.is_accepting)
+            reader = RoomReader(room, self._arrivals, self._history, self._speech, lambda: self.is_accepting)
             self._readers[room] = reader
             self._endings[room] = self._service.spawn(reader.run, name=f"reading {NETWORK}/{room}", endless=True)
         reader.add(batch)
@@ -138,4 +142,3 @@ class Reading:
             with suppress(KeyError):  # one that is just being closed
                 found.update(room.id for room in self._service.rooms(channel_id) if room.network == NETWORK)
         return found
-

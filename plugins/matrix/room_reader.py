@@ -11,6 +11,7 @@ from mooring import Acknowledgement, Arrival, Arrivals, now
 from mooring.plugins.matrix.batches import Batch, History
 from mooring.plugins.matrix.events import seconds_of, what_happened
 from mooring.plugins.matrix.homeserver import Event
+from mooring.plugins.matrix.speech import Speech
 from mooring.plugins.matrix.troubles import Refusal, Trouble
 
 log = logging.getLogger(__name__)
@@ -22,10 +23,11 @@ _PAUSE = 2.0
 class RoomReader:
     """One for each room; `run` it as a task that does not end. It keeps what it has in hand when it is begun again."""
 
-    def __init__(self, room: str, arrivals: Arrivals, history: History, is_accepting: Callable[[], bool]) -> None:
+    def __init__(self, room: str, arrivals: Arrivals, history: History, speech: Speech, is_accepting: Callable[[], bool]) -> None:
         self._room = room
         self._arrivals = arrivals
         self._history = history
+        self._speech = speech
         self._is_accepting = is_accepting
         self._in_hand: Batch | None = None
         """What is left of what is being read."""
@@ -85,8 +87,9 @@ class RoomReader:
     async def _arrival(self, event: Event, mark: str) -> Arrival | None:
         found = what_happened(event, self._history.user)
         if found is None:
+            self._speech.pass_by(self._room, event)
             return None
-        user, what = found
+        user, what = found[0], await self._speech.meant(self._room, event, found[1])
         name = await self._history.names.name_of(self._room, user)
         at = min(seconds_of(event) or now(), now())
         return Arrival(self._room, event["event_id"], user, name, what, at=at, mark=mark)

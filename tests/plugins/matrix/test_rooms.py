@@ -20,6 +20,7 @@ from tests.service_for_tests import Driver, json_dicts, running
 from tests.waiting_for_tests import eventually
 
 SECONDS = 30.0
+PLUGINS = str(Path(__file__).parent / "plugins")
 _numbers = itertools.count()
 
 
@@ -94,7 +95,7 @@ async def test_a_kill_in_the_middle_of_a_command_loses_and_doubles_nothing(tmp_p
         plugins=["bars", dying, *matrix.config()["plugins"], {"name": "web", "config": {"port": 0}}],
         db=json_dicts(tmp_path / "data", "health_bars", "mana_bars", "*"),
         channels=[{"id": "tavern", "rooms": [matrix.here, matrix.there]}],
-        plugin_folders=[str(Path(__file__).parent / "plugins")],
+        plugin_folders=[PLUGINS],
     )
     for number in range(5):
         await matrix.say("ann", "/count", event=str(number))
@@ -192,3 +193,33 @@ async def test_an_invitation_into_a_room_of_a_channel_is_accepted_and_no_other(t
         await eventually(lambda: "welcome" in driver.recorder.texts(), SECONDS)
         joined = matrix.synapse.ask("GET", "joined_rooms", token=matrix.token)["joined_rooms"]
         assert other not in joined
+
+
+async def test_buttons_are_choices_with_numbers_that_mean_what_their_reader_saw(tmp_path: Path, matrix: Matrix) -> None:
+    channels = [{"id": "tavern", "rooms": [matrix.here]}]
+    plugins = ["voting", *matrix.config()["plugins"]]
+    options: dict[str, Any] = {"channels": channels, "plugins": plugins, "plugin_folders": [PLUGINS], "db_config": json_dicts(tmp_path / "data", "*")}
+
+    def replies() -> list[str]:
+        return [text for text in matrix.said(matrix.here) if not text.startswith("Answer")]
+
+    def panel() -> str:
+        return next((text for text in reversed(matrix.said(matrix.here)) if text.startswith("Answer")), "")
+
+    async with running(tmp_path, **options):
+        await matrix.say("ann", "!offer tea ale", event="1")
+        tea_and_ale = "Answer !1, !2, ... to choose:\n!1 tea (0)\n!2 ale (0)\n!3 Another — !3 Which; Size (Small, Large)"
+        await eventually(lambda: panel() == tea_and_ale, SECONDS)
+        await matrix.say("ann", "!2", event="2")
+        await eventually(lambda: replies() == ["ann voted for ale"] and "ale (1)" in panel(), SECONDS)
+        await matrix.say("ann", "!3 mead; large", event="3")
+        await eventually(lambda: replies()[1:] == ["ann wants Large mead"], SECONDS)
+    await matrix.say("ann", "!1", event="4")
+    for text in ("2", "1", "!important", "!9"):
+        await matrix.say("ann", text, event=f"said {text}")
+    async with running(tmp_path, **options) as driver:
+        await eventually(lambda: replies()[2:] == ["ann voted for tea"], SECONDS)
+        await eventually(lambda: "tea (1)" in panel(), SECONDS)
+        await eventually(lambda: {"2", "1", "!important", "!9"} <= set(driver.recorder.texts()), SECONDS)
+        await driver.say("matrix:@ann:localhost", "/offer")
+        await eventually(lambda: panel() == "", SECONDS)
