@@ -389,6 +389,12 @@ class Service(Protocol[ContextT_co]):
         that is not of small letters, digits and `_`, or that begins with `mooring_`.
         """
 
+    def health_check(self, name: str, check: Callable[[], str | None]) -> None:
+        """Ask `check` whenever somebody asks whether the service is ready, in place of one of the same name.
+
+        It is called in a thread, and returns what keeps the service from being ready, in words, or None. What it raises counts as that.
+        """
+
     def metrics_page(self) -> bytes:
         """What the service and its plugins measure, in the text format of Prometheus; a gateway adds it to its own.
 

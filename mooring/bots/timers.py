@@ -17,6 +17,7 @@ from mooring.bots.plugins import Plugins
 from mooring.bots.schedule import Patience, Schedule, ScheduledCall, Timer
 from mooring.channels.system_dicts import SCHEDULES
 from mooring.errors import CommandError
+from mooring.outages import Outage
 from mooring.protocols import ServiceError, UnknownChannel
 from storage.errors import CommitFailed, StorageError
 
@@ -60,6 +61,7 @@ class Timers:
         self._patience = patience
         self._on_given_up = on_given_up
         self._woken = asyncio.Event()
+        self._outage = Outage(logger, "what is due in the channels waits", "what is due in the channels is run again")
         self._agenda = Agenda(clock, lambda: asyncio.get_running_loop().time())
         self._changed: dict[str, set[str] | None] = {}
         """The calls that have to be read anew, by channel; None: all."""
@@ -141,11 +143,13 @@ class Timers:
         while True:
             try:
                 await self._service.in_channel(channel_id, note, name="timers")
+                self._outage.worked(channel_id)
                 break
             except UnknownChannel:
+                self._outage.worked(channel_id)
                 return  # it was closed meanwhile
             except (StorageError, ServiceError) as error:
-                logger.warning("the timers of channel %s are begun later: %s", channel_id, error)
+                self._outage.failed(error, channel_id)
                 await asyncio.sleep(_RETRY)
         self.wake(channel_id)
 
@@ -187,11 +191,13 @@ class Timers:
             while work.waiting:
                 entry = work.waiting.popleft()
                 await self._run_one(channel_id, entry.call)
+                self._outage.worked(channel_id)
                 self.wake(channel_id, [entry.call.key])
         except UnknownChannel:
+            self._outage.worked(channel_id)
             self._agenda.drop_channel(channel_id)  # what is due there is due when it is opened again
         except (CommitFailed, ServiceError) as error:
-            logger.warning("what is due in channel %s is run later: %s", channel_id, error)
+            self._outage.failed(error, channel_id)
             failure = error
             self._mark(channel_id)  # it is still due for whoever looks next, which by itself is later
             asyncio.get_running_loop().call_later(_RETRY, self._woken.set)

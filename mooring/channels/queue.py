@@ -174,9 +174,9 @@ class ChannelQueue:
         return self._runner.is_presence_due and self._worker is not None and not self._is_over
 
     async def say_presence(self) -> None:
-        """Tell the other processes who is connected here."""
+        """Tell the other processes who is connected here. Raises StorageError."""
         if self.is_presence_due:
-            await self._put(_Job(self._runner.say_presence, self._presence_was_not_told))
+            await self._put(_Job(self._runner.say_presence))
 
     async def _catch_up(self) -> Attempt:
         self._is_catching_up = False
@@ -184,9 +184,6 @@ class ChannelQueue:
 
     def _news_have_to_wait(self, error: CommitFailed) -> None:
         log.debug("the news of channel %s have to wait: %s", self._runner.channel_id, error)
-
-    def _presence_was_not_told(self, error: CommitFailed) -> None:
-        log.warning("the other processes were not told who is connected to channel %s: %s", self._runner.channel_id, error)
 
     def _put(self, job: _Job, party: str = _OWN_WORK) -> asyncio.Future[Any]:
         # Whoever sent an event may go away; that cancels the future and not the job, so the event happens all the same.

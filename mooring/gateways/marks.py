@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from mooring.channels.system_dicts import MARKS, POSTS
+from mooring.outages import Outage
 from mooring.rooms import Room
 from storage import CommitFailed, MoobiusStorage, VersionConflict
 
@@ -73,6 +74,7 @@ class Marks:
         """Whether other processes may send for the same rooms."""
         self._waiting: list[_Change] = []
         self._writer: asyncio.Task[None] | None = None
+        self._outage = Outage(log, f"what is delivered from channel {storage.channel_id} cannot be noted", "it can be noted again what is delivered")
         self._order: dict[str, list[str]] | None = None
         """The keys of the posts of each room, oldest first; None until somebody needs it."""
 
@@ -139,12 +141,14 @@ class Marks:
                 continue
             except CommitFailed as error:
                 self._order = None
-                log.warning("what was delivered cannot be noted now: %s", error)
+                self._outage.failed(error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it, whatever it is
                 outcomes = [error] * len(batch)
+            else:
+                self._outage.worked()
             pause = _FIRST_PAUSE
             for change, outcome in zip(batch, outcomes, strict=True):
                 _tell(change.done, outcome)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from mooring.channels.channel import HostedChannel
+from mooring.outages import Outage
+from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ class PresenceAnnouncer:
     def __init__(self, hosted: Callable[[], Mapping[str, HostedChannel]]) -> None:
         self._hosted = hosted
         self._saying: dict[str, asyncio.Task[None]] = {}
+        self._outage = Outage(log, "other processes are not told who is connected here", "other processes are told again who is connected here")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -37,6 +40,7 @@ class PresenceAnnouncer:
             await asyncio.wait(tuple(self._saying.values()))
 
     def _say(self) -> None:
+        self._outage.forget_others(self._hosted())
         for channel_id, channel in self._hosted().items():
             if channel.queue.is_presence_due and channel_id not in self._saying:
                 task = self._saying[channel_id] = asyncio.create_task(channel.queue.say_presence(), name=f"presence of {channel_id}")
@@ -44,5 +48,12 @@ class PresenceAnnouncer:
 
     def _said(self, channel_id: str, task: asyncio.Task[None]) -> None:
         del self._saying[channel_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, StorageError):
+            self._outage.failed(error, channel_id)
+        elif error is not None:
             log.warning("the other processes were not told who is connected to channel %s: %s", channel_id, error)
+        else:
+            self._outage.worked(channel_id)

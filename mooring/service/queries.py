@@ -23,6 +23,7 @@ from mooring.roles import Standing
 from mooring.service.health import health
 from mooring.service.hooks import Hooks
 from mooring.service.incidents import Incidents
+from mooring.service.plugin_checks import Check, PluginChecks
 from mooring.service.probes import EngineProbes
 from mooring.service.tasks import Tasks
 from mooring.settings import Settings
@@ -45,6 +46,7 @@ class Queries(Hooks):
     _tasks: Tasks
     _incidents: Incidents
     _probes: EngineProbes
+    _checks: PluginChecks
 
     @property
     def client_id(self) -> str:
@@ -187,13 +189,17 @@ class Queries(Hooks):
     def health(self) -> dict[str, Any]:
         """JSON-ready facts: `ready`, `problems` in words, and per channel its storage, queue and last commit. Blocks: call it in a thread."""
         problems = [] if self._up.is_set() else ["the service is not up"]
-        problems += self._tasks.problems()
+        problems += [*self._tasks.problems(), *self._checks.problems()]
         notes = [*self.plugins.runtime.stuck.problems(), *self._incidents.recent(), *self._deliveries.problems()]
         return health(dict(self._hosted), self._clock(), problems, notes, self._probes)
 
     def gauge(self, name: str, explanation: str, label: str, read: Read) -> None:
         """Put a gauge of a plugin on the page of metrics. Raises PluginError for a name that cannot be."""
         self._metrics.plugin_gauges.add(name, explanation, label, read)
+
+    def health_check(self, name: str, check: Check) -> None:
+        """Ask `check`, in a thread, whenever somebody asks whether the service is ready; it returns what is wrong, or None."""
+        self._checks.add(name, check)
 
     def metrics_page(self) -> bytes:
         """What the service and its plugins measure, in the text format of Prometheus. Blocks: call it in a thread."""

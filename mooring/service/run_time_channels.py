@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from mooring.channels.registry import ChannelRegistry
 from mooring.made_channels import MadeChannel, variant_of
+from mooring.outages import Outage
 from mooring.threads import Threads
 from storage import StorageError
 
@@ -128,14 +129,16 @@ class RunTimeChannels:
 
     async def follow(self) -> None:
         """Do so whenever something has changed, here or in another process, until cancelled."""
+        outage = Outage(log, "which channels there are cannot be read", "which channels there are can be read again")
         while True:
             await self._changed.wait()
             try:
                 if self._registry is not None:
                     await self._read(self._registry, await self._threads.run(self._registry.refresh))
                 await self.settle()
+                outage.worked()
             except StorageError as error:
-                log.warning("which channels there are cannot be read at the moment: %s", error)
+                outage.failed(error)
                 await asyncio.sleep(_RETRY)
                 self._changed.set()
 

@@ -38,6 +38,7 @@ from mooring.service.health import readings
 from mooring.service.incidents import Incidents
 from mooring.service.last_known import LastKnown
 from mooring.service.old_data import json_roots, not_taken_over, told
+from mooring.service.plugin_checks import PluginChecks
 from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.probes import EngineProbes
 from mooring.service.run_time_channels import RunTimeChannels
@@ -112,6 +113,7 @@ class ChannelService(Channels):
         self._early: dict[str, list[Callable[[Sends], object]]] = {}
         self._incidents = Incidents(time.monotonic)
         self._probes = EngineProbes()
+        self._checks = PluginChecks()
         self._tasks = Tasks(self._clock, self._incidents.add)
         self._presence_announcer = PresenceAnnouncer(lambda: self._hosted)
         self._metrics = Metrics(lambda: self.channels, self._deliveries.readings, self.plugins.runtime.shared_stores.dicts)

@@ -32,6 +32,7 @@ async def lifespan(service: Service, config: Config) -> AsyncIterator[Account]:
     account = Account(config, SHARED_POOL, service.show, on_key=service.keep_secret)
     try:
         service.gauge("torbox_refresh_age_seconds", "Since when a list has not been fetched anew.", "kind", account.ages)
+        service.health_check("torbox", account.problem)
         account.start()
         yield account
     finally:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 from mooring import Down
@@ -147,6 +148,19 @@ class Account:
             return {}  # whoever asks then must not open the databases again
         kept = {kind: generation_of(self.pool.get(kind)) for kind in KINDS if self.pool.exists(kind)}
         return {kind: age for kind, generation in kept.items() if (age := self.age(generation)) is not None}
+
+    def problem(self) -> str | None:
+        """Why no database can be written, None if they can. Blocks; from any thread."""
+        folder = self.pool.folder
+        if self._closed:
+            return None
+        place = next(each for each in (folder, *folder.parents) if each.exists())  # what is not there yet is made with the first list
+        try:
+            with TemporaryFile(dir=place) as file:
+                file.write(b"probe")
+        except OSError as error:
+            return f"the folder {folder} cannot be written: {error.strerror}; give the service the right to, or set another root_dir"
+        return None
 
     async def _refresh(self, kind: Kind, watch: Watcher, *, force: bool) -> Refreshed:
         async def tell(count: int) -> None:

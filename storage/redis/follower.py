@@ -103,9 +103,9 @@ class RedisFollower:
     def _note(self, error: Exception | None) -> None:
         """Tell of a problem when it begins and when it ends, and not each time in between."""
         if error is None and self.problem is not None:
-            _log.warning("following goes on")
+            _log.warning("Redis at %s answers again, and what others commit comes in", self._client.address.name)
         elif error is not None and self.problem is None:
-            _log.warning("following stops for now: %s", error, exc_info=None if isinstance(error, StorageError) else error)
+            _log.warning("what others commit does not come in for now: %s", error, exc_info=None if isinstance(error, StorageError) else error)
         self.problem = None if error is None else f"what others commit is not known here: {error}"
 
     def _wait(self, channels: Sequence[RedisChannel]) -> None:

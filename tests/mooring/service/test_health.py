@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from mooring.channels.queue import ATTEMPTS
 from mooring.channels.state import CommitFailure
 from mooring.errors import PluginError
 from mooring.events import MessageBody
+from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.probes import EngineProbes
 from mooring.version import __version__
 from storage import DomainChanges, Origin, StorageUnavailable, VersionConflict
@@ -284,6 +286,55 @@ async def test_damage_is_told_and_leaves_the_service_ready(tmp_path: Path) -> No
     assert "health_bars.json" in told
     assert "quarantine" in told
     assert re.search(r'mooring_damaged_places{channel="tavern"} [1-9]', page)
+
+
+async def test_a_torbox_folder_that_cannot_be_written_is_not_ready(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    torbox = {"name": "torbox", "config": {"root_dir": str(tmp_path / "file" / "torbox_db")}}
+    async with running(tmp_path / "store", plugins=[torbox]) as driver:
+        facts = await asyncio.to_thread(driver.service.health)
+        assert facts["ready"] is False
+        assert facts["problems"][0].startswith(f"torbox: the folder {tmp_path}/file/torbox_db cannot be written: Not a directory; ")
+        (tmp_path / "file").unlink()
+        assert (await asyncio.to_thread(driver.service.health))["ready"] is True
+        assert list(tmp_path.glob("file*")) == [], "to ask makes nothing"
+
+
+async def test_a_check_that_raises_is_a_problem_and_keeps_no_other_from_being_asked(bot: Driver[Bot]) -> None:
+    def broken() -> None:
+        raise OSError("the file is gone")
+
+    bot.service.health_check("kettle", lambda: "no water")
+    bot.service.health_check("cups", broken)
+    facts = await asyncio.to_thread(bot.service.health)
+    assert (facts["ready"], facts["problems"]) == (False, ["kettle: no water", "cups: its health check failed with OSError: the file is gone"])
+    bot.service.health_check("kettle", lambda: None)
+    bot.service.health_check("cups", lambda: None)
+    assert (await asyncio.to_thread(bot.service.health))["ready"] is True
+
+
+async def test_presence_that_cannot_be_told_is_two_lines_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    tries = 0
+
+    class Queue:
+        is_presence_due = True
+
+        async def say_presence(self) -> None:
+            nonlocal tries
+            tries += 1
+            if tries <= 6:
+                raise StorageUnavailable("nobody at 127.0.0.1:6379")
+
+    members = SimpleNamespace(clear_local=lambda: None)
+    hosted: Any = {channel: SimpleNamespace(queue=Queue(), state=SimpleNamespace(members=members)) for channel in "ab"}
+    announcer = PresenceAnnouncer(lambda: hosted)
+    for _ in range(4):
+        await announcer.end()
+        await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "other processes are not told who is connected here: nobody at 127.0.0.1:6379",
+        "other processes are told again who is connected here",
+    ]
 
 
 async def test_two_services_in_one_process_count_for_themselves(tmp_path: Path) -> None:
