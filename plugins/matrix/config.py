@@ -25,6 +25,7 @@ class Config(BaseModel):
     user: str = Field(description="The bot's own user id, like @bot:example.org.")
     token_file: ConfigPath | None = Field(default=None, description="A file with the access token and nothing else.")
     token_variable: str = Field(default="MATRIX_ACCESS_TOKEN", description="The environment variable with the token, where there is no `token_file`.")
+    private_answers: bool = Field(default=True, description="Tell single members what is for them, each in a room with the bot alone.")
     prefix: str = Field(default="!", pattern=r"^[^\s\w]{1,3}$", description="A sign that stands for the slash of commands in the rooms.")
     first_hours: float = Field(default=24, ge=0, le=720, description="How old what was said may be when a room is read for the first time.")
 

@@ -18,12 +18,14 @@ from mooring.plugins.matrix.troubles import Away, Limited, Refusal, TokenRefused
 
 try:
     from aiohttp import ClientConnectorError, ClientError, ClientTimeout
-    from nio import Api, AsyncClient, AsyncClientConfig
+    from nio import Api, AsyncClient, AsyncClientConfig, RoomPreset
 except ModuleNotFoundError as error:
     raise PluginError("it needs matrix-nio, which is not there: pip install 'mooring[matrix]'") from error
 
 Event = dict[str, Any]
 """One event of a room, as the homeserver has it. What people wrote in it can be anything."""
+
+Facts = dict[str, Any]
 
 SECONDS = 30.0
 """For how long an answer is waited for."""
@@ -44,6 +46,8 @@ SYNC_FILTER: dict[str, Any] = {
         "account_data": _NOTHING,
     },
 }
+FIRST_SYNC_FILTER: dict[str, Any] = {**SYNC_FILTER, "room": {**SYNC_FILTER["room"], "timeline": {**SYNC_FILTER["room"]["timeline"], "limit": 1}}}
+"""What was said before is read room by room."""
 
 
 class Timeline(Struct):
@@ -111,7 +115,7 @@ class _Member(Struct):
 
 
 class _Made(Struct):
-    room_id: str
+    room_id: str = ""
 
 
 T = TypeVar("T")
@@ -145,7 +149,7 @@ class Homeserver:
     async def sync(self, since: str) -> Synced:
         """Wait for news. Without `since` there is an answer at once, for its token's sake."""
         seconds = POLL_SECONDS if since else 0
-        asked = Api.sync("", since or None, int(seconds * 1000), SYNC_FILTER)
+        asked = Api.sync("", since or None, int(seconds * 1000), SYNC_FILTER if since else FIRST_SYNC_FILTER)
         return await self._ask(asked, Synced, seconds + SECONDS)
 
     async def page(self, room: str, start: str, end: str = "") -> Page:
@@ -172,6 +176,37 @@ class Homeserver:
     async def name_of(self, room: str, user: str) -> str:
         """What somebody is called in a room; empty if they have no name there."""
         return (await self._ask(Api.room_get_state_event("", room, "m.room.member", user), _Member)).displayname or ""
+
+    async def is_encrypted(self, room: str) -> bool:
+        """Whether what is said in a room cannot be read."""
+        try:
+            await self._ask(Api.room_get_state_event("", room, "m.room.encryption"), Facts)
+        except Refusal:
+            return False
+        return True
+
+    async def make_direct_room(self, user: str) -> str:
+        """A new room for the bot and somebody else, who is invited."""
+        asked = Api.room_create("", is_direct=True, preset=RoomPreset.trusted_private_chat, invite=(user,))
+        return (await self._ask(asked, _Made)).room_id
+
+    async def invite(self, room: str, user: str) -> None:
+        """Invite somebody; one who is there already is not invited, which is a Refusal."""
+        await self._ask(Api.room_invite("", room, user), Facts)
+
+    async def noted(self, name: str) -> Facts:
+        """What was noted for the bot under a name; nothing if there is none."""
+        try:
+            return await self._ask(("GET", self._note_path(name)), Facts)
+        except Refusal:
+            return {}
+
+    async def note(self, name: str, facts: Facts) -> None:
+        """Note something for the bot, kept by the homeserver."""
+        await self._ask(("PUT", self._note_path(name), msgspec.json.encode(facts).decode()), Facts)
+
+    def _note_path(self, name: str) -> str:
+        return f"/_matrix/client/v3/user/{quote(self.user, safe='')}/account_data/{quote(name, safe='')}"
 
     async def send(self, room: str, content: Mapping[str, Any], key: str) -> str:
         """Say something, once for each key, and return the id of the event."""

@@ -84,6 +84,7 @@ class Reading:
         for room in self._bound() - self._joined:
             await self._join(room, "invite it" if room not in synced.rooms.invite else "")
         for room in self._bound() & self._joined:
+            await self._check(room)
             self._add(room, Batch(self._arrivals.mark(room), synced.next_batch))
             self.panels.changed(room)
         self._since = synced.next_batch
@@ -115,6 +116,11 @@ class Reading:
             self._add(room, Batch("", until))  # what was said before the bot came is not for it
         else:
             self._add(room, Batch(self._since, until, tuple(news.timeline.events), not news.timeline.limited))
+
+    async def _check(self, room: str) -> None:
+        """Tell, once, of a room of which nothing can be read."""
+        if room not in self._readers and await self._homeserver.is_encrypted(room):
+            log.warning("%s is encrypted, so that nothing that is said there can be read; use a room without encryption", room)
 
     def _add(self, room: str, batch: Batch) -> None:
         reader = self._readers.get(room)

@@ -39,10 +39,10 @@ class Matrix(NetworkInTests):
             self.synapse.enter(self.rooms[0], user, name)
         self.synapse.say(self.rooms[0], user, text, event=event)
 
-    def shown(self, room: str) -> list[str]:
+    def shown(self, room: str, by: str = "owner") -> list[str]:
         """Texts without the names of who said them, as edits and redactions left them."""
         seen: dict[str, str] = {}
-        for event in self.synapse.events(room.removeprefix("matrix/")):
+        for event in self.synapse.events(room.removeprefix("matrix/"), by):
             content = event["content"]
             if event["type"] == "m.room.redaction":
                 seen.pop(content.get("redacts", event.get("redacts")), None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mooring import Context
 from mooring.plugins.matrix import homeserver, status
 from tests.outbox.running_for_tests import measured
 from tests.plugins.matrix.network import Matrix
@@ -223,3 +224,43 @@ async def test_buttons_are_choices_with_numbers_that_mean_what_their_reader_saw(
         await eventually(lambda: {"2", "1", "!important", "!9"} <= set(driver.recorder.texts()), SECONDS)
         await driver.say("matrix:@ann:localhost", "/offer")
         await eventually(lambda: panel() == "", SECONDS)
+
+
+async def test_what_is_for_one_member_is_said_in_a_room_with_the_bot_alone(tmp_path: Path, matrix: Matrix) -> None:
+    def direct_rooms() -> list[str]:
+        joined: list[str] = matrix.synapse.ask("GET", "joined_rooms", token=matrix.token)["joined_rooms"]
+        return [room for room in joined if room not in matrix.rooms]
+
+    def is_invited(room: str) -> bool:
+        found = matrix.synapse.ask("GET", f"rooms/{room}/messages", token=matrix.token, query={"dir": "b", "limit": "10"})["chunk"]
+        return any(event["content"].get("membership") == "invite" for event in found)
+
+    def told() -> list[str]:
+        return matrix.shown(direct_rooms()[0], "ann")
+
+    async with serving(tmp_path, matrix) as driver:
+        await matrix.say("ann", "/nonsense", event="1")
+        await eventually(lambda: len(direct_rooms()) == 1 and is_invited(direct_rooms()[0]), SECONDS)
+        (room,) = direct_rooms()
+        matrix.synapse.enter(room, "ann")
+        await eventually(lambda: ["/nonsense" in text for text in told()] == [True], SECONDS)
+        (member,) = driver.service.members("tavern")
+
+        async def tell(ctx: Context) -> None:
+            handles.append(ctx.tell(member, "for *you*"))
+            ctx.tell(member, "gone")
+
+        handles: list[Any] = []
+        await driver.service.in_channel("tavern", tell)
+        await eventually(lambda: told()[1:] == ["for *you*", "gone"], SECONDS)
+
+        async def change(ctx: Context) -> None:
+            ctx.messages.edit(handles[0].id, "for you alone")
+
+        await driver.service.in_channel("tavern", change)
+        await eventually(lambda: told()[1:] == ["for you alone", "gone"], SECONDS)
+    async with serving(tmp_path, matrix):
+        await matrix.say("ann", "/rubbish", event="2")
+        await eventually(lambda: len(told()) == 4, SECONDS)
+    assert len(direct_rooms()) == 1
+    assert matrix.said(matrix.here) == matrix.said(matrix.there) == []
