@@ -25,6 +25,7 @@ from mooring.cli.plugin_commands import plugin_commands
 from mooring.cli.port import add_port
 from mooring.cli.scaffold import add_new_plugin
 from mooring.cli.serving import add_run
+from mooring.cli.status import add_status
 from mooring.version import __version__
 from storage.expansion import UnknownVariable, expand
 
@@ -59,6 +60,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_check(app)
     add_history(app)
     add_member(app)
+    add_status(app)
     return app
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mooring.cli.options import FAILED, FAULTY_CONFIG, fault
 from mooring.config import ServiceConfig, parse_service
-from mooring.control.client import NoAnswer, ask
+from mooring.control.client import NoAnswer, ask, ask_each
 from mooring.control.messages import Response
 from mooring.environment_settings import with_environment
 from storage.db_config import read_config
@@ -20,10 +20,25 @@ InTheStore = Callable[[ServiceConfig, list[dict[str, Any]], str, Mapping[str, An
 """Carries out a command with its arguments where no service runs, given the service's config and the entries of the db config."""
 
 
+def ask_running(command: str, arguments: Mapping[str, Any], config: Path) -> list[Any]:
+    """The result of a command of each process of the service here; none if no service runs. Exits with a message if one has no result."""
+    try:
+        service = read_service(config)
+        responses = list(ask_each(Path(service.data_dir), service.service_id, command, arguments))
+    except ConfigError as error:
+        raise fault(str(error), FAULTY_CONFIG) from error
+    except (NoAnswer, OSError) as error:
+        raise fault(str(error), FAILED) from error
+    for response in responses:
+        if not response.ok:
+            raise fault(response.message, FAILED)
+    return [response.result for response in responses]
+
+
 def operate(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path, in_the_store: InTheStore, *, refused: Any = None) -> Any:
     """The result of a command. Exits with a message if there is none, unless `refused` is what then counts for one that was turned down."""
     try:
-        service = _read_service(config)
+        service = read_service(config)
         response = ask(Path(service.data_dir), service.service_id, command, arguments)
         if response is None:
             entries = [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)]
@@ -39,6 +54,7 @@ def operate(command: str, arguments: Mapping[str, Any], config: Path, db_config:
     return response.result
 
 
-def _read_service(config: Path) -> ServiceConfig:
+def read_service(config: Path) -> ServiceConfig:
+    """The config of the service that is meant. Raises ConfigError."""
     raw = expect_object(read_json(config, "mooring init does"), str(config))
     return parse_service(with_environment(raw), str(config))

@@ -13,7 +13,7 @@ DB_CONFIG = Path("config/db_config.json")
 ConfigFile = Annotated[Path, typer.Option(envvar="MOORING_CONFIG", help="The service's config: channels, plugins, limits.")]
 DbConfigFile = Annotated[Path, typer.Option(envvar="MOORING_DB_CONFIG", help="Which dict is in which engine.")]
 
-FAILED, FAULTY_CONFIG = 1, 2
+FAILED, FAULTY_CONFIG, NOT_RUNNING = 1, 2, 3
 
 
 def fault(message: str, code: int) -> typer.Exit:

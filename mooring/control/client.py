@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,16 @@ class NoAnswer(Exception):
 
 def ask(data_dir: Path, service_id: str, command: str, arguments: Mapping[str, Any]) -> Response | None:
     """The answer of a running process of the service; None if none runs. What dead ones left is taken away. Raises NoAnswer."""
+    return next(ask_each(data_dir, service_id, command, arguments), None)
+
+
+def ask_each(data_dir: Path, service_id: str, command: str, arguments: Mapping[str, Any]) -> Iterator[Response]:
+    """The same of every process of the service that runs on this machine, one after the other."""
     for path, entry in sockets_of(data_dir, service_id):
         connection = _connected(path, entry)
         if connection is not None:
             with connection:
-                return _asked(connection, path, command, arguments)
-    return None
+                yield _asked(connection, path, command, arguments)
 
 
 def _connected(path: Path, entry: Path) -> socket.socket | None:

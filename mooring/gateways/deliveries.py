@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from mooring.channels.channel import HostedChannel
 from mooring.channels.gauges import Reading
 from mooring.environment import Environment
-from mooring.gateways.channel_deliveries import ChannelDeliveries, Networks
+from mooring.gateways.channel_deliveries import ChannelDeliveries, Networks, Waiting
 from mooring.gateways.returns import ChannelHooks
 from mooring.protocols import TellsProblem
 from mooring.rooms import OTHER_CHANNELS
@@ -95,6 +95,11 @@ class Deliveries:
             gateway = self._networks(network)
             if isinstance(gateway, TellsProblem) and gateway.problem:
                 yield f"the network {network}: {gateway.problem}"
+
+    def waiting(self, channel_id: str) -> dict[str, Waiting]:
+        """What waits for the rooms of each network, or for other channels."""
+        channel = self._channels.get(channel_id)
+        return {} if channel is None else channel.waiting()
 
     def readings(self) -> Iterator[Reading]:
         """The gauges of all outboxes."""

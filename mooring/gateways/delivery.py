@@ -49,6 +49,10 @@ class Gateways:
         """The gateway of a network, None if it is not attached."""
         return self._networks.get(name)
 
+    def names(self) -> list[str]:
+        """What is attached: networks by their names, others by their classes."""
+        return [gateway.network if isinstance(gateway, NetworkGateway) else type(gateway).__name__ for gateway in self._attached]
+
     def addresses(self) -> list[str]:
         """Where members find the gateways that have an address."""
         return [gateway.address for gateway in self._attached if gateway.address]

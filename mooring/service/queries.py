@@ -20,6 +20,7 @@ from mooring.kinds import CHARACTER_KINDS
 from mooring.names import NameIndex
 from mooring.protocols import CharacterPage, Gateway, MemberChanges, NetworkGateway, UnknownChannel
 from mooring.roles import Standing
+from mooring.service import status
 from mooring.service.health import health
 from mooring.service.hooks import Hooks
 from mooring.service.incidents import Incidents
@@ -27,6 +28,7 @@ from mooring.service.plugin_checks import Check, PluginChecks
 from mooring.service.probes import EngineProbes
 from mooring.service.tasks import Tasks
 from mooring.settings import Settings
+from mooring.threads import Threads
 
 
 class Queries(Hooks):
@@ -42,6 +44,7 @@ class Queries(Hooks):
     _deliveries: Deliveries
     _metrics: Metrics
     _clock: Clock
+    _threads: Threads
     _up: asyncio.Event
     _tasks: Tasks
     _incidents: Incidents
@@ -192,6 +195,18 @@ class Queries(Hooks):
         problems += [*self._tasks.problems(), *self._checks.problems()]
         notes = [*self.plugins.runtime.stuck.problems(), *self._incidents.recent(), *self._deliveries.problems()]
         return health(dict(self._hosted), self._clock(), problems, notes, self._probes)
+
+    async def status(self, channel_id: str | None = None) -> dict[str, Any]:
+        """What `mooring status` shows, of one channel or of all. Raises CommandError if the channel is not open here."""
+        told = status.chosen(self._hosted, channel_id)
+
+        def look() -> tuple[dict[str, Any], dict[str, dict[str, int]]]:
+            return self.health(), {each: status.planned(channel.storage) for each, channel in told.items()}
+
+        facts, schedules = await self._threads.run(look, name="status")
+        gateways = {"gateways": self._gateways.names(), "addresses": self.addresses(), "plugins": list(self.plugins.loaded)}
+        described = status.describe(told, self._hosted, facts, schedules, deliveries=self._deliveries, now=self._clock())
+        return {"service_id": self.service_id, **gateways, **described}
 
     def gauge(self, name: str, explanation: str, label: str, read: Read) -> None:
         """Put a gauge of a plugin on the page of metrics. Raises PluginError for a name that cannot be."""
