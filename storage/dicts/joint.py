@@ -25,14 +25,15 @@ from storage.errors import VersionConflict
 class JointOverlay(Overlay):
     """What one transaction sees of a joint dict and changes in it. Thread-safe as far as an Overlay is."""
 
-    __slots__ = ("_all_keys_at", "_began", "_found", "_moment")
+    __slots__ = ("_began", "_found", "_keys", "_moment")
 
     def __init__(self, content: Content) -> None:
         super().__init__(content)
         self._found: dict[str, Encoded | None] = {}
         """The committed text of each key that was looked at, None if there was none."""
-        self._all_keys_at: int | None = None
-        """The version of the engine when all keys were looked at first."""
+        self._keys: list[str] | None = None
+        """The committed keys in their order, when all were looked at first. Compared one by one: an engine's version is raised before
+        the content is, and that of an engine that keeps nothing is never raised."""
         self._began = time.monotonic()
         self._moment: int | None = None
 
@@ -55,7 +56,7 @@ class JointOverlay(Overlay):
         self._moment = content.engine.moment(self._began)  # before the content, which may be newer but never older
         if content.seen != content.engine.version:
             content.load(keep_mode=True)
-        if self._all_keys_at is not None and self._all_keys_at != content.engine.version:
+        if self._keys is not None and self._keys != content.key_list():
             return True
         return any(_differ(content.text(key), found) for key, found in tuple(self._found.items()))
 
@@ -89,21 +90,13 @@ class JointOverlay(Overlay):
             self._found[key] = self.content.text(key)
         return self._found[key]
 
-    def count(self) -> int:
-        self._look_at_all()
-        return super().count()
+    def _before_keys(self) -> list[str]:
+        if self._keys is None:
+            self._keys = self.content.key_list()
+        return list(self._keys)
 
-    def key_list(self) -> list[str]:
-        self._look_at_all()
-        return super().key_list()
-
-    def last_key(self) -> str | None:
-        self._look_at_all()
-        return super().last_key()
-
-    def _look_at_all(self) -> None:
-        if self._all_keys_at is None:
-            self._all_keys_at = self.content.engine.version
+    def _before_count(self) -> int:
+        return len(self._before_keys())
 
 
 def conflict(overlays: Iterable[JointOverlay]) -> VersionConflict | None:

@@ -125,10 +125,10 @@ class Overlay:
         return key in self.added or key in self.changed or (key not in self.removed and self.content.newest_has(key))
 
     def count(self) -> int:
-        return self.content.newest_count() - len(self.removed) + len(self.added)
+        return self._before_count() - len(self.removed) + len(self.added)
 
     def key_list(self) -> list[str]:
-        keys = self.content.newest_keys()
+        keys = self._before_keys()
         if self.removed:
             keys = [key for key in keys if key not in self.removed]
         keys.extend(self.added)
@@ -140,7 +140,7 @@ class Overlay:
             return next(reversed(self.added))
         if self.tail is None:
             # Kept from call to call: committed keys do not change meanwhile, and a removed one never comes back to its place.
-            self.tail = reversed(self.content.newest_keys())
+            self.tail = reversed(self._before_keys())
         return next((key for key in self.tail if key not in self.removed), None)
 
     def gather(self) -> bool:
@@ -233,3 +233,9 @@ class Overlay:
 
     def _before(self, key: str) -> Encoded | None:
         return self.before.get(key) or self.content.newest_text(key)
+
+    def _before_keys(self) -> list[str]:
+        return self.content.newest_keys()
+
+    def _before_count(self) -> int:
+        return self.content.newest_count()

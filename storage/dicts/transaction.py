@@ -180,8 +180,8 @@ class Transaction(Scope):
         if self.joint:
             try:
                 await self._take_async(self._missing(error))
-                is_behind = any(state.content.is_behind for state in self.joint)
-                conflict = await asyncio.to_thread(self._conflict, error) if is_behind else self._conflict(error)
+                asks = any(state.content.is_behind or not state.content.loaded for state in self.joint)
+                conflict = await asyncio.to_thread(self._conflict, error) if asks else self._conflict(error)
             except BaseException as failure:
                 self._drop(failure)
                 raise
