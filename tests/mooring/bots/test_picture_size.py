@@ -21,9 +21,10 @@ def jpeg(orientation: int, order: str = ">") -> bytes:
     return head + b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0" + b"\xff\xc2" + struct.pack(">HBHHB", 17, 8, 300, 400, 3) + bytes(9)
 
 
+PNG_REST = b"\x08\x06\0\0\0\x1f\x15\xc4\x89"
 WEBP = b"RIFF\0\0\0\0WEBP"
 PICTURES = {
-    "png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 400, 300), (400, 300)),
+    "png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 400, 300) + PNG_REST, (400, 300)),
     "gif": (b"GIF89a" + struct.pack("<HH", 400, 300), (400, 300)),
     "jpeg": (jpeg(1), (400, 300)),
     "jpeg that was held upright": (jpeg(6), (300, 400)),
@@ -32,8 +33,9 @@ PICTURES = {
     "webp without loss": (WEBP + b"VP8L\0\0\0\0\x2f" + struct.pack("<I", 399 | 299 << 14), (400, 300)),
     "webp with more": (WEBP + b"VP8X\0\0\0\0\0\0\0\0" + (399).to_bytes(3, "little") + (299).to_bytes(3, "little"), (400, 300)),
     "text": (b"good evening", None),
+    "svg": (b"\xef\xbb\xbf\n<svg xmlns='http://www.w3.org/2000/svg' width='400' height='300'/>", None),
     "nothing": (b"", None),
-    "png of no width": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 0, 300), None),
+    "png of no width": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 0, 300) + PNG_REST, None),
 }
 
 
