@@ -50,7 +50,7 @@ class Metrics:
         """Takes the seconds that an event waited until it came to the head of its queue."""
         self.committed = self._commit.observe
         """Takes the seconds from the end of a turn's handler until its commit was kept."""
-        self._conflicts = self._counter("mooring_conflicts", "Events that were run again because another process committed first.")
+        self._conflicts = self._counter("mooring_conflicts", "Events that were run again because another process or channel committed first.")
         self._given_up = self._counter("mooring_schedules_given_up", "Scheduled calls that failed at every try.")
         self._blocked = self._counter("mooring_loop_blocked", "How often something blocked the event loop.")
 

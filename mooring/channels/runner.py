@@ -91,8 +91,8 @@ class TurnRunner:
         self._member_updates = member_updates
         self._wiring = wiring
         self._shown_at = 0.0
-        self._transaction: Transaction | None = None
-        """Of the last turn. If others changed what it was built on, the next turn is the same again."""
+        self._sharing: Transaction | None = None
+        """The last that used dicts of other channels as well. If these overtook it, the next turn has such dicts for itself."""
 
     async def event(self, event: UpEvent) -> Attempt:
         """Handle an event once; the result is its Acknowledgement, or the error UnknownChannel if the channel was closed.
@@ -158,7 +158,7 @@ class TurnRunner:
         self._state.reset()
 
     def note_retry(self, error: CommitFailed, attempt: int) -> None:
-        """A turn is run again because another process, or a turn before it whose commit failed, changed what it was built on."""
+        """A turn is run again because another process or channel, or a turn before it whose commit failed, changed what it was built on."""
         self._wiring.metrics.conflict()
         log.debug("a turn of channel %s is run again, for the %d. time: %s", self.channel_id, attempt + 1, error)
 
@@ -264,7 +264,7 @@ class TurnRunner:
         kept = None
         began = handled = time.perf_counter()
         is_kept = False
-        transaction = self._transaction = self._new_transaction(member_id, event)
+        transaction = self._new_transaction(member_id, event)
         try:
             async with transaction:
                 if transaction.is_fresh and not self.is_sound():
@@ -279,7 +279,7 @@ class TurnRunner:
                 finally:
                     handled = time.perf_counter()
                 overlays = list(transaction.overlays.values())
-                numbered, queued = self._keep(turn)
+                numbered, queued = self._keep(turn, transaction)
                 if answer is not None:
                     kept = state.handled.keep(member_id, answer, wiring.clock())
             is_kept = True
@@ -294,7 +294,7 @@ class TurnRunner:
             return Attempt(error=error, failure=transaction.doom)
         finally:
             in_hand.reset(token)
-            turn.open = False
+            self._end(turn, transaction)
             wiring.metrics.ran(turn, handled - began, is_kept=is_kept)
         state.hand(numbered, turn.members, queued, kept)
         changed = [(overlay.content.name, overlay.gathered) for overlay in overlays if overlay.gathered]
@@ -314,11 +314,16 @@ class TurnRunner:
 
         return Attempt(result, outcome=transaction.outcome, accept=accept)
 
-    def _keep(self, turn: Turn) -> tuple[Numbered, Queued]:
+    def _end(self, turn: Turn, transaction: Transaction) -> None:
+        turn.open = False
+        if transaction.joint:
+            self._sharing = transaction
+
+    def _keep(self, turn: Turn, transaction: Transaction) -> tuple[Numbered, Queued]:
         """Write what a turn holds and sends into its transaction: the sends to the history, to those who come later, and to the outbox."""
         state = self._state
-        if self._transaction is not None and turn.handler:
-            self._transaction.note_command(turn.handler)
+        if turn.handler:
+            transaction.note_command(turn.handler)
         turn.held_values.save()
         if turn.event is not None:
             state.read_marks.keep(turn.event)
@@ -333,8 +338,8 @@ class TurnRunner:
         return numbered, state.outbox.add([*parcels, *turn.sends.parcels], turn.clock(), turn.sends.clean)
 
     def _new_transaction(self, member_id: str, event: UpEvent | None) -> Transaction:
-        before = self._transaction
-        again = before if before is not None and isinstance(before.doom, VersionConflict) else None
+        again = self._sharing if self._sharing is not None and _was_overtaken(self._sharing) else None
+        self._sharing = None
         request_id = event.request_id if event else ""
         return self._storage.transaction(member_id, request_id, overlap=True, exclusive=_NOT_FROM_HERE, again=again)
 
@@ -374,6 +379,13 @@ class TurnRunner:
         culprit = (self.turn and (self.turn.handler or self.turn.work)) or "the service"
         log.error("%s of channel %s failed in %s (reference %s)", event.type, self.channel_id, culprit, reference, exc_info=error)
         return f"Something went wrong here (reference {reference}); nothing was changed."
+
+
+def _was_overtaken(transaction: Transaction) -> bool:
+    """Whether others changed what it was built on, as it found itself or as the server did."""
+    outcome = transaction.outcome
+    error = outcome.exception() if outcome is not None and outcome.done() else None
+    return isinstance(transaction.doom or error, VersionConflict | PredecessorFailed)
 
 
 async def _at_once() -> None:

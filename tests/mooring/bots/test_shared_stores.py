@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mooring.bots.shared_stores import open_shared_store
 from mooring.testing import Bot, Crashed, MakeBot
+from mooring.testing.engines import RedisEngine
+from storage import MoobiusStorage
+from storage.redis.client import RedisClient
+from storage.redis.scripts import COMMIT_JOINT, Request
 
 BANK = '''
 from mooring import CommandError, Context, Member, Store, command
@@ -126,3 +133,40 @@ def test_values_of_an_older_version_are_migrated_once_for_all_channels(make_bot_
     assert bot.say("ann", "/total") == "[('ann', 700), ('bob', 1300)] {'service': 30}"
     bot.restart()
     assert bot.say("ann", "/total", channel="tavern") == "[('ann', 700), ('bob', 1300)] {'service': 30}"
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("make_bot_on_every_engine", ["redis"], indirect=True)
+def test_who_was_overtaken_by_another_process_has_the_store_for_itself(
+    make_bot_on_every_engine: MakeBot, mooring_redis: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the server knows of the other one, when the handler is over. Without its turn a slow handler would be overtaken again and again."""
+    service_id = uuid.uuid4().hex
+    sent: list[int] = []
+    holds: list[bool] = []
+    monkeypatch.setattr(RedisEngine, "service_id", lambda self: service_id)
+    bot = made(make_bot_on_every_engine, tmp_path)
+    rival = open_shared_store(
+        service_id, "bank.gold", [{"implementation": "redis", "name": "*", "settings": {"port": mooring_redis.port, "timeout": 7.0}}]
+    )
+    run_all, transaction = RedisClient.run_all, MoobiusStorage.transaction
+
+    def overtaken(self: RedisClient, requests: Sequence[Request]) -> list[Any]:
+        if not sent and any(request.script is COMMIT_JOINT for request in requests):
+            sent.append(len(requests))
+            getattr(rival, "bank.gold")["rival"] = 1
+        return run_all(self, requests)
+
+    def noted(self: MoobiusStorage, *arguments: Any, **options: Any) -> Any:
+        if "again" in options:
+            holds.append(options["again"] is not None)
+        return transaction(self, *arguments, **options)
+
+    monkeypatch.setattr(RedisClient, "run_all", overtaken)
+    monkeypatch.setattr(MoobiusStorage, "transaction", noted)
+    assert bot.say("ann", "/pay @bob 10") == "90 left, 10 in all, 1 here"
+    assert sent
+    assert holds == [False, True]
+    assert bot.say("ann", "/pay @bob 10") == "80 left, 20 in all, 2 here"
+    assert holds == [False, True, False]
+    rival.close()
