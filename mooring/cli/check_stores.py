@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mooring.bots.plugins import Plugins
 from mooring.bots.schemas import Values, migrated
 from mooring.channels.system_dicts import SHARED_VARIANT, VERSIONS
 from mooring.errors import PluginError
+from mooring.service.old_data import json_roots
 from storage.database_interface import Finding
 from storage.domains import domain_of, last_part
-from storage.engines import find_engine
 from storage.errors import StorageError
 from storage.json.inspection import decoded, inspect
 
@@ -33,7 +32,9 @@ class Look:
 def look_through(service_id: str, entries: Sequence[Mapping[str, Any]], plugins: Plugins) -> Look:
     """Each folder of a db config. Blocks for as long as reading everything takes."""
     look, dicts = Look(), dict[str, Mapping[str, Any]]()
-    for root in _roots(entries):
+    declared = [*plugins.values, *plugins.store_values, *plugins.shared_values]
+    wanted = {VERSIONS.changed_as, *(last_part(values.dict) for values in declared)}
+    for root in json_roots(entries):
         try:
             found = inspect(root)
         except StorageError as error:
@@ -44,16 +45,10 @@ def look_through(service_id: str, entries: Sequence[Mapping[str, Any]], plugins:
         if len(damaged) > _MOST:
             look.faults.append(f"{root}: {len(damaged) - _MOST} more")
         look.notes += [f"{finding.where}: {finding.reason}" for finding in found.findings if finding.kind == "torn"]
-        dicts.update((domain, decoded(texts)) for domain, texts in found.dicts.items())
-    for values in (*plugins.values, *plugins.store_values, *plugins.shared_values):
+        dicts.update((domain, decoded(texts)) for domain, texts in found.dicts.items() if domain.rpartition(".")[2] in wanted)
+    for values in declared:
         _look_at_migrations(service_id, values, dicts, look)
     return look
-
-
-def _roots(entries: Sequence[Mapping[str, Any]]) -> list[Path]:
-    engines = [(find_engine(entry["implementation"]), entry["settings"]) for entry in entries]
-    roots = [Path(settings.get("root_dir", "")).resolve() for engine, settings in engines if engine is not None and engine.name == "json"]
-    return list(dict.fromkeys(roots))
 
 
 def _line(finding: Finding) -> str:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import heapq
 import json
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mooring.channels.system_dicts import MEMBERS
+from mooring.channels.system_dicts import MEMBERS, SHARED_VARIANT
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
 from mooring.config import parse_service
 from mooring.durations import parse_duration
 from mooring.environment_settings import with_environment
+from mooring.service.old_data import json_roots
 from mooring.text import clip
 from storage.db_config import read_config
 from storage.domains import domain_of, last_part
 from storage.encoding import codec
-from storage.engines import find_engine
 from storage.errors import ConfigError, StorageError
 from storage.json.inspection import read_dict
 from storage.json.past import PastChange, past
@@ -51,42 +52,47 @@ def add_history(app: typer.Typer) -> None:
         try:
             began = time.time() - parse_duration(since).total_seconds() if since else 0.0
             service_id = parse_service(with_environment(expect_object(read_json(config), str(config))), str(config)).service_id
-            roots = _roots([entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)])
-        except ConfigError as error:
-            raise fault(str(error), FAULTY_CONFIG) from error
-        except ValueError as error:
+            roots = json_roots([entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)])
+        except (ConfigError, ValueError) as error:
             raise fault(str(error), FAULTY_CONFIG) from error
         if not roots:
             raise fault("No dict of the db config is in a folder, and only folders keep what was.", FAILED)
         try:
             names = _names(service_id, channel, roots)
-            found = [change for root in roots for change in _changes(root, service_id, channel, dict_name)]
+            found = heapq.merge(*(_changes(root, service_id, channel, dict_name) for root in roots), key=lambda change: change.at)
+            shown = deque((change for change in found if _is_wanted(change, key, began, member, names)), maxlen=most)
         except StorageError as error:
             raise fault(str(error), FAILED) from error
-        wanted = (change for change in sorted(found, key=lambda change: change.at) if _is_wanted(change, key, began, member, names))
-        shown = deque(wanted, maxlen=most)
         for change in shown:
-            typer.echo(json.dumps(_facts(change, names), ensure_ascii=sys.stdout.encoding.lower() != "utf-8") if as_json else _line(change, names))
+            typer.echo(json.dumps(_facts(change, names)) if as_json else _line(change, names))
         if not shown and not as_json:
             typer.echo("Nothing of this kind is kept.", err=True)
 
 
-def _roots(entries: Sequence[Mapping[str, Any]]) -> list[Path]:
-    engines = [(find_engine(entry["implementation"]), entry["settings"]) for entry in entries]
-    return list(dict.fromkeys(Path(settings.get("root_dir", "")).resolve() for engine, settings in engines if engine and engine.name == "json"))
-
-
 def _changes(root: Path, service_id: str, channel_id: str, dict_name: str) -> Iterator[PastChange]:
-    """Without a name those of all dicts that are not the service's own. A deleted channel with the same id counts as well."""
-    start = domain_of(service_id, channel_id, "").rstrip(".")
+    """Without a name those of all dicts that are not the service's own. A deleted channel with the same id counts as well.
 
-    def wants(domain: str) -> bool:
-        place, _, name = domain.rpartition(".")
-        if place != start and not place.startswith(f"{start}%made"):
-            return False
+    Dicts of all channels count where the channel's own commit changed them.
+    """
+    start = domain_of(service_id, channel_id, "").rstrip(".")
+    service = start.partition(".")[0] + "."
+
+    def is_here(domain: str) -> bool:
+        place = domain.rpartition(".")[0]
+        return place == start or place.startswith(f"{start}%made")
+
+    def is_shared(domain: str) -> bool:
+        return domain.startswith(service) and domain.rpartition(".")[0].endswith(f"%{SHARED_VARIANT}")
+
+    def is_asked_for(domain: str) -> bool:
+        name = domain.rpartition(".")[2]
         return name == last_part(dict_name) if dict_name else not name.startswith("_")
 
-    return past(root, wants)
+    everything = past(root, lambda domain: is_here(domain) or is_shared(domain))
+    for _, of_commit in groupby(everything, key=lambda change: change.sequence):
+        changes = list(of_commit)
+        if any(is_here(change.domain) for change in changes):
+            yield from (change for change in changes if is_asked_for(change.domain))
 
 
 def _names(service_id: str, channel_id: str, roots: Sequence[Path]) -> dict[str, str]:

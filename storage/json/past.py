@@ -34,7 +34,7 @@ class PastChange:
     member: str
     event: str
     command: str
-    """What handled it, like `bars: /hit`; empty for what members did not do, and in what was written before 0.1."""
+    """What handled it, like `bars: /hit`; empty for what no handler did."""
     domain: str
     key: str
     old: Encoded | None

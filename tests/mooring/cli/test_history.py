@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from storage import MoobiusStorage
 from tests.process_for_tests import member, start, write_configs
 
 
@@ -40,3 +41,20 @@ async def test_who_changed_what(tmp_path: Path) -> None:
     assert facts["old"] != facts["new"]
     assert await history(tmp_path, options, "tavern", "--since", "1s", "--member", "nobody") == []
     assert any("members" in line for line in await history(tmp_path, options, "tavern", "_members"))
+
+
+async def test_what_a_command_changed_in_a_store_of_all_channels_is_told_in_its_channel_alone(tmp_path: Path) -> None:
+    options = write_configs(tmp_path, service_id="club")
+    place = {"implementation": "json", "settings": {"root_dir": str(tmp_path / "json_db")}}
+    with MoobiusStorage("club", "bank.gold", {**place, "name": "bank.gold"}, variant="store") as bank:
+        gold = bank.declare("bank.gold")
+        for number, channel in enumerate(("tavern", "library", "tavern")):
+            with MoobiusStorage("club", channel, {**place, "name": "health_bars"}) as storage:
+                storage.join("bank.gold", bank)
+                with storage.transaction("ann", f"event {number}"):
+                    storage.health_bars["ann"] = number
+                    gold["ann"] = number
+    told = [json.loads(line) for line in await history(tmp_path, options, "tavern", "--json")]
+    assert [(each["dict"], each["new"]) for each in told] == [("health_bars", 0), ("bank.gold", 0), ("health_bars", 2), ("bank.gold", 2)]
+    (first, last) = [json.loads(line) for line in await history(tmp_path, options, "tavern", "bank.gold", "--json")]
+    assert ("old" in first, last["old"], last["new"]) == (False, 1, 2), "what was there before came from another channel"
