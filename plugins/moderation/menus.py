@@ -11,8 +11,6 @@ from mooring.plugins.moderation.ranks import is_in_charge
 
 EDIT = "edit"
 DELETE_OWN = "delete_own"
-OWN = "own"
-"""Stands in place of a message's subtype for what one has said oneself."""
 _REASON = InputComponent("Reason", "text", placeholder="what they are told, and the others")
 _FOR_EVER = "for ever"
 _MEASURES: Mapping[str, tuple[str, list[InputComponent]]] = {
@@ -27,8 +25,8 @@ _MEASURES: Mapping[str, tuple[str, list[InputComponent]]] = {
 def offer(ctx: Context) -> None:
     """Offer the acting member what they may do with messages."""
     items = [
-        MenuItem(EDIT, "Edit…", OWN, Dialog("Edit your message", [InputComponent("Text", "textbox", True)])),
-        MenuItem(DELETE_OWN, "Delete", OWN),
+        MenuItem(EDIT, "Edit…", types.OWN, Dialog("Edit your message", [InputComponent("Text", "textbox", True)])),
+        MenuItem(DELETE_OWN, "Delete", types.OWN),
     ]
     if is_in_charge(ctx.member):
         items.append(MenuItem(DELETE, "Delete for everybody", types.ALL))
