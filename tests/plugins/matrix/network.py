@@ -20,6 +20,7 @@ class Matrix(NetworkInTests):
     def __init__(self, synapse: Synapse, folder: Path, bot: str, *, here: str = "") -> None:
         """`here` is a room that is there already, into which the bot comes."""
         self.synapse = synapse
+        self.address = synapse.address
         self.bot = f"@{bot}:localhost"
         self.token = synapse.register(bot)
         self.token_file = folder / "token"
@@ -30,7 +31,7 @@ class Matrix(NetworkInTests):
         self._in_room: set[str] = set()
 
     def config(self) -> dict[str, Any]:
-        config = {"homeserver": self.synapse.address, "user": self.bot, "token_file": str(self.token_file)}
+        config = {"homeserver": self.address, "user": self.bot, "token_file": str(self.token_file)}
         return {"plugins": [{"name": "matrix", "config": config}], "plugin_folders": []}
 
     async def say(self, user: str, text: str, *, event: str, name: str = "") -> None:

@@ -128,7 +128,9 @@ class Synapse:
         return self.send(room, user, {"msgtype": "m.text", "body": text, **content}, event=event)
 
     def send(self, room: str, user: str, content: dict[str, Any], *, event: str, kind: str = "m.room.message") -> str:
-        event_id: str = self.ask("PUT", f"rooms/{quote(room)}/send/{kind}/{quote(event, safe='')}", user, json=content)["event_id"]
+        """Any event; without `event` it is a state of the room."""
+        path = f"send/{kind}/{quote(event, safe='')}" if event else f"state/{kind}"
+        event_id: str = self.ask("PUT", f"rooms/{quote(room)}/{path}", user, json=content)["event_id"]
         return event_id
 
     def events(self, room: str, by: str = "owner") -> list[dict[str, Any]]:

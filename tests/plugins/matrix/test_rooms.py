@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from mooring import Context
+from mooring import Context, Room
 from mooring.plugins.matrix import homeserver, status
 from tests.outbox.running_for_tests import measured
 from tests.plugins.matrix.network import Matrix
 from tests.plugins.matrix.synapse import Synapse
 from tests.process_for_tests import start, write_configs
 from tests.service_for_tests import Driver, json_dicts, running
+from tests.shared.cutting_proxy import CuttingProxy
 from tests.waiting_for_tests import eventually
 
 SECONDS = 30.0
@@ -264,3 +265,74 @@ async def test_what_is_for_one_member_is_said_in_a_room_with_the_bot_alone(tmp_p
         await eventually(lambda: len(told()) == 4, SECONDS)
     assert len(direct_rooms()) == 1
     assert matrix.said(matrix.here) == matrix.said(matrix.there) == []
+
+
+@pytest.mark.slow
+async def test_a_kill_of_the_homeserver_loses_and_doubles_nothing_and_is_told_once(
+    tmp_path: Path, matrix: Matrix, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = [f"line {number}" for number in range(12)]
+    async with serving(tmp_path, matrix) as driver:
+        await driver.join("bob")
+        await matrix.say("ann", "before", event="before")
+        await eventually(lambda: matrix.said(matrix.there) == ["before"], SECONDS)
+        for text in expected:
+            await driver.say("bob", text)
+        with matrix.away():
+            assert "cannot be reached" in await problem(driver)
+        await matrix.say("ann", "after", event="after")
+        await eventually(lambda: lines(matrix.said(matrix.here)) == lines(matrix.said(matrix.there)) == expected, SECONDS)
+        await eventually(lambda: matrix.said(matrix.there).count("after") == 1, SECONDS)
+        await eventually(lambda: driver.service.health()["problems"] == [], SECONDS)
+    told = [record.getMessage() for record in caplog.records if record.name == status.__name__ and record.levelno >= logging.WARNING]
+    assert len(told) == 1, told
+
+
+async def test_answers_that_get_lost_lose_and_double_nothing(tmp_path: Path, matrix: Matrix) -> None:
+    expected = [f"line {number}" for number in range(20)]
+    async with CuttingProxy(matrix.synapse.port) as proxy:
+        matrix.address = f"http://127.0.0.1:{proxy.port}"
+        async with serving(tmp_path, matrix) as driver:
+            await driver.join("bob")
+            await eventually(lambda: matrix.shown(matrix.here) == matrix.shown(matrix.there) == ["bob joined"], SECONDS)
+            proxy.chance = 0.3
+            for number, text in enumerate(expected):
+                await driver.say("bob", text)
+                if number % 4 == 0:
+                    await matrix.say("ann", f"said {number}", event=text)
+            await eventually(lambda: lines(matrix.said(matrix.here)) == lines(matrix.said(matrix.there)) == expected, SECONDS)
+            heard = [f"said {number}" for number in range(0, 20, 4)]
+            await eventually(lambda: [text for text in matrix.said(matrix.there) if text.startswith("said")] == heard, SECONDS)
+    assert proxy.cuts > 5
+
+
+async def problem(driver: Driver) -> str:
+    """What `/readyz` says, once it says something."""
+    await eventually(lambda: driver.service.health()["problems"], SECONDS)
+    return str(driver.service.health()["problems"])
+
+
+def lines(texts: list[str]) -> list[str]:
+    return [text for text in texts if text.startswith("line")]
+
+
+async def test_a_room_is_heard_from_when_it_is_bound_until_it_is_left(tmp_path: Path, matrix: Matrix, caplog: pytest.LogCaptureFixture) -> None:
+    room = Room("matrix", matrix.rooms[0])
+    matrix.synapse.send(room.id, "owner", {"algorithm": "m.megolm.v1.aes-sha2"}, kind="m.room.encryption", event="")
+    matrix.synapse.enter(matrix.rooms[1], "ann")
+    async with serving(tmp_path, matrix, matrix.there) as driver:
+        matrix.synapse.say(matrix.rooms[1], "ann", "elsewhere", event="0")
+        await eventually(lambda: "elsewhere" in driver.recorder.texts(), SECONDS)
+        await matrix.say("ann", "before", event="1")
+        matrix.synapse.say(matrix.rooms[1], "ann", "meanwhile", event="2")
+        await eventually(lambda: "meanwhile" in driver.recorder.texts(), SECONDS)
+        await driver.service.bind("tavern", room)
+        await matrix.say("ann", "within", event="3")
+        await eventually(lambda: "within" in matrix.said(matrix.there), SECONDS)
+        await driver.service.unbind("tavern", room)
+        await matrix.say("ann", "after", event="4")
+        matrix.synapse.say(matrix.rooms[1], "ann", "at last", event="5")
+        await eventually(lambda: "at last" in driver.recorder.texts(), SECONDS)
+        said = [text for text in driver.recorder.texts() if text != "ann joined"]
+    assert said == ["elsewhere", "meanwhile", "within", "at last"]
+    assert [record.getMessage() for record in caplog.records if "encrypted" in record.getMessage() and room.id in record.getMessage()]
