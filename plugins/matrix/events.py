@@ -7,6 +7,8 @@ import re
 from mooring import Left, Said
 from mooring.plugins.matrix.homeserver import Event
 
+KEY = "org.mooring.key"
+"""In the content of what a gateway like this one sent: by it a message is found again."""
 _FILES = {"m.image": "a picture", "m.video": "a video", "m.audio": "a sound", "m.file": "a file"}
 _QUOTED = re.compile(r"\A(?:> .*\n)+\n")
 """What some clients put before an answer for those that cannot show what it answers."""
@@ -17,7 +19,7 @@ def what_happened(event: Event, own_user: str) -> tuple[str, Said | Left] | None
     """Who did what; None for what the channel has nothing to do with.
 
     That is all that the bot itself does, edits (a command that is changed afterwards is not run again), what was taken back,
-    and notices, which is what bots say, so that two of them do not answer each other for ever.
+    and notices and what another gateway like this one passed on, so that no two bots answer each other for ever.
     """
     sender, content = event.get("sender"), event.get("content")
     if not isinstance(sender, str) or not sender or not isinstance(content, dict) or not isinstance(event.get("event_id"), str):
@@ -68,7 +70,7 @@ def _text(content: Event) -> str:
     body, kind = content.get("body"), content.get("msgtype")
     relation = content.get("m.relates_to")
     relation = relation if isinstance(relation, dict) else {}
-    if not isinstance(body, str) or not body.strip() or relation.get("rel_type") == "m.replace":
+    if not isinstance(body, str) or not body.strip() or relation.get("rel_type") == "m.replace" or KEY in content:
         return ""
     if "m.in_reply_to" in relation:
         body = _QUOTED.sub("", body)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from mooring import Formatted, Post, read_markdown
+from mooring.plugins.matrix.events import KEY
 from mooring.plugins.matrix.homeserver import Event
 from mooring.plugins.matrix.html import Mentioned, html_of, lines_as_html, mentions_in
 
@@ -17,8 +18,8 @@ _LONGEST_EVENT = 55_000
 _LONGEST_FALLBACK = 1_000
 """Letters of an edit that clients see which know no edits."""
 _MOST_MENTIONS = 20
-_KEY, _SENDER = "org.mooring.key", "org.mooring.sender"
-"""By the first a message is found again; the second tells programs who said it."""
+_SENDER = "org.mooring.sender"
+"""It tells programs who said something."""
 _BLOCKS = frozenset({"ul", "ol", "blockquote", "pre"})
 
 
@@ -33,7 +34,7 @@ def content_of(post: Post, key: str, mentioned: Mentioned) -> dict[str, Any]:
     said["m.mentions"] = _mentions(parts, mentioned)
     if len(msgspec.json.encode(said)) > _LONGEST_EVENT:
         said = {name: value for name, value in said.items() if name not in {"format", "formatted_body"}}
-    marks = {_KEY: key, **({_SENDER: post.sender} if post.sender else {})}
+    marks = {KEY: key, **({_SENDER: post.sender} if post.sender else {})}
     if post.kind == "edit":
         fallback = {"msgtype": said["msgtype"], "body": f"* {said['body'][:_LONGEST_FALLBACK]}", "m.mentions": {}}
         return {**fallback, **marks, "m.new_content": said, "m.relates_to": {"rel_type": "m.replace", "event_id": post.earlier}}
@@ -44,7 +45,7 @@ def content_of(post: Post, key: str, mentioned: Mentioned) -> dict[str, Any]:
 def has_key(event: Event, key: str) -> bool:
     """Whether this is what was sent with a key."""
     content = event.get("content")
-    return isinstance(content, dict) and content.get(_KEY) == key
+    return isinstance(content, dict) and content.get(KEY) == key
 
 
 def _said(post: Post, parts: tuple[Formatted, ...] | None, mentioned: Mentioned) -> dict[str, Any]:

@@ -54,6 +54,8 @@ def test_who_leaves_or_is_put_out_has_left_and_who_was_never_there_has_not() -> 
 def test_what_the_bot_itself_says_is_not_said_again() -> None:
     assert what_happened(said("hello") | {"sender": BOT}, BOT) is None
     assert what_happened(said("hello"), BOT) == (ANN, Said.text("hello"))
+    other_bot = event(content_of(post("hello", "bob"), "key", nobody))
+    assert what_happened(other_bot, BOT) is None, "two services in the same two rooms would pass it on for ever"
 
 
 def nobody(name: str) -> None:
