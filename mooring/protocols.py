@@ -395,6 +395,12 @@ class Service(Protocol[ContextT_co]):
         It is called in a thread, and returns what keeps the service from being ready, in words, or None. What it raises counts as that.
         """
 
+    def on_reload(self, name: str, call: Callable[[], str | None]) -> None:
+        """Call this, in a thread, whenever the configs are read again (`mooring reload`, SIGHUP), in place of one of the same name.
+
+        It returns what has changed, in words, or None. What it raises is told to whoever asked.
+        """
+
     def metrics_page(self) -> bytes:
         """What the service and its plugins measure, in the text format of Prometheus; a gateway adds it to its own.
 

@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mooring.bots.loading import load_plugins
+from mooring.bots.loading import load_plugins, with_entry
 from mooring.bots.plugins import Plugins
 from mooring.bots.serving import settings_faults
 from mooring.channel_config import ChannelConfig, TemplateConfig
 from mooring.config import LogConfig, PluginEntry, ServiceConfig, channel_faults, judgeable, parse_log, parse_service
 from mooring.environment_settings import with_environment
+from mooring.errors import PluginError
 from storage.db_config import DictConfig, read_config
 from storage.errors import ConfigError, Fault
 from storage.json_config import expect_object, read_json
@@ -36,11 +37,21 @@ class Settings:
     raw: dict[str, Any]
 
 
-def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """Read and check the configs, and load the plugins; `parts` take the place of what `config` has for them.
+@dataclass(frozen=True)
+class Sources:
+    """Where the configs come from; `parts` take the place of what `config` has for them, and `plugin_config` goes over the configs of plugins."""
 
-    `plugin_config` goes over the configs of plugins, by their names. Raises ConfigError with every fault.
+    config: Source
+    parts: Mapping[str, Source]
+    plugin_config: Mapping[str, Mapping[str, Any]]
+
+
+def load_settings(sources: Sources, running: Plugins | None = None) -> Settings:
+    """Read and check the configs, and load the plugins. Raises ConfigError with every fault.
+
+    Where plugins are `running` none is loaded: those of them that the config still names get the entries that they have there now.
     """
+    config, parts, plugin_config = sources.config, sources.parts, sources.plugin_config
     faults: list[Fault] = []
     whole = _collect(faults, lambda: expect_object(_read("config", config, faults), _name_of(config, "config"))) or {}
     raw: dict[str, Any] = dict(whole)
@@ -58,7 +69,7 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     lists = service or judgeable(service_raw)
     faults += _missing_folders(lists.plugin_folders, names["service_config"])
     entries = _with(lists.plugins, plugin_config)
-    plugins = _collect(faults, lambda: load_plugins(entries, lists.plugin_folders, names["service_config"], lists.groups)) or Plugins()
+    plugins = _collect(faults, partial(_plugins, entries, lists, names["service_config"], running)) or Plugins()
     dicts = _collect(faults, lambda: read_config(raw["db_config"], TAKEN_NAMES)) or []
     named = [entry.name for entry in entries] if service else _named(service_raw)
     faults += _faults_of_channels(lists, named, plugins, dicts, names["service_config"])
@@ -67,6 +78,25 @@ def load_settings(config: Source, parts: dict[str, Source], plugin_config: Mappi
     # From here on nobody reads the files again, so that all channels have the same config.
     raw["db_config"] = [entry.model_dump() for entry in dicts]
     return Settings(lists, log, plugins, raw)
+
+
+def _plugins(entries: Sequence[PluginEntry], service: ServiceConfig, file: str, running: Plugins | None) -> Plugins:
+    if running is None:
+        return load_plugins(entries, service.plugin_folders, file, service.groups)
+    plugins, faults = running, list[Fault]()
+    for entry in entries:
+        old = running.loaded.get(entry.name)
+        if old is None or (old.entry == entry and old.groups == service.groups):
+            continue
+        try:
+            plugins = plugins.with_plugin(with_entry(old, entry, file, service.groups))
+        except ConfigError as error:
+            faults += error.faults
+        except PluginError as error:
+            faults.append(Fault(file, f"plugin {entry.name}", "config", str(error), "mend it"))
+    if faults:
+        raise ConfigError(faults)
+    return plugins
 
 
 def _faults_of_channels(service: ServiceConfig, names: Sequence[str], plugins: Plugins, dicts: Sequence[DictConfig], file: str) -> list[Fault]:

@@ -16,6 +16,9 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from mooring.control.client import ask
+from mooring.control.messages import Response
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -42,24 +45,32 @@ class Process:
         return self.process.returncode or 0
 
 
-async def start(folder: Path, *arguments: str, **environment: str) -> Process:
+async def start(folder: Path, *arguments: str, stdin: int | None = None, **environment: str) -> Process:
     """Start the service and wait for its first line, which is empty if it ended instead."""
-    return await launch(folder, [sys.executable, str(ROOT / "service.py"), *arguments], **environment)
+    return await launch(folder, [sys.executable, str(ROOT / "service.py"), *arguments], stdin=stdin, **environment)
 
 
-async def launch(folder: Path, command: Sequence[str], **environment: str) -> Process:
+async def launch(folder: Path, command: Sequence[str], *, stdin: int | None = None, **environment: str) -> Process:
     """The same for a service that another command starts."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith(("MOORING_", "TORBOX_", "COV_"))}
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
         env={**settings, "MOORING_PORT": "0", **environment},
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         preexec_fn=die_with_the_tests,
     )
     assert process.stdout is not None
     return Process(process, (await process.stdout.readline()).decode())
+
+
+async def asked(folder: Path, command: str, **arguments: Any) -> Response:
+    """What the running service answers over its socket, as the command line has it."""
+    answer = await asyncio.to_thread(ask, folder / "data", "1", command, arguments)
+    assert answer is not None
+    return answer
 
 
 def die_with_the_tests() -> None:

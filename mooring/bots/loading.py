@@ -73,6 +73,11 @@ def with_settings(plugin: Plugin, use: PluginUse, file: str = "service.json") ->
     return _made(plugin.module, entry, file, plugin.groups)
 
 
+def with_entry(plugin: Plugin, entry: PluginEntry, file: str, groups: Groups) -> Plugin:
+    """The plugin with another entry of the config, and the code that it has. Raises ConfigError and PluginError."""
+    return _made(plugin.module, entry, file, groups)
+
+
 def _made(module: ModuleType, entry: PluginEntry, file: str, groups: Groups) -> Plugin:
     config = config_of(module, entry, file)
     stores = stores_of(entry.name, module)

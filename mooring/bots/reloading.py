@@ -34,16 +34,32 @@ async def reload(
         new, together = await within(seconds, threads.run(_load, plugins, old, folders, name=f"reload {name}"), f"loading {name}")
     except HandlerFailed as error:
         raise PluginError(str(error)) from error
+    await _take_over(service, lifespans, old, new, seconds)
+    plugins.runtime.stuck.forget(name)
+    return together
+
+
+async def change_entry(service: Service, lifespans: Lifespans, plugins: Plugins, new: Plugin, *, seconds: float) -> Plugins:
+    """All plugins, one of them with the settings that `new` has. Its lifespan begins again if its config is another one.
+
+    Raises PluginError if it does not start with them; it goes on with the old ones then.
+    """
+    old = plugins.loaded[new.name]
+    together = plugins.with_plugin(new)
+    if new.entry.config != old.entry.config:
+        await _take_over(service, lifespans, old, new, seconds)
+    return together
+
+
+async def _take_over(service: Service, lifespans: Lifespans, old: Plugin, new: Plugin, seconds: float) -> None:
     await lifespans.end(service, old, seconds)
     try:
         await lifespans.begin(service, new)
     except PluginError as error:
-        logger.exception("the new code of plugin %s did not start; the old one goes on", new.name)
+        logger.exception("what is new of plugin %s did not start; the old one goes on", new.name)
         await lifespans.drop(new.name, seconds)
         await lifespans.begin(service, old)
         raise PluginError(f"its new code did not start: {error}") from error
-    plugins.runtime.stuck.forget(name)
-    return together
 
 
 def _load(plugins: Plugins, old: Plugin, folders: Sequence[str]) -> tuple[Plugin, Plugins]:

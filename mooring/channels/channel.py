@@ -12,7 +12,9 @@ from mooring.bars.spec import BarSpec
 from mooring.channel_config import ChannelConfig, ChannelLimits
 from mooring.channels.member_updates import MemberUpdates
 from mooring.channels.queue import ChannelQueue
+from mooring.channels.quota import Quota
 from mooring.channels.runner import TurnRunner, Wiring
+from mooring.channels.sends import SendLimits
 from mooring.channels.state import ChannelState
 from mooring.channels.system_dicts import OF_CHANNELS
 from mooring.channels.system_records import set_aside
@@ -44,6 +46,11 @@ class HostedChannel:
     def info(self) -> ChannelInfo:
         """What the channel is called and what it is for."""
         return ChannelInfo(self.config.id, self.config.title, self.config.description)
+
+    def limit(self, limits: ChannelLimits) -> None:
+        """Change its limits while it runs, those aside that count from its opening on: `handler_seconds` and what is the service's own."""
+        self.state.limit(limits)
+        self.queue.limit(limits.queue_length, SendLimits(limits.replies, limits.reply_bytes), Quota(limits.keys, limits.bytes))
 
     def current(self, member_id: str) -> list[Down]:
         """The updates that draw the whole state for one member."""

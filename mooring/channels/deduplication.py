@@ -50,6 +50,10 @@ class Deduplicator:
         kept = self._stored.get(_key(member_id, request_id))
         return None if kept is None else Acknowledgement(request_id, ok=kept[1], message=kept[2], repeated=True)
 
+    def limit(self, window: float, limit: int, per_member: int) -> None:
+        """From now on so many are kept; what is too much goes as new ones come."""
+        self._window, self._limit, self._per_member = window, limit, per_member
+
     def keep(self, member_id: str, answer: Acknowledgement, now: float) -> HandledEvent:
         """Write an answer, inside the event's transaction; `accept` what it returns after the commit."""
         key = _key(member_id, answer.request_id)

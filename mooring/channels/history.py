@@ -72,6 +72,10 @@ class History:
         self._handed_last = self.last
         self.reset()
 
+    def limit(self, keep: int, keep_bytes: int) -> None:
+        """From now on so many are kept; what is too much goes as new ones come."""
+        self._keep, self._keep_bytes = keep, keep_bytes
+
     def number(self, downs: Sequence[Down]) -> Numbered:
         """Number the messages among `downs` and write them, inside the event's transaction.
 

@@ -58,6 +58,10 @@ class Outbox:
 
     # -- in the turn -----------------------------------------------------------------------------------------------------
 
+    def limit(self, length: int, size: int) -> None:
+        """From now on so much may wait for one room or one other channel."""
+        self._length, self._size = length, size
+
     def add(self, parcels: Sequence[Parcel], now: float, clean: int = 0) -> Queued:
         """Keep what is to be sent, inside the event's transaction, and take out up to `clean` entries that have arrived.
 

@@ -19,7 +19,9 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from mooring.channels.attempt import Attempt
+from mooring.channels.quota import Quota
 from mooring.channels.runner import Body, TurnRunner
+from mooring.channels.sends import SendLimits
 from mooring.channels.turn import current_turn
 from mooring.channels.turn_taking import TurnTaking
 from mooring.events import Acknowledgement, UpEvent
@@ -102,6 +104,11 @@ class ChannelQueue:
     def is_full(self) -> bool:
         """Whether the next event would be turned down."""
         return self.depth >= self._queue_length
+
+    def limit(self, queue_length: int, sends: SendLimits, quota: Quota) -> None:
+        """From now on so many events may wait, and each of them may do so much."""
+        self._queue_length = queue_length
+        self._runner.limit(sends, quota)
 
     def start(self) -> None:
         """Begin to work."""

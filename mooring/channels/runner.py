@@ -7,7 +7,7 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mooring.channels.answers import NOT_A_MEMBER, Answered, error_text, refusal
@@ -152,6 +152,10 @@ class TurnRunner:
         answer = Acknowledgement(event.request_id, ok=False, message=text, is_final=False)
         self._wiring.metrics.ended(event.type, answer, failed=True)
         return answer
+
+    def limit(self, sends: SendLimits, quota: Quota) -> None:
+        """From now on an event may send and keep so much."""
+        self._wiring = replace(self._wiring, limits=sends, quota=quota)
 
     def reset(self) -> None:
         """Go back to what is kept: a commit failed, and with it all turns that were built on it."""

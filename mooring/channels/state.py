@@ -66,6 +66,12 @@ class ChannelState:
         self.last_failure: CommitFailure | None = None
         """How the newest commit failed, None if it did not."""
 
+    def limit(self, limits: ChannelLimits) -> None:
+        """From now on the channel keeps so much."""
+        self.history.limit(limits.history_length, limits.history_bytes)
+        self.handled.limit(limits.handled_hours * 3600, limits.handled_length, limits.handled_per_member)
+        self.outbox.limit(limits.outbox_length, limits.outbox_bytes)
+
     def hand(self, numbered: Numbered, members: MembersInTurn, queued: Queued, kept: HandledEvent | None) -> None:
         """Let the next turn go on from a commit that was handed in."""
         if kept is not None:

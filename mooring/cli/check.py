@@ -12,7 +12,7 @@ import typer
 
 from mooring.cli.check_stores import look_through
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
-from mooring.settings import Settings, load_settings
+from mooring.settings import Settings, Sources, load_settings
 from storage.engines import engine_class, find_engine
 from storage.errors import ConfigError, StorageError
 
@@ -27,7 +27,7 @@ def add_check(app: typer.Typer) -> None:
     def check(config: ConfigFile = CONFIG, db_config: DbConfigFile = DB_CONFIG) -> None:
         """Check the configs, the plugins, the folders and servers of the data, and all that is in the folders. Nothing is written."""
         try:
-            settings = load_settings({}, {"service_config": str(config), "db_config": str(db_config)}, {})
+            settings = load_settings(Sources({}, {"service_config": str(config), "db_config": str(db_config)}, {}))
         except ConfigError as error:
             raise fault(str(error), FAULTY_CONFIG) from error
         look = look_through(settings.service.service_id, settings.raw["db_config"], settings.plugins)

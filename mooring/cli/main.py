@@ -23,6 +23,7 @@ from mooring.cli.migrate import add_migrate
 from mooring.cli.options import CONFIG, FAULTY_CONFIG, fault
 from mooring.cli.plugin_commands import plugin_commands
 from mooring.cli.port import add_port
+from mooring.cli.reload import add_reload
 from mooring.cli.scaffold import add_new_plugin
 from mooring.cli.serving import add_run
 from mooring.cli.status import add_status
@@ -61,6 +62,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_history(app)
     add_member(app)
     add_status(app)
+    add_reload(app)
     return app
 
 

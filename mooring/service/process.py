@@ -17,6 +17,7 @@ from mooring.control.commands import CommandTable
 from mooring.control.server import listening
 from mooring.service.channel_commands import CHANNEL_COMMANDS
 from mooring.service.member_commands import MEMBER_COMMANDS, LiveMembers
+from mooring.service.reconfiguring import RELOAD_COMMANDS
 from mooring.service.service import ChannelService
 from mooring.service.status import STATUS_COMMANDS
 from mooring.service.store_commands import STORE_COMMANDS, LiveStores
@@ -69,6 +70,7 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
         commands.add(LiveMembers(service), MEMBER_COMMANDS)
         commands.add(LiveStores(service), STORE_COMMANDS)
         commands.add(service, STATUS_COMMANDS)
+        commands.add(service, RELOAD_COMMANDS)
         await doors.enter_async_context(listening(service.data_dir, service.service_id, commands))
         addresses = service.addresses()
         place = f"is at {' and '.join(addresses)}" if addresses else "is up; no plugin of it listens for members"

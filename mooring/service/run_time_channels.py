@@ -53,6 +53,11 @@ class RunTimeChannels:
         await self._threads.run(registry.follow, heard)
         await self._read(registry, None)
 
+    async def note_configured(self, channel_ids: Iterable[str]) -> None:
+        """The config names these channels now. Raises StorageError."""
+        if self._registry is not None:
+            await self._threads.run(self._registry.note_configured, list(channel_ids))
+
     def close(self) -> None:
         """Close the storage, which blocks. Calling it twice is fine."""
         if self._registry is not None:

@@ -29,8 +29,8 @@ from mooring.gateways.deliveries import Deliveries
 from mooring.gateways.delivery import Gateways
 from mooring.gateways.returns import ChannelHooks
 from mooring.logging import secrets_in, set_up_logging
+from mooring.protocols import ServiceError
 from mooring.secrets import Secrets
-from mooring.service.channels import Channels
 from mooring.service.deadline import HOOKS, STORAGES, Deadline
 from mooring.service.guarding import guarded
 from mooring.service.guests import look_after_guests
@@ -41,12 +41,14 @@ from mooring.service.old_data import json_roots, not_taken_over, told
 from mooring.service.plugin_checks import PluginChecks
 from mooring.service.presence_announcer import PresenceAnnouncer
 from mooring.service.probes import EngineProbes
+from mooring.service.reconfiguring import Reconfiguring
 from mooring.service.run_time_channels import RunTimeChannels
 from mooring.service.signals import stopping_on_signals
 from mooring.service.tasks import Tasks
 from mooring.service.watchdog import Seconds, Watchdog
-from mooring.settings import Source, load_settings
+from mooring.settings import Source, Sources, load_settings
 from mooring.threads import PluginThreads
+from storage import ConfigError
 from storage.domains import variants
 
 log = logging.getLogger("service")
@@ -58,7 +60,7 @@ _REST = 0.001
 """Seconds for the channels, again and again, while folders are looked through."""
 
 
-class ChannelService(Channels):
+class ChannelService(Reconfiguring):
     """Hosts channels, and takes what members do through commands, plugins and the hooks of a subclass.
 
     Each config is a dict or the name of a JSON file; `config` may hold the other four. `plugin_config` goes over the
@@ -78,7 +80,9 @@ class ChannelService(Channels):
         plugin_config: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         parts = {"account_config": account_config, "service_config": service_config, "db_config": db_config, "log_config": log_config}
-        self._settings = load_settings(config, parts, plugin_config or {})
+        self._sources = Sources(config, parts, plugin_config or {})
+        self._settings = load_settings(self._sources)
+        self._reconfiguring, self._on_reload, self._owns_logging = asyncio.Lock(), {}, False
         named = {"--config": config or service_config, "--db-config": None if config else db_config}
         self._options = "".join(f" {option} {file}" for option, file in named.items() if isinstance(file, str | os.PathLike))
         """How a command names the configs of this service, as far as they are files."""
@@ -128,6 +132,7 @@ class ChannelService(Channels):
 
     def set_up_logging(self) -> None:
         """Send the log of the whole process where the log config says; nobody else's handlers stay."""
+        self._owns_logging = True
         set_up_logging(self._settings.log, self._secrets)
 
     # -- from start to stop ----------------------------------------------------------------------------------------------
@@ -216,7 +221,7 @@ class ChannelService(Channels):
         The process is the service's own meanwhile: what cannot be interrupted, or stopped in time, ends it with the exit code 3.
         """
         try:
-            with stopping_on_signals(self.ask_to_stop, self._watchdog.stop_asked, self._watchdog.own_process()):
+            with stopping_on_signals(self.ask_to_stop, self._ask_to_reload, self._watchdog.stop_asked, self._watchdog.own_process()):
                 starting, asked = asyncio.ensure_future(self.start()), asyncio.ensure_future(self._stop_asked.wait())
                 try:
                     await asyncio.wait((starting, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -242,6 +247,15 @@ class ChannelService(Channels):
         """Let `run` come to its end. On the event loop."""
         self._watchdog.stop_asked()
         self._stop_asked.set()
+
+    def _ask_to_reload(self) -> None:
+        self._tasks.spawn(self._reload_as_asked(), name="reload")
+
+    async def _reload_as_asked(self) -> None:
+        try:
+            await self.reload_config()
+        except (ConfigError, ServiceError) as error:
+            log.error("the configs were not read again, and nothing was changed: %s", error)  # noqa: TRY400 - it says all there is to say
 
     def _plugin_modules(self) -> list[str]:
         own = type(self).__module__

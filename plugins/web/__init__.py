@@ -41,6 +41,7 @@ async def lifespan(service: Service, config: Config) -> AsyncIterator[WebGateway
         gateway = WebGateway(service, config, identities)
         await gateway.start()
         service.attach(gateway)
+        service.on_reload("web", gateway.renew_certificate)
         try:
             yield gateway
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
@@ -59,6 +60,7 @@ class WebGateway:
         """Where the metrics are, if they have a port of their own."""
         self._end_sweeping: Callable[[], None] | None = None
         self._port = config.port
+        self._tls: ssl.SSLContext | None = None
 
     def channels_changed(self) -> None:
         """Show everybody which channels there are."""
@@ -72,10 +74,18 @@ class WebGateway:
         host = f"[{host}]" if ":" in host else host
         return f"{scheme}://{host}:{self._port}/"
 
+    def renew_certificate(self) -> str | None:
+        """Use the certificate that the files hold now, for whoever connects from here on. Raises PluginError, and then the old one stays."""
+        if self._tls is None or self._config.certfile is None:
+            return None
+        server_context(self._config.certfile, self._config.keyfile)  # looked at first: a pair that does not fit would be taken over by half
+        self._tls.load_cert_chain(self._config.certfile, self._config.keyfile, password="")
+        return "the certificate"
+
     async def start(self) -> None:
         """Listen. Raises PluginError if the certificate cannot be used, the host is none of this machine, or the port is not free."""
         config = self._config
-        tls = None if config.certfile is None else server_context(config.certfile, config.keyfile)
+        tls = self._tls = None if config.certfile is None else server_context(config.certfile, config.keyfile)
         limits = config.limits
         self._server = server = serve(
             # Without a time limit of websockets' own, which would end a download as well: who asks for nothing is ended by the connection itself.

@@ -13,7 +13,7 @@ import msgspec
 from mooring.control.messages import MOST_BYTES
 from mooring.service.status import chosen, describe
 from tests.mooring.cli.test_channels import mooring
-from tests.process_for_tests import member, start, write_configs
+from tests.process_for_tests import asked, member, start, write_configs
 
 
 async def test_the_running_service_says_how_it_is(tmp_path: Path) -> None:
@@ -30,15 +30,11 @@ async def test_the_running_service_says_how_it_is(tmp_path: Path) -> None:
         assert tavern["seconds_since_commit"] >= 0
         assert tavern["schedules"] == {"planned": 0, "given_up": 0}
         assert told["channels"]["library"]["members"] == 0
-        code, said = await mooring(tmp_path, "status", "tavern")
-        assert (code, "library" in said) == (0, False)
-        assert "tavern: 1 member, 1 here, committed" in said
-        assert f"at {process.address}: ready" in said
-        code, said = await mooring(tmp_path, "status", "tavrn")
-        assert (code, said.strip()) == (1, "No channel tavrn is open here. Did you mean tavern?")
+        assert (await asked(tmp_path, "status", channel_id="tavrn")).message == "No channel tavrn is open here. Did you mean tavern?"
         (tmp_path / "torbox_db").touch()  # a file where its folder has to be
-        code, said = await mooring(tmp_path, "status")
-        assert (code, "NOT READY" in said) == (1, True)
+        code, said = await mooring(tmp_path, "status", "tavern")
+        assert (code, f"at {process.address}: NOT READY" in said, "library" in said) == (1, True, False)
+        assert "tavern: 1 member, 1 here, committed" in said
         assert "! torbox: the folder" in said
     assert (await process.end())[0] == 0
 

@@ -183,6 +183,15 @@ async def test_tls_with_a_certificate(tmp_path: Path) -> None:
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         async with place.member("ann", ssl=trust, origin=place.address.rstrip("/")) as ann:
             assert (await ann.say("quietly"))["body"]["ok"]
+            subprocess.run(command, check=True, capture_output=True)  # a new one, as a certificate authority gives it every few weeks
+            async with httpx.AsyncClient(trust_env=False, verify=ssl.create_default_context(cafile=certificate)) as http:
+                with pytest.raises(httpx.ConnectError):
+                    await http.get(place.address)
+                assert "the certificate" in (await place.service.reload_config()).changed
+                assert (await http.get(place.address)).status_code == 200
+            key.write_text("nonsense")
+            assert (await place.service.reload_config()).problems[0].startswith("web: the certificate ")
+            assert (await ann.say("still here"))["body"]["ok"]
 
 
 async def test_the_signing_key_is_for_its_owner_only(tmp_path: Path) -> None:
