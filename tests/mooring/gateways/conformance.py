@@ -80,6 +80,8 @@ class GatewayConformance:
     """How many of the hostile names are tried: one in so many, where it takes time to make a user of the network."""
     lines = 80
     """How much is said while the service is killed."""
+    gap = 60
+    """How much is said while it is down."""
 
     async def test_what_is_said_here_is_seen_there_and_not_here_again(self, tmp_path: Path, network: NetworkInTests) -> None:
         async with serving(tmp_path, network) as driver:
@@ -100,11 +102,11 @@ class GatewayConformance:
         async with serving(tmp_path, network):
             await network.say("ann", "before", event="before")
             await eventually(lambda: network.said(network.there) == ["before"], SECONDS)
-        gap = [f"line {number}" for number in range(60)]
+        gap = [f"line {number}" for number in range(self.gap)]
         for number, text in enumerate(gap):
             await network.say(f"p{number % 3}", text, event=str(number))
         async with serving(tmp_path, network):
-            await eventually(lambda: len(network.said(network.there)) == 61, SECONDS)
+            await eventually(lambda: len(network.said(network.there)) == self.gap + 1, SECONDS)
         assert network.said(network.there) == ["before", *gap]
 
     async def test_what_the_channel_says_while_the_network_is_away_arrives_in_order(self, tmp_path: Path, network: NetworkInTests) -> None:

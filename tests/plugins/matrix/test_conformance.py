@@ -16,7 +16,8 @@ _numbers = itertools.count()
 
 class TestMatrix(GatewayConformance):
     every_name = 6
-    lines = 45
+    lines = 40
+    gap = 25
 
     @pytest.fixture
     def network(self, tmp_path: Path, synapse: Synapse) -> Matrix:
