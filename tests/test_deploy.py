@@ -11,12 +11,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from mooring.config import parse_service
 from mooring.plugins.web.config import Config
 from storage.db_config import read_config
 from storage.json_config import read_json
 from storage.moobius_storage import TAKEN_NAMES
+from tests.plugins.web.harness import gateway
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -110,3 +112,69 @@ def test_the_image_has_all_that_is_built_and_imported() -> None:
     copied = set(re.findall(r"^COPY (.*)$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
     sources = {name for line in copied for name in line.split()[:-1]}
     assert {"storage", "mooring", "plugins", "service.py", "pyproject.toml", "requirements", "README.md", "LICENSE"} <= sources
+
+
+# -- Prometheus --------------------------------------------------------------------------------------------------------
+
+
+def alert_rules() -> list[dict[str, str]]:
+    """The rules by their fields; the file is written so that each is a line of its own."""
+    text = (DEPLOY / "alerts.yml").read_text()
+    fields = re.compile(r"^ +(?:- )?(alert|expr|for|labels|summary|description): (?:'(.*)'|(.*))$", re.MULTILINE)
+    rules = re.split(r"^      - (?=alert: )", text, flags=re.MULTILINE)[1:]
+    return [{name: (quoted or plain).replace("''", "'") for name, quoted, plain in fields.findall("  " + rule)} for rule in rules]
+
+
+def panel_queries() -> list[str]:
+    panels = json.loads((DEPLOY / "dashboard.json").read_text())["panels"]
+    places = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}
+    assert len(places) == len({panel["id"] for panel in panels}) == len(panels)
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
+@pytest.fixture
+async def measured(tmp_path: Path) -> dict[str, set[str]]:
+    """The labels of each series that a service has, by its name."""
+    async with gateway(tmp_path) as place:
+        async with place.member("ann") as ann:
+            await ann.say("/no-such-command")
+        page = (await place.get("/metrics")).text
+    found = {sample.name: set(sample.labels) for family in text_string_to_metric_families(page) for sample in family.samples}
+    # Those that have no value as long as nothing has happened are declared all the same.
+    empty = {name: {"channel", "network"} for name in re.findall(r"^# TYPE (\w+) gauge$", page, re.MULTILINE)}
+    return {**empty, **found, "up": {"job"}}
+
+
+async def test_alerts_and_dashboard_ask_for_what_the_service_measures(measured: dict[str, set[str]]) -> None:
+    queries = [rule["expr"] for rule in alert_rules()] + panel_queries()
+    assert len(queries) > 20
+    for query in queries:
+        names = set(re.findall(r"\b(?:mooring|process|torbox)_\w+|\bup\b", query))
+        assert names
+        assert names <= measured.keys(), query
+        labels = {label.strip() for by in re.findall(r"by \(([^)]*)\)", query) for label in by.split(",")} | set(re.findall(r"[{,](\w+)=", query))
+        # Prometheus itself gives each series its instance and job.
+        assert labels <= set.union({"instance", "job"}, *(measured[name] for name in names)), query
+
+
+def test_each_alert_says_how_bad_it_is_and_what_to_do() -> None:
+    rules = alert_rules()
+    assert len({rule["alert"] for rule in rules}) == len(rules) == (DEPLOY / "alerts.yml").read_text().count("alert: ")
+    for rule in rules:
+        assert rule.keys() == {"alert", "expr", "for", "labels", "summary", "description"}, rule
+        assert rule["labels"] in {"{severity: warning}", "{severity: critical}"}
+        assert rule["summary"] and rule["description"]
+
+
+def test_prometheus_takes_the_files() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool, which comes with Prometheus, is not installed")
+    subprocess.run([promtool, "check", "config", str(DEPLOY / "prometheus.yml")], check=True, timeout=60)
+
+
+def test_prometheus_looks_where_the_gateway_is() -> None:
+    text = (DEPLOY / "prometheus.yml").read_text()
+    assert f"127.0.0.1:{Config().port}" in text
+    assert "metrics_path: /metrics" in text
+    assert (DEPLOY / "alerts.yml").name in text

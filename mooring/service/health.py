@@ -47,8 +47,6 @@ def readings(hosted: Mapping[str, HostedChannel], probes: EngineProbes, down: Co
     failing = {channel_id: probes.is_failing(channel.storage, channel.state.last_failure) for channel_id, channel in channels.items()}
     values = [({"channel": channel_id}, float(is_failing)) for channel_id, is_failing in failing.items()]
     yield "mooring_commits_failing", "Whether the newest commit of a channel failed, and no write was kept since.", values
-    waiting = [({"channel": channel_id}, float(channel.queue.depth)) for channel_id, channel in channels.items()]
-    yield "mooring_queue_events", "Events that wait in the queue of a channel.", waiting
     yield "mooring_tasks_down", "Tasks that must not end, have, and are about to be started again.", [({}, float(len(down)))]
 
 
