@@ -20,7 +20,7 @@ WORKERS ?= 3
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test synapse lint bench bench-bots crash channels simulate outbox shared servers chaos lock audit clean
+.PHONY: run test synapse lint bench bench-bots crash restores channels simulate outbox shared servers chaos lock audit clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
@@ -39,6 +39,9 @@ lint: $(VENV)/.test
 
 crash: $(VENV)/.test
 	MOORING_CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 tests/crash
+
+restores: $(VENV)/.test
+	MOORING_RESTORE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 tests/storage/json/test_restoring.py
 
 channels: $(VENV)/.test
 	MOORING_CHANNEL_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest --timeout 0 -s tests/crash/test_made_channels.py

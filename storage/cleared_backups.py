@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ DEFAULT_ROOT = "mooring_cleared"
 _LONGEST_NAME = 200
 _KEPT_COPIES = 5
 _KEPT_BYTES = 256 << 20
+_COPIED_BYTES = 1 << 20
 _log = logging.getLogger(__name__)
 
 
@@ -97,8 +98,42 @@ def put_back(copy: ClearedDict, database: DatabaseInterface, root: Path) -> Find
     return Finding("cleared", database.domain, None, repr(database), f"{len(there)} keys gave way to those of {copy.path}", str(kept))
 
 
+def keep_file(snapshot: Path, domain: str, root: Path) -> Path:
+    """Keep the file of a dict that something else takes the place of, without reading it where the disk has hard links. Raises OSError."""
+    kept = _kept_path(domain, root)
+    make_folders(Files(), kept.parent)
+    try:
+        kept.hardlink_to(snapshot)
+    except OSError:  # a disk without hard links
+        with snapshot.open("rb") as file:
+            replace_file(Files(), kept, iter(lambda: file.read(_COPIED_BYTES), b""))
+    Files().sync_folder(kept.parent)
+    return kept
+
+
+def drop_surplus(root: Path, new: Collection[Path]) -> None:
+    """Remove what is too much under a root, of each dict and of all, after the files `new` were kept together, which stay."""
+    by_name: dict[str, list[Path]] = {}
+    for path in sorted((root / FOLDER).glob("*.json"), reverse=True):
+        by_name.setdefault(path.name.partition("-")[2], []).append(path)
+    left = sorted((path for own in by_name.values() for path in own[:_KEPT_COPIES]), reverse=True)
+    surplus = [path for own in by_name.values() for path in own[_KEPT_COPIES:]]
+    size = sum(path.stat().st_size for path in new)
+    for path in left:
+        if path not in new:
+            size += path.stat().st_size
+            if size > _KEPT_BYTES:
+                surplus.append(path)
+    for path in surplus:
+        path.unlink(missing_ok=True)
+
+
+def _kept_path(domain: str, root: Path) -> Path:
+    return root / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{_file_name(domain)}"
+
+
 def _keep(database: DatabaseInterface, texts: Mapping[str, Encoded], root: Path) -> Path:
-    kept = root / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{_file_name(database.domain)}"
+    kept = _kept_path(database.domain, root)
     files = Files()
     make_folders(files, kept.parent)
     replace_file(files, kept, snapshots.render(database.domain, 0, texts))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mooring.cli.backup import add_backup
 from mooring.cli.channels import add_channel
 from mooring.cli.check import add_check
 from mooring.cli.cleared import add_cleared
@@ -57,6 +58,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_import(app)
     add_port(app)
     add_channel(app)
+    add_backup(app)
     add_cleared(app)
     add_check(app)
     add_history(app)

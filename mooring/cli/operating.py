@@ -8,7 +8,7 @@ from typing import Any
 
 from mooring.cli.options import FAILED, FAULTY_CONFIG, fault
 from mooring.config import ServiceConfig, parse_service
-from mooring.control.client import NoAnswer, ask, ask_each
+from mooring.control.client import ANSWER_SECONDS, NoAnswer, ask, ask_each
 from mooring.control.messages import Response
 from mooring.environment_settings import with_environment
 from storage.db_config import read_config
@@ -35,11 +35,23 @@ def ask_running(command: str, arguments: Mapping[str, Any], config: Path) -> lis
     return [response.result for response in responses]
 
 
-def operate(command: str, arguments: Mapping[str, Any], config: Path, db_config: Path, in_the_store: InTheStore, *, refused: Any = None) -> Any:
-    """The result of a command. Exits with a message if there is none, unless `refused` is what then counts for one that was turned down."""
+def operate(
+    command: str,
+    arguments: Mapping[str, Any],
+    config: Path,
+    db_config: Path,
+    in_the_store: InTheStore,
+    *,
+    refused: Any = None,
+    patience: float = ANSWER_SECONDS,
+) -> Any:
+    """The result of a command. Exits with a message if there is none, unless `refused` is what then counts for one that was turned down.
+
+    A running service is waited for `patience` seconds.
+    """
     try:
         service = read_service(config)
-        response = ask(Path(service.data_dir), service.service_id, command, arguments)
+        response = ask(Path(service.data_dir), service.service_id, command, arguments, patience)
         if response is None:
             entries = [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)]
             response = in_the_store(service, entries, command, arguments)

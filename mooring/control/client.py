@@ -13,7 +13,7 @@ from mooring.control.messages import MOST_BYTES, Request, Response, decode_respo
 from mooring.control.places import forget, sockets_of
 
 _CONNECT_SECONDS = 5.0
-_ANSWER_SECONDS = 600.0
+ANSWER_SECONDS = 600.0
 """A channel that is closed finishes first what its members have sent."""
 
 
@@ -21,18 +21,21 @@ class NoAnswer(Exception):
     """A service runs and did not answer; the text says which. Whether it did what was asked is not known."""
 
 
-def ask(data_dir: Path, service_id: str, command: str, arguments: Mapping[str, Any]) -> Response | None:
-    """The answer of a running process of the service; None if none runs. What dead ones left is taken away. Raises NoAnswer."""
-    return next(ask_each(data_dir, service_id, command, arguments), None)
+def ask(data_dir: Path, service_id: str, command: str, arguments: Mapping[str, Any], patience: float = ANSWER_SECONDS) -> Response | None:
+    """The answer of a running process of the service, within so many seconds; None if none runs. What dead ones left is taken away.
+
+    Raises NoAnswer.
+    """
+    return next(ask_each(data_dir, service_id, command, arguments, patience), None)
 
 
-def ask_each(data_dir: Path, service_id: str, command: str, arguments: Mapping[str, Any]) -> Iterator[Response]:
+def ask_each(data_dir: Path, service_id: str, command: str, arguments: Mapping[str, Any], patience: float = ANSWER_SECONDS) -> Iterator[Response]:
     """The same of every process of the service that runs on this machine, one after the other."""
     for path, entry in sockets_of(data_dir, service_id):
         connection = _connected(path, entry)
         if connection is not None:
             with connection:
-                yield _asked(connection, path, command, arguments)
+                yield _asked(connection, path, command, arguments, patience)
 
 
 def _connected(path: Path, entry: Path) -> socket.socket | None:
@@ -50,8 +53,8 @@ def _connected(path: Path, entry: Path) -> socket.socket | None:
     return connection
 
 
-def _asked(connection: socket.socket, path: Path, command: str, arguments: Mapping[str, Any]) -> Response:
-    connection.settimeout(_ANSWER_SECONDS)
+def _asked(connection: socket.socket, path: Path, command: str, arguments: Mapping[str, Any], patience: float) -> Response:
+    connection.settimeout(patience)
     try:
         connection.sendall(encode(Request(command, msgspec.Raw(msgspec.json.encode(arguments)))))
         with connection.makefile("rb") as answers:

@@ -13,8 +13,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from mooring.config import parse_service
 from mooring.control.commands import CommandTable
 from mooring.control.server import listening
+from mooring.service.backup_commands import BACKUP_COMMANDS
+from mooring.service.backup_places import Places
 from mooring.service.channel_commands import CHANNEL_COMMANDS
 from mooring.service.member_commands import MEMBER_COMMANDS, LiveMembers
 from mooring.service.reconfiguring import RELOAD_COMMANDS
@@ -71,6 +74,7 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
         commands.add(LiveStores(service), STORE_COMMANDS)
         commands.add(service, STATUS_COMMANDS)
         commands.add(service, RELOAD_COMMANDS)
+        commands.add(lambda: Places(parse_service(service.config["service_config"], ""), service.config["db_config"]), BACKUP_COMMANDS)
         await doors.enter_async_context(listening(service.data_dir, service.service_id, commands))
         addresses = service.addresses()
         place = f"is at {' and '.join(addresses)}" if addresses else "is up; no plugin of it listens for members"

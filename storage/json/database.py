@@ -148,6 +148,11 @@ class JSONDatabase(DatabaseInterface):
     def problem(self) -> str | None:  # type: ignore[override]
         return self._store.problem
 
+    @property
+    def store(self) -> Store:
+        """What is behind all dicts of the folder, for those who copy or replace many of them at once."""
+        return self._store
+
     def size(self) -> int | None:
         return _bytes(self._table.path)
 

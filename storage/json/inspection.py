@@ -16,7 +16,7 @@ from storage.encoding.codec import Encoded
 from storage.errors import StorageError, StorageUnavailable, UnreadableValue
 from storage.files import Files
 from storage.json.journal_records import History, damaged_places, sort_history
-from storage.json.paths import CLEARED, JOURNAL, QUARANTINE, RETAINED, snapshot_path
+from storage.json.paths import JOURNAL, NO_DICTS, snapshot_path
 from storage.json.replay import Damage, read_segments
 from storage.json.snapshots import Snapshot, domain_in
 from storage.json.table import read_file
@@ -72,7 +72,7 @@ def _inspect(root: Path, files: Files) -> Inspection:
     history = sort_history(replay)
     for damage in replay.damages:
         found.findings += _of_journal(damage)
-    for path in _snapshot_files(root):
+    for path in snapshot_files(root):
         _look_at(path, root, files, history, found)
     for domain in list(history):
         _take(domain, Snapshot({}), history, found)  # dicts that have no snapshot yet
@@ -90,21 +90,22 @@ def _of_journal(damage: Damage) -> Iterator[Finding]:
             yield Finding("damaged", place.domain, place.key, f"{damage.path}:{place.offset}", place.reason)
 
 
-def _snapshot_files(root: Path) -> Iterator[Path]:
+def snapshot_files(root: Path) -> Iterator[Path]:
+    """The files that may be snapshots of a store's dicts, sorted. Somebody else's may be among them."""
     for path in sorted(root.rglob(f"*{_ENDING}")):
-        if path.relative_to(root).parts[0] not in {JOURNAL, QUARANTINE, CLEARED, RETAINED} and path.is_file():
+        if path.relative_to(root).parts[0] not in NO_DICTS and path.is_file():
             yield path
 
 
 def _look_at(path: Path, root: Path, files: Files, history: History, found: Inspection) -> None:
     data = files.read(path)
     try:
-        domain = domain_in(data) or _domain_of(path, root)
+        domain = domain_in(data) or domain_of_path(path, root)
         if domain is None or snapshot_path(root, domain) != path:
             return  # somebody's file, or a copy of one of ours under another name: a start does not look at it either
         snapshot = read_file(data, domain)
     except StorageError as error:  # of a later format
-        found.findings.append(Finding("damaged", _domain_of(path, root) or "", None, str(path), str(error)))
+        found.findings.append(Finding("damaged", domain_of_path(path, root) or "", None, str(path), str(error)))
         return
     newer = {key for sequence, (key, _) in history.get(domain, ()) if sequence > snapshot.sequence}
     for fault in snapshot.faults:
@@ -134,7 +135,7 @@ def _is_sound(domain: str, key: str, text: Encoded, found: Inspection, path: Pat
     return True
 
 
-def _domain_of(path: Path, root: Path) -> str | None:
+def domain_of_path(path: Path, root: Path) -> str | None:
     """The domain whose plain name gives this path, for a file that does not tell; None if no dict's would."""
     *folders, name = path.relative_to(root).parts
     domain = ".".join([*folders, name.removesuffix(_ENDING)])

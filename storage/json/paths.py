@@ -10,7 +10,10 @@ JOURNAL = "journal"
 QUARANTINE = "quarantine"
 CLEARED = "cleared"
 RETAINED = "retained"
+RESTORING = "restoring"
 OWNER = ".owner"
+NO_DICTS = frozenset({JOURNAL, QUARANTINE, CLEARED, RETAINED, RESTORING})
+"""The folders of a store in which there are no snapshots of its dicts."""
 PROBE = ".probe"
 """Written and removed again when somebody asks whether the disk takes writes."""
 
@@ -28,7 +31,7 @@ def snapshot_path(root: Path, domain: str) -> Path:
         names = [_hashed(domain)]
     else:
         names = [_file_name(part) for part in parts]
-        if parts[0] in {JOURNAL, QUARANTINE, CLEARED, RETAINED}:
+        if parts[0] in NO_DICTS:
             names[0] = _hashed(parts[0])
     return root.joinpath(*names[:-1], names[-1] + ".json")
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -34,7 +34,8 @@ HEADER_START = b'"$mooring": '
 CHECKS_START = b'"$checks": "'
 _SPECIAL_LINE = b'\n"$'
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_CHUNK = 512
+CHUNK = 512
+"""Keys in one part of the work."""
 
 _encode_key = msgspec.json.Encoder().encode
 _decode_lines = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -74,29 +75,49 @@ class _AnyHeader(msgspec.Struct):
     crc: Any = None
 
 
-def render(domain: str, sequence: int, values: Mapping[str, Encoded], *, pause: float = 0.0) -> Iterator[bytes]:
-    """The file's text in chunks. A `pause` between parts of the work lets other threads run."""
-    lines: list[bytes] = []
-    checks = array("I")
-    body_crc = 0
-    chunks: list[bytes] = []
-    items = iter(values.items())
-    while part := list(islice(items, _CHUNK)):
-        lines = list(map(b": ".join, zip(_encoded_keys([key for key, _ in part]), [value for _, value in part], strict=True)))
-        checks.extend(map(crc32, lines))
+class Body:
+    """What comes after the header line, part by part, and the checksums of it."""
+
+    def __init__(self) -> None:
+        self.crc = 0
+        self._checks = array("I")
+
+    def part(self, items: Sequence[tuple[str, Encoded]]) -> bytes:
+        """The lines of the next keys."""
+        lines = list(map(b": ".join, zip(_encoded_keys([key for key, _ in items]), [value for _, value in items], strict=True)))
+        self._checks.extend(map(crc32, lines))
         lines.append(b"")
         chunk = b",\n".join(lines)
-        body_crc = crc32(chunk, body_crc)
-        chunks.append(chunk)
+        self.crc = crc32(chunk, self.crc)
+        return chunk
+
+    def closing(self) -> bytes:
+        """The end of the file. Call it once, after the last part."""
+        if sys.byteorder == "little":
+            self._checks.byteswap()
+        digits = self._checks.tobytes().hex().encode()
+        closing = b'%b%08x%b"\n}\n' % (CHECKS_START, crc32(digits), digits)
+        self.crc = crc32(closing, self.crc)
+        return closing
+
+
+def render(domain: str, sequence: int, values: Mapping[str, Encoded], *, pause: float = 0.0) -> Iterator[bytes]:
+    """The file's text in chunks. A `pause` between parts of the work lets other threads run."""
+    body = Body()
+    chunks: list[bytes] = []
+    items = iter(values.items())
+    while part := list(islice(items, CHUNK)):
+        chunks.append(body.part(part))
         if pause:
             time.sleep(pause)
-    if sys.byteorder == "little":
-        checks.byteswap()
-    digits = checks.tobytes().hex().encode()
-    closing = b'%b%08x%b"\n}\n' % (CHECKS_START, crc32(digits), digits)
-    yield OPENING + _header_line(domain, sequence, len(values), crc32(closing, body_crc))
+    chunks.append(body.closing())
+    yield opening(domain, sequence, len(values), body.crc)
     yield from chunks
-    yield closing
+
+
+def opening(domain: str, sequence: int, keys: int, body_crc: int) -> bytes:
+    """The beginning of the file. It is as long for one checksum of the body as for another."""
+    return OPENING + _header_line(domain, sequence, keys, body_crc)
 
 
 def _encoded_keys(keys: list[str]) -> Iterable[bytes]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -20,6 +21,7 @@ from storage.json.journal_records import NOBODY, History, record_text, report, s
 from storage.json.lockfile import FolderLock
 from storage.json.paths import JOURNAL, OWNER, PROBE
 from storage.json.quarantine import Quarantine
+from storage.json.restoring import finish_restoring
 from storage.json.retained import RetainedSegments, Retention
 from storage.json.snapshots import render
 from storage.json.table import Change, Table, Watcher, read_snapshot
@@ -78,6 +80,7 @@ class Store:
         make_folders(self._files, root)
         self._ownership = FolderLock(root / OWNER)
         try:
+            finish_restoring(root, self._files)
             self.findings: list[Finding] = self._open()
         except BaseException:
             self._ownership.release()
@@ -159,30 +162,23 @@ class Store:
         except OSError as error:
             raise StorageUnavailable(f"cannot write to {self.root}: {error}") from error
 
+    @property
+    def sequence(self) -> int:
+        """Number of the last commit that is known: that of a dict which nobody has loaded yet may be higher."""
+        return self._journal.sequence
+
     def checkpoint(self, *, pause: float = 0.0) -> None:
         """Writes snapshots of what has changed, and drops the journal that they cover. Raises OSError, and then nothing is lost."""
         with self._checkpoint_lock.ready():
-            self._quarantine.settle()
-            for table in list(self._dirty):
-                self.load(table)
-            with self._journal.lock.ready():
-                last = self._journal.rotate()
-                self._journal.unsettled = False
-                dirty, self._dirty = self._dirty, []
-                self._limit, self._dirty_size = self._least, 0
-                for table in dirty:
-                    table.dirty = False
-                sequence = self._journal.sequence
-                copies = [(table, table.values.copy()) for table in dirty]
-            try:
-                self._write_snapshots(copies, sequence, pause)
-                self._journal.drop(last)
-            except BaseException:
-                with self._journal.lock.ready():
-                    self._journal.unsettled = True
-                    for table in dirty:
-                        self._mark(table)
-                raise
+            self._checkpoint(pause)
+
+    @contextmanager
+    def frozen(self, *, pause: float = 0.0) -> Iterator[None]:
+        """Inside of the block the snapshots on the disk say what all dicts were at one moment, and stay as they are; commits go on, in the
+        journal. Raises what `checkpoint` raises."""
+        with self._checkpoint_lock.ready():
+            self._checkpoint(pause)
+            yield
 
     def close(self) -> None:
         """A last checkpoint; only snapshots stay. If the disk refuses, the journal stays, and the next opening replays it."""
@@ -207,6 +203,29 @@ class Store:
         """Closes the files and does nothing else: for a forked child, whose parent goes on using the folder."""
         self._journal.abandon()
         self._ownership.abandon()
+
+    def _checkpoint(self, pause: float) -> None:
+        self._quarantine.settle()
+        for table in list(self._dirty):
+            self.load(table)
+        with self._journal.lock.ready():
+            last = self._journal.rotate()
+            self._journal.unsettled = False
+            dirty, self._dirty = self._dirty, []
+            self._limit, self._dirty_size = self._least, 0
+            for table in dirty:
+                table.dirty = False
+            sequence = self._journal.sequence
+            copies = [(table, table.values.copy()) for table in dirty]
+        try:
+            self._write_snapshots(copies, sequence, pause)
+            self._journal.drop(last)
+        except BaseException:
+            with self._journal.lock.ready():
+                self._journal.unsettled = True
+                for table in dirty:
+                    self._mark(table)
+            raise
 
     def _open(self) -> list[Finding]:
         replay = self._journal.open()
