@@ -326,8 +326,8 @@ class TurnRunner:
     def _keep(self, turn: Turn, transaction: Transaction) -> tuple[Numbered, Queued]:
         """Write what a turn holds and sends into its transaction: the sends to the history, to those who come later, and to the outbox."""
         state = self._state
-        if turn.handler:
-            transaction.note_command(turn.handler)
+        if command := turn.handler or turn.work:
+            transaction.note_command(command)
         turn.held_values.save()
         if turn.event is not None:
             state.read_marks.keep(turn.event)

@@ -125,7 +125,8 @@ def _line(change: PastChange, names: Mapping[str, str]) -> str:
     who = names.get(change.member) or change.member or "nobody"
     key = f"{change.key} ({names[change.key]})" if change.key in names and names[change.key] != change.key else change.key
     old = _shown(change.old) if change.is_old_known else "?"
-    return f"{when}  {who}  {change.command or '-'}  {_dict_name(change)}[{key!r}]: {old} -> {_shown(change.new)}"
+    event = f"  ({change.event})" if change.event else ""
+    return f"{when}  {who}  {change.command or '-'}  {_dict_name(change)}[{key!r}]: {old} -> {_shown(change.new)}{event}"
 
 
 def _dict_name(change: PastChange) -> str:

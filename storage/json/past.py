@@ -39,7 +39,7 @@ class PastChange:
     key: str
     old: Encoded | None
     is_old_known: bool
-    """False for the first change of a key among what is kept: nobody knows what it was before."""
+    """False for the first change of a key, if what is kept does not go back to the store's first commit: nobody knows what it was before."""
     new: Encoded | None
 
 
@@ -63,7 +63,9 @@ def past(root: Path, wants: Callable[[str], bool], files: Files | None = None) -
     """
     files = files or Files()
     latest: dict[tuple[str, str], Encoded | None] = {}
+    is_whole = False
     for sequence, payload in _records(root, files):
+        is_whole = is_whole or sequence == 1
         try:
             record = _decode(payload)
             changes = [
@@ -77,7 +79,7 @@ def past(root: Path, wants: Callable[[str], bool], files: Files | None = None) -
         for domain, key, new in changes:
             if wants(domain):
                 place = domain, key
-                yield PastChange(record.at, sequence, member, event, command, domain, key, latest.get(place), place in latest, new)
+                yield PastChange(record.at, sequence, member, event, command, domain, key, latest.get(place), is_whole or place in latest, new)
                 latest[place] = new
 
 
@@ -121,3 +123,18 @@ def _read(path: Path, files: Files) -> bytes | None:
         return files.read(path)
     except FileNotFoundError:
         return None
+
+
+def kept_since(root: Path, files: Files | None = None) -> float | None:
+    """When the first commit was made that is still known, in seconds since 1970; None if that is the first of all, or there is none.
+
+    Raises StorageUnavailable if the disk does not answer.
+    """
+    for sequence, payload in _records(root, files or Files()):
+        if sequence == 1:
+            return None
+        try:
+            return _decode(payload).at
+        except msgspec.MsgspecError:
+            continue
+    return None
