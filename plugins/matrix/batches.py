@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from mooring import now
+from mooring.plugins.matrix.answers import Event
 from mooring.plugins.matrix.events import is_joining, seconds_of
-from mooring.plugins.matrix.homeserver import Event, Homeserver
+from mooring.plugins.matrix.homeserver import Homeserver
 from mooring.plugins.matrix.names import Names
 from mooring.plugins.matrix.troubles import Refusal
 
@@ -55,7 +56,7 @@ class History:
             self.names.learn(room, [*page.state, *page.chunk])
             for event in page.chunk:
                 yield event, start
-            start = page.end if page.end != start else ""
+            start = page.end if page.end and page.end != start else ""
 
     async def _beginning(self, room: str) -> str:
         """The token from which a room is read for the first time; empty if nothing happened in it since."""

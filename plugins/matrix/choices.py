@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mooring import Button, ClickArgument, Clicked, InputComponent, clip
-from mooring.plugins.matrix.homeserver import Event
+from mooring.plugins.matrix.answers import Event
 
 CHOICES = "org.mooring.choices"
 """In the content of a message that shows buttons: their ids. The list is in the room itself, so that no restart forgets what a number means."""

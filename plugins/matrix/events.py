@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mooring import Left, Said
-from mooring.plugins.matrix.homeserver import Event
+from mooring.plugins.matrix.answers import Event
 
 KEY = "org.mooring.key"
 """In the content of what a gateway like this one sent: by it a message is found again."""

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct, field
 
 from mooring import PluginError
+from mooring.plugins.matrix.answers import Account, Context, Error, Event, Facts, Id, Made, Page, Profile, RoomIds, Synced, decoded
 from mooring.plugins.matrix.troubles import Away, Limited, Refusal, TokenRefused
 
 try:
@@ -21,11 +21,6 @@ try:
     from nio import Api, AsyncClient, AsyncClientConfig, RoomPreset
 except ModuleNotFoundError as error:
     raise PluginError("it needs matrix-nio, which is not there: pip install 'mooring[matrix]'") from error
-
-Event = dict[str, Any]
-"""One event of a room, as the homeserver has it. What people wrote in it can be anything."""
-
-Facts = dict[str, Any]
 
 SECONDS = 30.0
 """For how long an answer is waited for."""
@@ -50,74 +45,6 @@ FIRST_SYNC_FILTER: dict[str, Any] = {**SYNC_FILTER, "room": {**SYNC_FILTER["room
 """What was said before is read room by room."""
 
 
-class Timeline(Struct):
-    """What happened in a room; if `limited` there is more before it."""
-
-    events: list[Event] = []
-    limited: bool = False
-
-
-class State(Struct):
-    """Facts about a room; here about those who said something."""
-
-    events: list[Event] = []
-
-
-class JoinedRoom(Struct):
-    """News of a room in which the bot is."""
-
-    timeline: Timeline = field(default_factory=Timeline)
-    state: State = field(default_factory=State)
-
-
-class SyncedRooms(Struct):
-    """News of rooms, by what the bot is to them."""
-
-    join: dict[str, JoinedRoom] = {}
-    invite: dict[str, Any] = {}
-    leave: dict[str, Any] = {}
-
-
-class Synced(Struct):
-    """All that happened since a token, up to the token `next_batch`."""
-
-    next_batch: str
-    rooms: SyncedRooms = field(default_factory=SyncedRooms)
-
-
-class Page(Struct):
-    """Some of what happened in a room; without `end` there is no more."""
-
-    chunk: list[Event]
-    end: str = ""
-    state: list[Event] = []
-
-
-class _Id(Struct):
-    event_id: str
-
-
-class _Account(Struct):
-    user_id: str
-
-
-class _Rooms(Struct):
-    joined_rooms: list[str]
-
-
-class _Context(Struct):
-    start: str
-    end: str
-
-
-class _Member(Struct):
-    displayname: str | None = None
-
-
-class _Made(Struct):
-    room_id: str = ""
-
-
 T = TypeVar("T")
 _Request = tuple[str, str] | tuple[str, str, str]
 
@@ -136,15 +63,15 @@ class Homeserver:
 
     async def account(self) -> str:
         """Whose token it is."""
-        return (await self._ask(Api.whoami(""), _Account)).user_id
+        return (await self._ask(Api.whoami(""), Account)).user_id
 
     async def joined_rooms(self) -> Sequence[str]:
         """The rooms in which the bot is."""
-        return (await self._ask(Api.joined_rooms(""), _Rooms)).joined_rooms
+        return (await self._ask(Api.joined_rooms(""), RoomIds)).joined_rooms
 
     async def join(self, room: str) -> None:
         """Enter a room, which may need an invitation."""
-        await self._ask(Api.join("", room), _Made)
+        await self._ask(Api.join("", room), Made)
 
     async def sync(self, since: str) -> Synced:
         """Wait for news. Without `since` there is an answer at once, for its token's sake."""
@@ -165,17 +92,17 @@ class Homeserver:
     async def tokens_around(self, room: str, event_id: str) -> tuple[str, str]:
         """The tokens just before and just after an event."""
         path = f"/_matrix/client/v3/rooms/{quote(room, safe='')}/context/{quote(event_id, safe='')}?limit=0"
-        found = await self._ask(("GET", path), _Context)
+        found = await self._ask(("GET", path), Context)
         return found.start, found.end
 
     async def first_since(self, room: str, at: float) -> str:
         """The first event of a room at a time, in seconds since 1970, or later."""
         path = f"/_matrix/client/v1/rooms/{quote(room, safe='')}/timestamp_to_event?dir=f&ts={int(at * 1000)}"
-        return (await self._ask(("GET", path), _Id)).event_id
+        return (await self._ask(("GET", path), Id)).event_id
 
     async def name_of(self, room: str, user: str) -> str:
         """What somebody is called in a room; empty if they have no name there."""
-        return (await self._ask(Api.room_get_state_event("", room, "m.room.member", user), _Member)).displayname or ""
+        return (await self._ask(Api.room_get_state_event("", room, "m.room.member", user), Profile)).displayname or ""
 
     async def is_encrypted(self, room: str) -> bool:
         """Whether what is said in a room cannot be read."""
@@ -188,7 +115,7 @@ class Homeserver:
     async def make_direct_room(self, user: str) -> str:
         """A new room for the bot and somebody else, who is invited."""
         asked = Api.room_create("", is_direct=True, preset=RoomPreset.trusted_private_chat, invite=(user,))
-        return (await self._ask(asked, _Made)).room_id
+        return (await self._ask(asked, Made)).room_id
 
     async def invite(self, room: str, user: str) -> None:
         """Invite somebody; one who is there already is not invited, which is a Refusal."""
@@ -210,20 +137,17 @@ class Homeserver:
 
     async def send(self, room: str, content: Mapping[str, Any], key: str) -> str:
         """Say something, once for each key, and return the id of the event."""
-        return (await self._ask(Api.room_send("", room, "m.room.message", dict(content), key), _Id)).event_id
+        return (await self._ask(Api.room_send("", room, "m.room.message", dict(content), key), Id)).event_id
 
     async def redact(self, room: str, event_id: str, key: str) -> str:
         """Take back something that was said, once for each key, and return the id of the event that does."""
-        return (await self._ask(Api.room_redact("", room, event_id, key), _Id)).event_id
+        return (await self._ask(Api.room_redact("", room, event_id, key), Id)).event_id
 
     async def _ask(self, request: _Request, answer: type[T], seconds: float = SECONDS) -> T:
         status, body = await self._send(request, seconds)
         if status != 200:
             raise _trouble(status, body)
-        try:
-            return msgspec.json.decode(body, type=answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Away(f"what it answers is not understood: {error}", may_be_done=True) from error
+        return decoded(body, answer)
 
     async def _send(self, request: _Request, seconds: float) -> tuple[int, bytes]:
         method, path, *data = request
@@ -239,17 +163,11 @@ class Homeserver:
             raise Away(f"the connection broke: {type(error).__name__}", may_be_done=True) from error
 
 
-class _Error(Struct):
-    errcode: str = "M_UNKNOWN"
-    error: str = ""
-    retry_after_ms: float | None = None
-
-
 def _trouble(status: int, body: bytes) -> Away | Limited | TokenRefused | Refusal:
     try:
-        told = msgspec.json.decode(body, type=_Error)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        told = _Error()
+        told = decoded(body, Error)
+    except Away:
+        told = Error()
     reason = told.error[:_LONGEST_REASON]
     seconds = max(0.0, told.retry_after_ms or 0.0) / 1000
     if status == 429 or told.errcode == "M_LIMIT_EXCEEDED":

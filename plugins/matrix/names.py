@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from mooring.plugins.matrix.answers import Event
 from mooring.plugins.matrix.events import named_in
-from mooring.plugins.matrix.homeserver import Event, Homeserver
+from mooring.plugins.matrix.homeserver import Homeserver
 from mooring.plugins.matrix.troubles import Refusal
 
 _MOST = 10_000

@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 
 from mooring import DOWN_KINDS, Button, Clicked, Room, Service
+from mooring.plugins.matrix.answers import Event
 from mooring.plugins.matrix.choices import CHOICES, Panel, chosen, content_of_panel, panel_in, panel_of
 from mooring.plugins.matrix.config import NETWORK
 from mooring.plugins.matrix.events import answered_by
-from mooring.plugins.matrix.homeserver import Event, Homeserver
+from mooring.plugins.matrix.homeserver import Homeserver
 from mooring.plugins.matrix.troubles import Refusal, Trouble
 
 BUTTONS = DOWN_KINDS["buttons"].name
@@ -49,7 +50,7 @@ class Panels:
         if not number[:1].isdecimal() or not (is_marked or answers):
             return None
         if room not in self._seen:
-            self._seen[room] = await self._newest(room, (await self._homeserver.tokens_around(room, event["event_id"]))[0])
+            self._seen[room] = await self._before(room, event["event_id"])
         panel = self._seen[room]
         return chosen(number, panel, self._buttons(room)) if is_marked or answers == panel.event_id else None
 
@@ -82,6 +83,12 @@ class Panels:
         else:
             await self._homeserver.redact(room, shown.event_id, key)
             self._posted[room] = Panel()
+
+    async def _before(self, room: str, event_id: str) -> Panel:
+        try:
+            return await self._newest(room, (await self._homeserver.tokens_around(room, event_id))[0])
+        except Refusal:
+            return Panel()  # nobody can tell any more what was meant
 
     async def _newest(self, room: str, before: str = "") -> Panel:
         own = await self._homeserver.own_newest(room, "m.room.message", before)

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from mooring import Formatted, Post, read_markdown
+from mooring.plugins.matrix.answers import Event
 from mooring.plugins.matrix.events import KEY
-from mooring.plugins.matrix.homeserver import Event
 from mooring.plugins.matrix.html import Mentioned, html_of, lines_as_html, mentions_in
 
 LONGEST = 16_000

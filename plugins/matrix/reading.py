@@ -7,10 +7,11 @@ import logging
 from collections.abc import Callable
 
 from mooring import Arrivals, PluginError, Service
+from mooring.plugins.matrix.answers import JoinedRoom, Synced
 from mooring.plugins.matrix.batches import Batch, History
 from mooring.plugins.matrix.config import NETWORK, Config
 from mooring.plugins.matrix.events import is_joining
-from mooring.plugins.matrix.homeserver import Homeserver, JoinedRoom, Synced
+from mooring.plugins.matrix.homeserver import Homeserver
 from mooring.plugins.matrix.names import Names
 from mooring.plugins.matrix.panels import Panels
 from mooring.plugins.matrix.room_reader import RoomReader

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mooring import Acknowledgement, Arrival, Arrivals, now
+from mooring.plugins.matrix.answers import Event
 from mooring.plugins.matrix.batches import Batch, History
 from mooring.plugins.matrix.events import seconds_of, what_happened
-from mooring.plugins.matrix.homeserver import Event
 from mooring.plugins.matrix.speech import Speech
 from mooring.plugins.matrix.troubles import Refusal, Trouble
 
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 _NO_SUCH_PLACE = frozenset({"M_UNKNOWN", "M_INVALID_PARAM", "M_NOT_FOUND"})
 _PAUSE = 2.0
+_MANY = 30
+"""So many failures in a row are told: what keeps the whole homeserver away is told by the sync."""
 
 
 class RoomReader:
@@ -33,6 +35,7 @@ class RoomReader:
         """What is left of what is being read."""
         self._waiting: Batch | None = None
         self._woken = asyncio.Event()
+        self._failures = 0
 
     def add(self, batch: Batch) -> None:
         """There is more to read."""
@@ -60,8 +63,12 @@ class RoomReader:
             log.warning("%s is not read from where it was left (%s), but %s", self._room, error, what_now)
             self._in_hand = Batch("", batch.until) if is_lost else None
         except Trouble as error:
+            self._failures += 1
+            if self._failures == _MANY:
+                log.warning("%s could not be read for a while, and is tried again and again: %s", self._room, error)
             await asyncio.sleep(error.seconds or _PAUSE)
         else:
+            self._failures = 0
             self._in_hand = None
 
     async def _hand_in(self, batch: Batch) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mooring import Clicked, Left, Said, Service
+from mooring.plugins.matrix.answers import Event
 from mooring.plugins.matrix.config import Config
-from mooring.plugins.matrix.homeserver import Event
 from mooring.plugins.matrix.panels import Panels
 
 
