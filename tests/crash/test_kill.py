@@ -16,7 +16,7 @@ from storage.encoding import codec
 from storage.json.database import JSONDatabase
 from tests.crash.committing import DOMAINS, TASKS, changes_of
 
-ROUNDS = int(os.environ.get("MOORING_CRASH_ROUNDS", "200"))
+ROUNDS = int(os.environ.get("MOORING_CRASH_ROUNDS", "100"))
 LONGEST_LIFE = 0.08
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-SEEDS = 300
+SEEDS = 200
 
 
 def simulate(*options: str, hash_seed: int = 0) -> str:
