@@ -46,6 +46,8 @@ class BackupHeader(msgspec.Struct):
     """The version of Mooring that wrote it."""
     at: float
     """When, in seconds since 1970."""
+    channel: str = ""
+    """The id of the channel whose dicts are all that is in it; empty for those of every channel."""
 
 
 class DictHead(msgspec.Struct, frozen=True):

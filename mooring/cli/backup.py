@@ -19,7 +19,7 @@ from mooring.control.commands import CommandTable
 from mooring.control.messages import Request, Response
 from mooring.service.backup_commands import BACKUP_COMMANDS
 from mooring.service.backup_places import Places
-from storage.backup_file import DictHead
+from storage.backup_file import BackupReader, DictHead
 from storage.db_config import read_config
 from storage.errors import ConfigError, StorageError
 from storage.moobius_storage import TAKEN_NAMES
@@ -37,12 +37,13 @@ def add_backup(app: typer.Typer) -> None:
     @app.command()
     def backup(
         file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
+        channel: Annotated[str, typer.Option(help="Only this channel, by its id.")] = "",
         only_folders: Annotated[bool, typer.Option("--only-folders", help="Leave out what is kept on servers.")] = False,
         config: ConfigFile = CONFIG,
         db_config: DbConfigFile = DB_CONFIG,
     ) -> None:
         """Write all dicts of all channels to one file, as they are at one moment, while the service runs or not."""
-        arguments = {"path": str(file.absolute()), "only_folders": only_folders}
+        arguments = {"path": str(file.absolute()), "channel": channel, "only_folders": only_folders}
         done = operate("backup", arguments, config, db_config, _in_the_store, patience=_PATIENCE)
         typer.echo(f"{file} has {done['keys']} keys of {done['dicts']} dicts, {done['bytes']} bytes.")
         if done["faults"]:
@@ -63,6 +64,7 @@ def add_backup(app: typer.Typer) -> None:
         try:
             service = read_service(config)
             places = Places(service, [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)])
+            channel = channel or _channel_in(file)
             folders = _planned(file, service.service_id, places, channel, dict_name)
             _restore(file, folders, _gives_way(places, channel, dict_name), replace=replace, plan=plan, yes=yes)
         except ConfigError as error:
@@ -76,6 +78,12 @@ def add_backup(app: typer.Typer) -> None:
 def _in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:
     table = CommandTable(lambda: Places(service, entries), BACKUP_COMMANDS)
     return asyncio.run(table.answer(Request(command, msgspec.Raw(msgspec.json.encode(arguments)))))
+
+
+def _channel_in(file: Path) -> str:
+    """The only channel that the backup has, empty if it has all: what it has not must not give way."""
+    with file.open("rb") as backup:
+        return BackupReader(backup, str(file)).header.channel
 
 
 def _planned(file: Path, service_id: str, places: Places, channel: str, dict_name: str) -> list[RestoreFolder]:

@@ -22,6 +22,8 @@ class BackupTarget(msgspec.Struct, forbid_unknown_fields=True):
     """Where the file shall be."""
 
     path: str
+    channel: str = ""
+    """The only channel whose dicts are wanted; empty for all."""
     only_folders: bool = False
     """Go on if some dicts are kept elsewhere, and leave these out."""
 
@@ -32,7 +34,7 @@ async def _backup(read_places: Callable[[], Places], asked: BackupTarget) -> dic
         names = ", ".join(places.elsewhere)
         raise CommandError(f"{names} are not kept in folders and would be missing; back up their server by its own means, and say --only-folders.")
     try:
-        summary = await asyncio.to_thread(places.backup, Path(asked.path))
+        summary = await asyncio.to_thread(places.backup, Path(asked.path), asked.channel)
     except StorageError as error:
         raise CommandError(f"No backup was made: {error}") from error
     log.info("a backup of %d dicts was written to %s", summary.dicts, asked.path)

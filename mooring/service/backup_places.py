@@ -86,16 +86,20 @@ class Places:
 
         return is_selected
 
-    def backup(self, target: Path) -> BackupSummary:
-        """Write one. Blocks. Raises StorageError."""
+    def backup(self, target: Path, channel: str = "") -> BackupSummary:
+        """Write one, of one channel if this is named. Blocks. Raises StorageError, also if nothing is kept of the channel."""
         from storage.backup import write_backup  # here, as engines are imported where a config names them
         from storage.backup_file import FORMAT, BackupHeader
 
         there = {root: settings for root, settings in self.folders.items() if root.is_dir()}
         if not there:
             raise StorageError("there is nothing to back up: the db config names no folder that is there")
-        header = BackupHeader(FORMAT, self._service_id, __version__, time.time())
-        return write_backup(target, there, header, self.is_kept)
+        header = BackupHeader(FORMAT, self._service_id, __version__, time.time(), channel)
+        summary = write_backup(target, there, header, self.selection(channel, ""))
+        if channel and not summary.dicts:
+            target.unlink()
+            raise StorageError(f"nothing is kept of a channel {channel}; `mooring channel list` has the ids")
+        return summary
 
     def _is_of(self, place: str, channel: str) -> bool:
         own = domain_of(self._service_id, channel, "").rpartition(".")[0]

@@ -103,6 +103,18 @@ def test_one_channel_one_dict_and_another_place(folder: Path) -> None:
     assert (done.exit_code, kept("tavern")) == (0, {"ann": 1}), done.output
 
 
+def test_a_backup_of_one_channel_touches_no_other(folder: Path) -> None:
+    fill("tavern", ann=80)
+    fill("library", bob=10)
+    assert run("backup", "copy", "--channel", "tavern")[0] == 0
+    fill("tavern", ann=1)
+    fill("tavern", "mana_bars", later=1)
+    assert run("restore", "copy", "--yes", "--replace")[0] == 0
+    assert (kept("tavern"), kept("tavern", "mana_bars"), kept("library")) == ({"ann": 80}, {}, {"bob": 10})
+    code, said = run("backup", "other", "--channel", "nowhere")
+    assert code == 1 and "nothing is kept of a channel nowhere" in said and not Path("other").exists()
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

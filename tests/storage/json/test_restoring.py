@@ -196,7 +196,7 @@ def test_a_kill_leaves_what_was_before_or_what_is_after(tmp_path: Path) -> None:
     for seed in range(ROUNDS):
         for domain, values in before.items():
             put(root, domain, values)
-        calls = random.Random(seed).randrange(120)
+        calls = random.Random(seed).randrange(60)
         line = [sys.executable, "-c", _CHILD, str(file), str(root), str(calls)]
         ended = subprocess.run(line, cwd=Path(__file__).parents[3], check=False, capture_output=True)
         assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr
