@@ -35,7 +35,7 @@ _PAIRS = (("vv", "w"), ("rn", "m"))
 """Two letters that are drawn like one."""
 
 RESERVED = frozenset(
-    "mooring service system server bot owner moderator member admin administrator root everyone everybody all here".split(),  # noqa: SIM905 - to be read
+    "mooring service system server bot operator owner moderator member admin administrator root everyone everybody all here".split(),  # noqa: SIM905 - to be read
 )
 """Whom nobody may be taken for who picks a name."""
 

@@ -16,6 +16,7 @@ from mooring.cli.backup import add_backup
 from mooring.cli.channels import add_channel
 from mooring.cli.check import add_check
 from mooring.cli.cleared import add_cleared
+from mooring.cli.console import add_console
 from mooring.cli.history import add_history
 from mooring.cli.import_moobius import add_import
 from mooring.cli.init import init
@@ -67,6 +68,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_undo(app)
     add_status(app)
     add_reload(app)
+    add_console(app)
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ InTheStore = Callable[[ServiceConfig, list[dict[str, Any]], str, Mapping[str, An
 """Carries out a command with its arguments where no service runs, given the service's config and the entries of the db config."""
 
 
-def ask_running(command: str, arguments: Mapping[str, Any], config: Path) -> list[Any]:
-    """The result of a command of each process of the service here; none if no service runs. Exits with a message if one has no result."""
+def ask_running(command: str, arguments: Mapping[str, Any], config: Path, *, at_most: int | None = None) -> list[Any]:
+    """The result of a command of each process of the service here, or of `at_most` so many; none if no service runs.
+
+    Exits with a message if one has no result.
+    """
     try:
         service = read_service(config)
-        responses = list(ask_each(Path(service.data_dir), service.service_id, command, arguments))
+        responses = list(islice(ask_each(Path(service.data_dir), service.service_id, command, arguments), at_most))
     except ConfigError as error:
         raise fault(str(error), FAULTY_CONFIG) from error
     except (NoAnswer, OSError) as error:

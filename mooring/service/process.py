@@ -19,6 +19,7 @@ from mooring.control.server import listening
 from mooring.service.backup_commands import BACKUP_COMMANDS
 from mooring.service.backup_places import Places
 from mooring.service.channel_commands import CHANNEL_COMMANDS
+from mooring.service.console_commands import CONSOLE_COMMANDS
 from mooring.service.member_commands import MEMBER_COMMANDS, LiveMembers
 from mooring.service.old_data import json_roots
 from mooring.service.reconfiguring import RELOAD_COMMANDS
@@ -78,6 +79,7 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
         commands.add(service, RELOAD_COMMANDS)
         commands.add(lambda: Places(parse_service(service.config["service_config"], ""), service.config["db_config"]), BACKUP_COMMANDS)
         commands.add(LiveUndoing(service, json_roots(service.config["db_config"])), UNDO_COMMANDS)
+        commands.add(service, CONSOLE_COMMANDS)
         await doors.enter_async_context(listening(service.data_dir, service.service_id, commands))
         addresses = service.addresses()
         place = f"is at {' and '.join(addresses)}" if addresses else "is up; no plugin of it listens for members"
