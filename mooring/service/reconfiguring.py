@@ -95,8 +95,11 @@ class Reconfiguring(Channels):
         if new.raw["db_config"] != old.raw["db_config"]:
             outcome.later.append("the db config")
         named = {entry.name for entry in new.service.plugins}
-        outcome.later += [f"plugin {name}" for name in sorted(named ^ {entry.name for entry in old.service.plugins})]
+        outcome.later += [f"plugin {name}" for name in sorted(named ^ (self.plugins.loaded.keys() | self.plugins.failed.keys()))]
         new.raw["db_config"] = old.raw["db_config"]
+        ours, theirs = new.raw["service_config"], old.raw["service_config"]
+        kept = {name: theirs[name] for name in _AT_A_START if name in theirs}
+        new.raw["service_config"] = {**{name: value for name, value in ours.items() if name not in _AT_A_START}, **kept}
         self.config.update(new.raw)
         return replace(new, service=new.service.model_copy(update=fixed), raw=self.config)
 
@@ -177,6 +180,9 @@ class Reconfiguring(Channels):
         fixed = {name: getattr(was, name) for name in _OF_A_CHANNEL_AT_A_START}
         outcome.later += [f"{name} of channel {config.id}" for name, value in fixed.items() if getattr(config, name) != value]
         info, config = channel.info, config.model_copy(update=fixed)
+        if config == was:
+            self._configured[config.id] = was
+            return
         changed = self._hosted[config.id] = replace(channel, config=config)
         self._configured[config.id] = config
         self._serving[config.id].uses = config.plugins
