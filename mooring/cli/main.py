@@ -29,6 +29,7 @@ from mooring.cli.reload import add_reload
 from mooring.cli.scaffold import add_new_plugin
 from mooring.cli.serving import add_run
 from mooring.cli.status import add_status
+from mooring.cli.stores import add_store
 from mooring.cli.undo import add_undo
 from mooring.version import __version__
 from storage.expansion import UnknownVariable, expand
@@ -65,6 +66,7 @@ def build_app(make_service: Callable[..., ChannelService]) -> typer.Typer:
     add_check(app)
     add_history(app)
     add_member(app)
+    add_store(app)
     add_undo(app)
     add_status(app)
     add_reload(app)
