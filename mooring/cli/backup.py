@@ -72,7 +72,8 @@ def add_backup(app: typer.Typer) -> None:
         except StorageError as error:
             raise fault(f"Nothing was restored: {error}", FAILED) from error
         except OSError as error:
-            raise fault(f"Nothing was restored: {error.filename or file}: {error.strerror or error}", FAILED) from error
+            where = error.filename or "the folders with the data"
+            raise fault(f"Nothing was restored: {where}: {error.strerror or error}; mend that and try again", FAILED) from error
 
 
 def _in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:
@@ -136,7 +137,10 @@ def _restore(file: Path, folders: list[RestoreFolder], gives_way: Callable[[str]
             for each in staged:
                 each.discard()
             raise
-    settle(folders)
+    try:
+        settle(folders)
+    except StorageError as error:
+        raise fault(f"What was restored counts, and is not in its place yet: {error}; mend that, and the next start puts it there", FAILED) from error
     typer.echo(f"Done. What was there is in {len(kept)} files, which `mooring cleared list` names." if kept else "Done.")
 
 

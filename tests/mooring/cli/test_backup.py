@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from mooring import ChannelService
 from mooring.cli.main import build_app
 from storage import JSONDatabase, MoobiusStorage
+from storage.files import Files
 from tests.process_for_tests import member, start, write_configs
 
 
@@ -135,6 +136,26 @@ def test_what_cannot_be_is_told_in_one_line_and_changes_nothing(folder: Path, li
     code, output = run(*line)
     assert code == 1 and said in output, output
     assert kept("tavern") == {"ann": 1}
+
+
+@pytest.mark.parametrize(
+    ("call", "said", "after"), [("write", "Nothing was restored", 1), ("rename", "", None), ("remove_folder", "next start puts it there", 80)]
+)
+def test_a_disk_that_refuses_leaves_one_state_or_the_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, call: str, said: str, after: int | None
+) -> None:
+    fill("tavern", ann=80)
+    assert run("backup", "copy")[0] == 0
+    fill("tavern", ann=1)
+
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Files, call, refuse)
+        code, output = run("restore", "copy", "--yes", "--replace")
+    assert code == 1 and said in output and "No space left on device" in output, output
+    assert kept("tavern") in ([{"ann": 80}, {"ann": 1}] if after is None else [{"ann": after}])
 
 
 def test_what_is_not_in_folders_is_not_left_out_in_silence(folder: Path) -> None:
