@@ -15,11 +15,10 @@ from typing import Annotated, Any
 import typer
 
 from mooring.channels.system_dicts import MEMBERS, SHARED_VARIANT
+from mooring.cli.operating import read_service
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
-from mooring.config import parse_service
 from mooring.durations import parse_duration
-from mooring.environment_settings import with_environment
-from mooring.service.old_data import json_roots
+from mooring.service.backup_places import Places
 from mooring.text import clip
 from storage.db_config import read_config
 from storage.domains import domain_of, last_part
@@ -27,7 +26,6 @@ from storage.encoding import codec
 from storage.errors import ConfigError, StorageError
 from storage.json.inspection import read_dict
 from storage.json.past import PastChange, past
-from storage.json_config import expect_object, read_json
 from storage.moobius_storage import TAKEN_NAMES
 
 _LONGEST_VALUE = 100
@@ -51,15 +49,15 @@ def add_history(app: typer.Typer) -> None:
         """What was changed in a channel, when, by whom and by which command, the oldest first. For dicts in folders, as long as these retain it."""
         try:
             began = time.time() - parse_duration(since).total_seconds() if since else 0.0
-            service_id = parse_service(with_environment(expect_object(read_json(config), str(config))), str(config)).service_id
-            roots = json_roots([entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)])
+            service = read_service(config)
+            roots = list(Places(service, [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)]).folders)
         except (ConfigError, ValueError) as error:
             raise fault(str(error), FAULTY_CONFIG) from error
         if not roots:
             raise fault("No dict of the db config is in a folder, and only folders keep what was.", FAILED)
         try:
-            names = _names(service_id, channel, roots)
-            found = heapq.merge(*(_changes(root, service_id, channel, dict_name) for root in roots), key=lambda change: change.at)
+            names = _names(service.service_id, channel, roots)
+            found = heapq.merge(*(_changes(root, service.service_id, channel, dict_name) for root in roots), key=lambda change: change.at)
             shown = deque((change for change in found if _is_wanted(change, key, began, member, names)), maxlen=most)
         except StorageError as error:
             raise fault(str(error), FAILED) from error

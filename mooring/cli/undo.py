@@ -19,7 +19,7 @@ from mooring.config import ServiceConfig
 from mooring.control.commands import CommandTable
 from mooring.control.messages import Request, Response
 from mooring.durations import parse_duration
-from mooring.service.old_data import json_roots
+from mooring.service.backup_places import Places
 from mooring.service.stored_storages import StoredStorages
 from mooring.service.undo_commands import UNDO_COMMANDS, StoredUndoing
 from mooring.text import fold_name
@@ -92,5 +92,5 @@ def _line(change: Mapping[str, Any]) -> str:
 
 def _in_the_store(service: ServiceConfig, entries: list[dict[str, Any]], command: str, arguments: Mapping[str, Any]) -> Response:
     storages = StoredStorages(service.service_id, [channel.id for channel in service.channels], entries)
-    commands = CommandTable(StoredUndoing(storages, json_roots(entries)), UNDO_COMMANDS)
+    commands = CommandTable(StoredUndoing(storages, tuple(Places(service, entries).folders)), UNDO_COMMANDS)
     return asyncio.run(commands.answer(Request(command, msgspec.Raw(msgspec.json.encode(arguments)))))

@@ -21,7 +21,6 @@ from mooring.service.backup_places import Places
 from mooring.service.channel_commands import CHANNEL_COMMANDS
 from mooring.service.console_commands import CONSOLE_COMMANDS
 from mooring.service.member_commands import MEMBER_COMMANDS, LiveMembers
-from mooring.service.old_data import json_roots
 from mooring.service.reconfiguring import RELOAD_COMMANDS
 from mooring.service.service import ChannelService
 from mooring.service.status import STATUS_COMMANDS
@@ -70,6 +69,9 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
     shown = ", ".join(map(str, places)) or "nowhere: no dict is kept"
     log.info("Mooring %s on Python %s, in %s; data is in %s", __version__, platform.python_version(), Path.cwd(), shown)
 
+    def read_places() -> Places:
+        return Places(parse_service(service.config["service_config"], ""), service.config["db_config"])
+
     async def announce() -> None:
         # Not before the service is up: another process that cannot start, as this one has the store, must not be found in its place.
         commands = CommandTable(service, CHANNEL_COMMANDS)
@@ -77,8 +79,8 @@ async def _live(service: ChannelService, say: Callable[[str], object], when_up: 
         commands.add(LiveStores(service), STORE_COMMANDS)
         commands.add(service, STATUS_COMMANDS)
         commands.add(service, RELOAD_COMMANDS)
-        commands.add(lambda: Places(parse_service(service.config["service_config"], ""), service.config["db_config"]), BACKUP_COMMANDS)
-        commands.add(LiveUndoing(service, json_roots(service.config["db_config"])), UNDO_COMMANDS)
+        commands.add(read_places, BACKUP_COMMANDS)
+        commands.add(LiveUndoing(service, tuple(read_places().folders)), UNDO_COMMANDS)
         commands.add(service, CONSOLE_COMMANDS)
         await doors.enter_async_context(listening(service.data_dir, service.service_id, commands))
         addresses = service.addresses()

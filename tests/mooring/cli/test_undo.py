@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from storage import MoobiusStorage
 from tests.process_for_tests import Process, member, start, write_configs
 
 
@@ -108,3 +109,18 @@ async def test_a_moment_that_is_none_names_what_it_should_be(tmp_path: Path) -> 
     told = await Folder(tmp_path).run("undo", "tavern", "--since", "yesterday", code=2)
     assert "90s, 10m" in told[0]
     assert "2026-11-27T20:15" in told[0]
+
+
+async def test_dicts_that_a_channel_keeps_in_a_folder_of_its_own_are_looked_for_there(tmp_path: Path) -> None:
+    scores = {"implementation": "json", "name": "scores", "settings": {"root_dir": "other_db"}}
+    folder = Folder(tmp_path)
+    folder.options = write_configs(tmp_path, channels=[{"id": "tavern", "dicts": [scores]}])
+    place = {**scores, "settings": {"root_dir": str(tmp_path / "other_db")}}
+    with MoobiusStorage("1", "tavern", place) as storage, storage.transaction("ann", "event 1"):
+        storage.scores["ann"] = 3
+    process = await start(folder.path, *folder.options)
+    (line,) = [json.loads(line) for line in await folder.run("history", "tavern", "scores", "--json")]
+    assert (line["event"], line["new"]) == ("event 1", 3)
+    told = await folder.run("undo", "tavern", "event 1", "--yes")
+    assert told == ["scores['ann']: 3 -> nothing", "1 keys were set back, 0 left as they are."]
+    assert (await process.end())[0] == 0
