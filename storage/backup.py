@@ -31,12 +31,20 @@ class BackupSummary:
 
 
 def write_backup(
-    target: Path, folders: Mapping[Path, Mapping[str, Any]], header: BackupHeader, wants: Callable[[str], bool], files: Files | None = None
+    target: Path,
+    folders: Mapping[Path, Mapping[str, Any]],
+    header: BackupHeader,
+    wants: Callable[[str], bool],
+    files: Files | None = None,
+    *,
+    is_ended: Callable[[], bool] = lambda: False,
 ) -> BackupSummary:
     """Write all dicts of the folders whose domain is wanted, for the owner alone. `folders` have the settings of their engine.
 
     Whoever has the folders open in this process goes on. Each folder is as it was at one moment. The file appears when it is whole; it must
-    not be there before. Raises StorageError, StoreLocked among them if another process has a folder, and OSError; then there is no file.
+    not be there before. Once `is_ended` says so, the backup is given up.
+
+    Raises StorageError, StoreLocked among them if another process has a folder; then there is no file.
     """
     if target.exists() or target.is_symlink():
         raise StorageError(f"{target} is there already; remove it, or name another file")
@@ -50,7 +58,7 @@ def write_backup(
             for root, settings in folders.items():
                 engine = opened.enter_context(closing(JSONDatabase("", **{**settings, "root_dir": root})))
                 opened.enter_context(engine.store.frozen(pause=_PAUSE))
-            files.rename(write_beside(files, target, rendered(header, _dicts(folders, wants, summary))), target)
+            files.rename(write_beside(files, target, rendered(header, _dicts(folders, wants, summary, is_ended))), target)
         files.sync_folder(target.parent)
     except OSError as error:
         raise StorageError(f"{target} was not written: {error.strerror or error}; make room or name another file, and try again") from error
@@ -62,7 +70,7 @@ def write_backup(
 
 
 def _dicts(
-    folders: Mapping[Path, Mapping[str, Any]], wants: Callable[[str], bool], summary: BackupSummary
+    folders: Mapping[Path, Mapping[str, Any]], wants: Callable[[str], bool], summary: BackupSummary, is_ended: Callable[[], bool]
 ) -> Iterator[tuple[DictHead, Iterator[Items]]]:
     for root in folders:
         for found in streamed_dicts(root):
@@ -70,11 +78,13 @@ def _dicts(
                 summary.dicts += 1
                 summary.keys += found.keys
                 summary.faults += found.faults
-                yield DictHead(found.domain, found.keys), _gently(found.parts)
+                yield DictHead(found.domain, found.keys), _gently(found.parts, is_ended)
 
 
-def _gently(parts: Iterator[Items]) -> Iterator[Items]:
-    """With room for other threads."""
+def _gently(parts: Iterator[Items], is_ended: Callable[[], bool]) -> Iterator[Items]:
+    """With room for other threads, until it is ended."""
     for part in parts:
+        if is_ended():
+            raise StorageError("it was given up, as the service stops; ask for it again")
         yield part
         time.sleep(_PAUSE)

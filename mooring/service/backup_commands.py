@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -33,10 +34,13 @@ async def _backup(read_places: Callable[[], Places], asked: BackupTarget) -> dic
     if places.elsewhere and not asked.only_folders:
         names = ", ".join(places.elsewhere)
         raise CommandError(f"{names} are not kept in folders and would be missing; back up their server by its own means, and say --only-folders.")
+    ended = Event()
     try:
-        summary = await asyncio.to_thread(places.backup, Path(asked.path), asked.channel)
+        summary = await asyncio.to_thread(places.backup, Path(asked.path), asked.channel, ended.is_set)
     except StorageError as error:
         raise CommandError(f"No backup was made: {error}") from error
+    finally:
+        ended.set()  # a stop does not wait for the thread
     log.info("a backup of %d dicts was written to %s", summary.dicts, asked.path)
     return {"dicts": summary.dicts, "keys": summary.keys, "bytes": summary.size, "faults": summary.faults[:100]}
 

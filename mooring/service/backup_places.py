@@ -86,8 +86,11 @@ class Places:
 
         return is_selected
 
-    def backup(self, target: Path, channel: str = "") -> BackupSummary:
-        """Write one, of one channel if this is named. Blocks. Raises StorageError, also if nothing is kept of the channel."""
+    def backup(self, target: Path, channel: str = "", is_ended: Callable[[], bool] = lambda: False) -> BackupSummary:
+        """Write one, of one channel if this is named. Blocks, until `is_ended` says that nobody wants it any more.
+
+        Raises StorageError, also if nothing is kept of the channel.
+        """
         from storage.backup import write_backup  # here, as engines are imported where a config names them
         from storage.backup_file import FORMAT, BackupHeader
 
@@ -95,7 +98,7 @@ class Places:
         if not there:
             raise StorageError("there is nothing to back up: the db config names no folder that is there")
         header = BackupHeader(FORMAT, self._service_id, __version__, time.time(), channel)
-        summary = write_backup(target, there, header, self.selection(channel, ""))
+        summary = write_backup(target, there, header, self.selection(channel, ""), is_ended=is_ended)
         if channel and not summary.dicts:
             target.unlink()
             raise StorageError(f"nothing is kept of a channel {channel}; `mooring channel list` has the ids")

@@ -154,6 +154,13 @@ def test_what_is_damaged_in_the_folder_is_told_and_the_rest_is_there(tmp_path: P
     assert got(tmp_path / "new", "a") == {"ann": "sound"}
 
 
+def test_a_backup_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "db", "a", VALUES)
+    with pytest.raises(StorageError, match="given up"):
+        write_backup(tmp_path / "file", {tmp_path / "db": {}}, HEADER, everything, is_ended=lambda: True)
+    assert [path.name for path in tmp_path.iterdir()] == ["db"]
+
+
 def test_a_later_format_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "db", "a", VALUES)
     write_backup(tmp_path / "file", {tmp_path / "db": {}}, BackupHeader(FORMAT + 1, "1", "9", 0.0), everything)
