@@ -159,7 +159,7 @@ def _read(roots: Sequence[Path], place: str, asked: Undo) -> tuple[float, list[C
         return where == place and (name == last_part(asked.dict) if asked.dict else not name.startswith("_"))
 
     for root in roots:
-        since = kept_since(root)
+        since = kept_since(root, wants)
         if asked.since is not None and since is not None and asked.since < since:
             when = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
             raise CommandError(f"What was done in {root} is known since {when} only; name a later time.")

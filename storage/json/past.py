@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from storage.errors import StorageUnavailable, UnreadableValue
 from storage.files import Files
 from storage.json.paths import JOURNAL, RETAINED
 from storage.json.replay import Segment, segment_of, segment_paths
+from storage.json.restorings import Restoring, restorings
 from storage.json.retained import segments_in
 
 _log = logging.getLogger(__name__)
@@ -39,7 +41,9 @@ class PastChange:
     key: str
     old: Encoded | None
     is_old_known: bool
-    """False for the first change of a key, if what is kept does not go back to the store's first commit: nobody knows what it was before."""
+    """False for the first change of a key, if what is kept does not go back to the store's first commit, and for the first after its dict was
+    restored from a backup: what it was before is not in the journal.
+    """
     new: Encoded | None
 
 
@@ -64,8 +68,13 @@ def past(root: Path, wants: Callable[[str], bool], files: Files | None = None) -
     files = files or Files()
     latest: dict[tuple[str, str], Encoded | None] = {}
     is_whole = False
+    replaced: list[Restoring] = []
+    to_come = deque(_restorings(root, files))
     for sequence, payload in _records(root, files):
         is_whole = is_whole or sequence == 1
+        while to_come and to_come[0].sequence < sequence:
+            replaced.append(to_come.popleft())
+            latest = {place: text for place, text in latest.items() if not replaced[-1].replaced(place[0])}
         try:
             record = _decode(payload)
             changes = [
@@ -79,7 +88,8 @@ def past(root: Path, wants: Callable[[str], bool], files: Files | None = None) -
         for domain, key, new in changes:
             if wants(domain):
                 place = domain, key
-                yield PastChange(record.at, sequence, member, event, command, domain, key, latest.get(place), is_whole or place in latest, new)
+                is_known = place in latest or (is_whole and not any(each.replaced(domain) for each in replaced))
+                yield PastChange(record.at, sequence, member, event, command, domain, key, latest.get(place), is_known, new)
                 latest[place] = new
 
 
@@ -125,12 +135,20 @@ def _read(path: Path, files: Files) -> bytes | None:
         return None
 
 
-def kept_since(root: Path, files: Files | None = None) -> float | None:
-    """When the first commit was made that is still known, in seconds since 1970; None if that is the first of all, or there is none.
+def kept_since(root: Path, wants: Callable[[str], bool] = lambda domain: True, files: Files | None = None) -> float | None:
+    """From when on all changes to the domains that are wanted are known, in seconds since 1970; None if they always were.
 
-    Raises StorageUnavailable if the disk does not answer.
+    That is the first commit that is still kept, or later the last time that dicts were restored from a backup. Raises StorageUnavailable if the
+    disk does not answer.
     """
-    for sequence, payload in _records(root, files or Files()):
+    files = files or Files()
+    restored = [each.at for each in _restorings(root, files) if each.domains is None or any(map(wants, each.domains))]
+    first = _first_kept(root, files)
+    return max([*restored, *([] if first is None else [first])], default=None)
+
+
+def _first_kept(root: Path, files: Files) -> float | None:
+    for sequence, payload in _records(root, files):
         if sequence == 1:
             return None
         try:
@@ -138,3 +156,10 @@ def kept_since(root: Path, files: Files | None = None) -> float | None:
         except msgspec.MsgspecError:
             continue
     return None
+
+
+def _restorings(root: Path, files: Files) -> list[Restoring]:
+    try:
+        return restorings(root, files)
+    except OSError as error:
+        raise StorageUnavailable(f"{error.filename or root} cannot be read: {error.strerror}") from error

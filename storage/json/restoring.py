@@ -9,6 +9,7 @@ A staged file whose `ready` was never written is waste, and the next opening rem
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,10 +20,23 @@ from storage.errors import StorageError
 from storage.files import Files, make_folders, replace_file, write_all
 from storage.json.lines import CHECK_LENGTH, frame
 from storage.json.paths import RESTORING, snapshot_path
+from storage.json.restorings import note_restoring
 from storage.json.snapshots import Body, opening
 
 _log = logging.getLogger(__name__)
 _READY = "ready"
+
+
+class _Move(msgspec.Struct, array_like=True):
+    name: str
+    target: str
+    domain: str
+
+
+class _Ready(msgspec.Struct):
+    sequence: int
+    at: float
+    moves: list[_Move]
 
 
 class StagedDicts:
@@ -35,7 +49,7 @@ class StagedDicts:
         self._root = root
         self._sequence = sequence
         self._files = files or Files()
-        self._moves: list[tuple[str, str]] = []
+        self._moves: list[_Move] = []
         _remove_all(root / RESTORING, self._files)
         make_folders(self._files, root / RESTORING)
 
@@ -43,12 +57,12 @@ class StagedDicts:
         """One dict with so many keys, part by part. Raises OSError, and StorageError if there are more or fewer."""
         name = f"{len(self._moves) + 1:08d}.json"
         self._write(self._root / RESTORING / name, domain, keys, parts)
-        self._moves.append((name, snapshot_path(self._root, domain).relative_to(self._root).as_posix()))
+        self._moves.append(_Move(name, snapshot_path(self._root, domain).relative_to(self._root).as_posix(), domain))
 
     def declare_ready(self) -> None:
         """From now on all of it counts, from the next opening of the store on. Raises OSError, and then nothing does."""
         self._files.sync_folder(self._root / RESTORING)
-        replace_file(self._files, self._root / RESTORING / _READY, [frame(msgspec.json.encode(self._moves))])
+        replace_file(self._files, self._root / RESTORING / _READY, [frame(msgspec.json.encode(_Ready(self._sequence, time.time(), self._moves)))])
 
     def discard(self) -> None:
         """Remove what was staged and not declared ready. Raises OSError."""
@@ -84,23 +98,24 @@ def finish_restoring(root: Path, files: Files) -> None:
     folder = root / RESTORING
     names = files.names(folder)
     if _READY in names:
-        moves = _read_moves(folder / _READY, files)
-        for name, target in moves:
-            if name in names:
-                make_folders(files, (root / target).parent)
-                files.rename(folder / name, root / target)
-        for place in dict.fromkeys((root / target).parent for _, target in moves):
+        ready = _read_ready(folder / _READY, files)
+        note_restoring(root, ready.sequence, ready.at, [move.domain for move in ready.moves], files)
+        for move in ready.moves:
+            if move.name in names:
+                make_folders(files, (root / move.target).parent)
+                files.rename(folder / move.name, root / move.target)
+        for place in dict.fromkeys((root / move.target).parent for move in ready.moves):
             files.sync_folder(place)
-        _log.info("%s: %d dicts were replaced by those of a backup", root, len(moves))
+        _log.info("%s: %d dicts were replaced by those of a backup", root, len(ready.moves))
     _remove_all(folder, files)
 
 
-def _read_moves(path: Path, files: Files) -> list[tuple[str, str]]:
+def _read_ready(path: Path, files: Files) -> _Ready:
     data = files.read(path)
     payload = data[CHECK_LENGTH:].rstrip(b"\n")
     if frame(payload) != data:
         raise StorageError(f"{path} is damaged, so a restoring that was killed cannot be finished; remove it, and restore the backup again")
-    return msgspec.json.decode(payload, type=list[tuple[str, str]])
+    return msgspec.json.decode(payload, type=_Ready)
 
 
 def _remove_all(folder: Path, files: Files) -> None:

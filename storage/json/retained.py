@@ -19,6 +19,7 @@ from storage.files import Files, make_folders, replace_file
 from storage.json.lines import scan
 from storage.json.paths import RETAINED
 from storage.json.replay import sequence_of
+from storage.json.restorings import restorings
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.log\.gz")
@@ -75,6 +76,7 @@ class RetainedSegments:
         """Keep a copy of a segment, which the caller removes. Raises OSError, FileNotFoundError if it is not there."""
         if not self._retention.keeps:
             self._prune()  # what was kept under another config
+            self._forget_restorings(None)
             return
         data = self._files.read(path)
         lines = scan(data).lines
@@ -91,10 +93,11 @@ class RetainedSegments:
         found = segments_in(self._folder, self._files)
         oldest = self._clock() - self._retention.days * _DAY
         sizes = {each: each.path.stat().st_size for each in found}
-        total = sum(sizes.values())
+        total, gone = sum(sizes.values()), 0
         for each in found:
             if each.at >= oldest and total <= self._retention.size:
                 break
+            gone = each.sequence
             with suppress(FileNotFoundError):
                 try:
                     self._files.unlink(each.path)
@@ -102,6 +105,14 @@ class RetainedSegments:
                     _log.warning("%s is older than it should be, and cannot be removed: %s", each.path, error)
                     return
             total -= sizes[each]
+        self._forget_restorings(gone)
+
+    def _forget_restorings(self, gone: int | None) -> None:
+        """Those before commits of which none is kept any more, up to this number; None: all."""
+        for each in restorings(self._folder.parent, self._files):
+            if gone is None or each.sequence <= gone:
+                with suppress(FileNotFoundError):
+                    self._files.unlink(each.path)
 
 
 def segments_in(folder: Path, files: Files) -> list[RetainedSegment]:
