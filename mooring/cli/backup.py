@@ -14,6 +14,7 @@ import typer
 
 from mooring.cli.operating import operate, read_service
 from mooring.cli.options import CONFIG, DB_CONFIG, FAILED, FAULTY_CONFIG, ConfigFile, DbConfigFile, fault
+from mooring.cli.undo import go_back
 from mooring.config import ServiceConfig
 from mooring.control.commands import CommandTable
 from mooring.control.messages import Request, Response
@@ -51,7 +52,8 @@ def add_backup(app: typer.Typer) -> None:
 
     @app.command()
     def restore(  # noqa: PLR0917 - typer reads the options from the arguments
-        file: Annotated[Path, typer.Argument(help="A file that `mooring backup` has written.")],
+        what: Annotated[str, typer.Argument(metavar="FILE", help="A file that `mooring backup` has written; CHANNEL[/DICT] with --at.")],
+        at: Annotated[str, typer.Option(help="Bring a channel, or a dict of it, back to this time from the journal: 90m, 2026-11-27T20:15.")] = "",
         channel: Annotated[str, typer.Option(help="Only this channel, by its id.")] = "",
         dict_name: Annotated[str, typer.Option("--dict", help="Only the dict of this name.")] = "",
         replace: Annotated[bool, typer.Option("--replace", help="Take the place of what is there, which is kept in dated files.")] = False,
@@ -60,7 +62,13 @@ def add_backup(app: typer.Typer) -> None:
         config: ConfigFile = CONFIG,
         db_config: DbConfigFile = DB_CONFIG,
     ) -> None:
-        """Let the dicts hold what a backup holds, in one step. The service must not run."""
+        """Let the dicts hold what a backup holds, in one step; for this the service must not run. With --at it may."""
+        if at:
+            if channel or dict_name or replace:
+                raise fault("--at goes with a channel's id, or CHANNEL/DICT, and with none of --channel, --dict and --replace.", FAULTY_CONFIG)
+            go_back(what, at, config, db_config, plan=plan, yes=yes)
+            return
+        file = Path(what)
         try:
             service = read_service(config)
             places = Places(service, [entry.model_dump() for entry in read_config(db_config, TAKEN_NAMES)])

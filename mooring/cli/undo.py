@@ -46,34 +46,46 @@ def add_undo(app: typer.Typer) -> None:
         """
         channel_id, _, dict_name = place.partition("/")
         arguments: dict[str, Any] = {"channel_id": channel_id, "dict": dict_name, "event": event, "keep_later": keep_later}
-        arguments["since"] = _moment(since) if since else None
+        arguments["since"] = _moment(since, "--since") if since else None
         arguments["member"] = _member_id(config, db_config, channel_id, member) if member else ""
-        planned = operate("undo plan", arguments, config, db_config, _in_the_store)
-        for change in planned["changes"]:
-            typer.echo(_line(change))
-        if planned["all"] > len(planned["changes"]):
-            typer.echo(f"... and {planned['all'] - len(planned['changes'])} more")
-        hindered = planned["in_the_way"] + planned["unknown"]
-        if not planned["all"]:
-            raise fault("Nothing that is kept was changed by it.", FAILED)
-        if hindered and not keep_later:
-            raise fault(f"{hindered} of {planned['all']} keys cannot be set back; --keep-later leaves these as they are.", 0 if plan else FAILED)
-        if plan:
-            return
-        if not (yes or typer.confirm(f"Set {planned['all'] - hindered} keys back?")):
-            raise typer.Exit(FAILED)
-        done = operate("undo apply", {**arguments, "until": planned["until"]}, config, db_config, _in_the_store)
-        typer.echo(f"{done['undone']} keys were set back, {done['left']} left as they are.")
+        carry_out(arguments, config, db_config, plan=plan, yes=yes)
 
 
-def _moment(text: str) -> float:
+def go_back(place: str, at: str, config: Path, db_config: Path, *, plan: bool, yes: bool) -> None:
+    """Bring the dicts of plugins, in a channel or `CHANNEL/DICT`, back to what they were at a time. Exits with a message if that cannot be."""
+    channel_id, _, dict_name = place.partition("/")
+    carry_out({"channel_id": channel_id, "dict": dict_name, "since": _moment(at, "--at")}, config, db_config, plan=plan, yes=yes)
+
+
+def carry_out(arguments: Mapping[str, Any], config: Path, db_config: Path, *, plan: bool, yes: bool) -> None:
+    """Show what an undo would do, ask, and do it. Exits with a message if it cannot be done."""
+    keep_later = bool(arguments.get("keep_later"))
+    planned = operate("undo plan", arguments, config, db_config, _in_the_store)
+    for change in planned["changes"]:
+        typer.echo(_line(change))
+    if planned["all"] > len(planned["changes"]):
+        typer.echo(f"... and {planned['all'] - len(planned['changes'])} more")
+    hindered = planned["hindered"]
+    if not planned["all"]:
+        raise fault("Nothing that is kept was changed by it.", FAILED)
+    if hindered and not keep_later:
+        raise fault(f"{hindered} of {planned['all']} keys cannot be set back; --keep-later leaves these as they are.", 0 if plan else FAILED)
+    if plan:
+        return
+    if not (yes or typer.confirm(f"Set back what is possible, {planned['all'] - hindered} of {planned['all']} keys?")):
+        raise typer.Exit(FAILED)
+    done = operate("undo apply", {**arguments, "until": planned["until"]}, config, db_config, _in_the_store)
+    typer.echo(f"Keys set back: {done['undone']}; left as they are: {done['left']}.")
+
+
+def _moment(text: str, option: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         try:
             return time.time() - parse_duration(text).total_seconds()
         except ValueError as error:
-            raise fault(f"--since: {error}, nor a time like 2026-11-27T20:15.", FAULTY_CONFIG) from error
+            raise fault(f"{option}: {error}, nor a time like 2026-11-27T20:15.", FAULTY_CONFIG) from error
 
 
 def _member_id(config: Path, db_config: Path, channel_id: str, who: str) -> str:

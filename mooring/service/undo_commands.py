@@ -129,19 +129,22 @@ class Undo(msgspec.Struct, forbid_unknown_fields=True):
 async def _plan(undoing: Undoing, asked: Undo) -> dict[str, Any]:
     newest, backs = await _look(undoing, asked)
     shown = [_facts(back) for back in backs[:_MOST_SHOWN]]
-    in_the_way = sum(back.later is not None for back in backs)
-    return {"changes": shown, "all": len(backs), "in_the_way": in_the_way, "unknown": sum(not back.is_known for back in backs), "until": newest}
+    return {"changes": shown, "all": len(backs), "hindered": len(backs) - len(_possible(backs)), "until": newest}
 
 
 async def _apply(undoing: Undoing, asked: Undo) -> dict[str, int]:
     _, backs = await _look(undoing, asked)
-    possible = [back for back in backs if back.is_known and back.later is None]
+    possible = _possible(backs)
     left = len(backs) - len(possible)
     if left and not asked.keep_later:
         raise CommandError(f"{left} of {len(backs)} keys were changed by others since, or are not known; nothing was undone.")
     if possible:
         await undoing.set_back(asked.channel_id, possible)
     return {"undone": len(possible), "left": left}
+
+
+def _possible(backs: Sequence[ChangeBack]) -> list[ChangeBack]:
+    return [back for back in backs if back.is_known and back.later is None]
 
 
 async def _look(undoing: Undoing, asked: Undo) -> tuple[float, list[ChangeBack]]:

@@ -81,12 +81,20 @@ async def test_an_event_is_taken_back_and_the_way_back_is_an_event_as_well(tmp_p
     moment = time.time()
     told = await folder.run("undo", "tavern", hit["event"], "--yes")
     new, old = (json.dumps(hit[which], separators=(",", ":")) for which in ("new", "old"))
-    assert told == [f"health_bars[{hit['key']!r}]: {new} -> {old}", "1 keys were set back, 0 left as they are."]
+    assert told == [f"health_bars[{hit['key']!r}]: {new} -> {old}", "Keys set back: 1; left as they are: 0."]
     assert (await folder.bars())[hit["key"]] == hit["old"]
     told = await folder.run("undo", "tavern", hit["event"], "--yes", code=1)
     assert told[-1] == "Nothing that is kept was changed by it."
     await folder.run("undo", "tavern/health_bars", "--since", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(moment)), "--yes")
     assert (await folder.bars())[hit["key"]] == hit["new"]
+    when = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(lines[0]["at"] - 1))
+    told = await folder.run("restore", "tavern/health_bars", "--at", when, "--plan")
+    assert len(told) == 2, "both bars would go, and nothing does yet"
+    assert all(line.endswith(" -> nothing") for line in told)
+    assert (await folder.bars())[hit["key"]] == hit["new"]
+    await folder.run("restore", "tavern/health_bars", "--at", when, "--yes")
+    assert set((await folder.bars()).values()) == {None}
+    await folder.run("restore", "tavern", "--at", when, "--replace", code=2)
     assert (await process.end())[0] == 0
 
 
@@ -122,5 +130,5 @@ async def test_dicts_that_a_channel_keeps_in_a_folder_of_its_own_are_looked_for_
     (line,) = [json.loads(line) for line in await folder.run("history", "tavern", "scores", "--json")]
     assert (line["event"], line["new"]) == ("event 1", 3)
     told = await folder.run("undo", "tavern", "event 1", "--yes")
-    assert told == ["scores['ann']: 3 -> nothing", "1 keys were set back, 0 left as they are."]
+    assert told == ["scores['ann']: 3 -> nothing", "Keys set back: 1; left as they are: 0."]
     assert (await process.end())[0] == 0
