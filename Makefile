@@ -20,13 +20,16 @@ WORKERS ?= 3
 PYTEST_ARGS ?=
 BOTS_ARGS ?=
 
-.PHONY: run test synapse lint bench bench-bots crash restores channels simulate outbox shared servers chaos lock audit clean
+.PHONY: run test coverage synapse lint bench bench-bots crash restores channels simulate outbox shared servers chaos lock audit clean
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/python service.py --config $(CONFIG) --db-config $(DB_CONFIG)
 
 test: $(VENV)/.test $(VENV)/.synapse
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+coverage: PYTEST_ARGS += --cov --cov-report=term
+coverage: test
 
 synapse: $(VENV)/.synapse
 
