@@ -34,7 +34,7 @@ def look_through(service_id: str, entries: Sequence[Mapping[str, Any]], plugins:
     look, dicts = Look(), dict[str, Mapping[str, Any]]()
     declared = [*plugins.values, *plugins.store_values, *plugins.shared_values]
     wanted = {VERSIONS.changed_as, *(last_part(values.dict) for values in declared)}
-    for root in json_roots(entries):
+    for root in dict.fromkeys(root.resolve() for root in json_roots(entries)):
         try:
             found = inspect(root)
         except StorageError as error:

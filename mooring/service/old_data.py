@@ -54,7 +54,7 @@ def find_old_dicts(root: Path, rest: Callable[[], object] = lambda: None) -> lis
 def json_roots(entries: Iterable[Mapping[str, Any]]) -> list[Path]:
     """The folders in which the dicts of a db config are, as far as they are in files."""
     in_files = (entry for entry in entries if (engine := find_engine(entry["implementation"])) is not None and engine.name == "json")
-    return list(dict.fromkeys(Path(entry["settings"].get("root_dir", "")).resolve() for entry in in_files))
+    return [Path(root) for root in dict.fromkeys(entry["settings"].get("root_dir", "") for entry in in_files)]
 
 
 def not_taken_over(roots: Iterable[Path], taken_over: Collection[str], rest: Callable[[], object] = lambda: None) -> dict[Path, list[OldDict]]:

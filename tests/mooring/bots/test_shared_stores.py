@@ -168,5 +168,5 @@ def test_who_was_overtaken_by_another_process_has_the_store_for_itself(
     assert sent
     assert holds == [False, True]
     assert bot.say("ann", "/pay @bob 10") == "80 left, 20 in all, 2 here"
-    assert holds == [False, True, False]
+    assert holds[:3] == [False, True, False], "the next event does not begin with holding it"
     rival.close()
