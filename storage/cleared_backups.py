@@ -39,7 +39,7 @@ def clear(database: DatabaseInterface, root: Path) -> Finding | None:
             return None
         kept = _keep(database, texts, root)
         database.commit_batch([DomainChanges(database, [(key, None) for key in texts])], Origin(), sync=True)
-    _drop_surplus(kept.parent, database.domain)
+    drop_surplus(root, {kept})
     reason = f"cleared {len(texts)} keys, as the config says; they are kept in {kept}, and come back by: mooring cleared restore {kept}"
     _log.warning("%s: %s", database.domain, reason)
     return Finding("cleared", database.domain, None, repr(database), reason, str(kept))
@@ -94,7 +94,7 @@ def put_back(copy: ClearedDict, database: DatabaseInterface, root: Path) -> Find
         database.commit_batch([DomainChanges(database, changes)], Origin(event="restore"), sync=True)
     if kept is None:
         return None
-    _drop_surplus(kept.parent, database.domain)
+    drop_surplus(root, {kept})
     return Finding("cleared", database.domain, None, repr(database), f"{len(there)} keys gave way to those of {copy.path}", str(kept))
 
 
@@ -112,7 +112,10 @@ def keep_file(snapshot: Path, domain: str, root: Path) -> Path:
 
 
 def drop_surplus(root: Path, new: Collection[Path]) -> None:
-    """Remove what is too much under a root, of each dict and of all, after the files `new` were kept together, which stay."""
+    """Remove what is too much under a root, of each dict and of all, after the files `new` were kept together, which stay.
+
+    After the commit, not before: what is put back may be the oldest copy, and is needed if that fails.
+    """
     by_name: dict[str, list[Path]] = {}
     for path in sorted((root / FOLDER).glob("*.json"), reverse=True):
         by_name.setdefault(path.name.partition("-")[2], []).append(path)
@@ -138,25 +141,6 @@ def _keep(database: DatabaseInterface, texts: Mapping[str, Encoded], root: Path)
     make_folders(files, kept.parent)
     replace_file(files, kept, snapshots.render(database.domain, 0, texts))
     return kept
-
-
-def _drop_surplus(folder: Path, domain: str) -> None:
-    """After the commit, not before: what is put back may be the oldest copy, and is needed if that fails."""
-    for old in _surplus(folder, domain):
-        old.unlink(missing_ok=True)
-
-
-def _surplus(folder: Path, domain: str) -> list[Path]:
-    """The copies of one dict that are too many, and the oldest of all beyond what they may take together. The newest is never among them."""
-    newest_first = sorted(folder.glob("*.json"), reverse=True)
-    own = [path for path in newest_first if path.name.partition("-")[2] == _file_name(domain)]
-    surplus = dict.fromkeys(own[_KEPT_COPIES:])
-    size = 0
-    for place, path in enumerate(path for path in newest_first if path not in surplus):
-        size += path.stat().st_size
-        if place and size > _KEPT_BYTES:
-            surplus[path] = None
-    return list(surplus)
 
 
 def _file_name(domain: str) -> str:
