@@ -46,9 +46,15 @@ class Restoring:
 
 
 def note_restoring(root: Path, sequence: int, at: float, domains: Collection[str], files: Files) -> None:
-    """Remember one. Calling it again for the same one changes nothing. Raises OSError."""
+    """Remember one; of several without a commit in between, the dicts of all and the time of the last. Raises OSError."""
     make_folders(files, root / RETAINED)
-    content = msgspec.json.encode(_Content(at, sorted(domains)))
+    names = set(domains)
+    for before in restorings(root, files):
+        if before.sequence == sequence:
+            if before.domains is None:
+                return  # it may be any dict, and so these as well
+            names |= before.domains
+    content = msgspec.json.encode(_Content(at, sorted(names)))
     replace_file(files, root / RETAINED / f"{sequence:012d}.restored", [frame(content)])
 
 

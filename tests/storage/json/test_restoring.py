@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,11 @@ def backup(target: Path, root: Path) -> None:
     write_backup(target, {root: {}}, HEADER, everything)
 
 
-def restore(file: Path, root: Path) -> None:
+def restore(file: Path, root: Path, gives_way: Callable[[str], bool] = everything) -> None:
     with file.open("rb") as opened:
         _, heads = contents(opened, str(file), everything)
     folder = RestoreFolder(root, {}, wanted=heads)
-    with opened_folders([folder], everything) as stores, file.open("rb") as opened:
+    with opened_folders([folder], gives_way) as stores, file.open("rb") as opened:
         switch([folder], [stage(folder, stores[0], opened, str(file))])
     settle([folder])
 

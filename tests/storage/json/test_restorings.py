@@ -88,3 +88,16 @@ def test_a_whole_dict_that_was_not_there_counts_as_well(tmp_path: Path) -> None:
     assert it.replaced("other"), "it gave way, as the backup had none"
     assert got(root, "other") == {}
     assert everything("other")
+
+
+def test_two_without_a_commit_in_between_are_both_remembered(tmp_path: Path) -> None:
+    for name in ("bars", "other"):
+        put(tmp_path / name, name, {"ann": 1})
+        backup(tmp_path / f"{name}.backup", tmp_path / name)
+    root = tmp_path / "db"
+    put(root, "bars", {"ann": 2})
+    for name in ("bars", "other"):
+        restore(tmp_path / f"{name}.backup", root, gives_way=lambda domain: False)
+    assert (got(root, "bars"), got(root, "other")) == ({"ann": 1}, {"ann": 1})
+    (it,) = restorings(root, Files())
+    assert it.domains == frozenset({"bars", "other"})
