@@ -16,8 +16,9 @@ class Outage:
         self._parties: set[str] = set()
 
     def failed(self, reason: object, party: str = "") -> None:
-        """A try failed."""
-        self._log.log(logging.DEBUG if self._parties else logging.WARNING, "%s: %s", self._failing, reason)
+        """A try failed, of one of several that are tried by themselves, such as a channel."""
+        where = f" ({party})" if party else ""
+        self._log.log(logging.DEBUG if self._parties else logging.WARNING, "%s%s: %s", self._failing, where, reason)
         self._parties.add(party)
 
     def worked(self, party: str = "") -> None:

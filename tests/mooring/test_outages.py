@@ -16,8 +16,8 @@ def test_the_log_is_told_when_it_begins_and_when_the_last_one_is_well_again(capl
         outage.failed("the water is gone", "tavern")
         outage.failed("the water is gone", "library")
     outage.worked("tavern")
-    assert caplog.messages == ["no tea: the water is gone"]
+    assert caplog.messages == ["no tea (tavern): the water is gone"]
     outage.worked("library")
     outage.failed("no cups", "tavern")
     outage.forget_others({"library"})
-    assert caplog.messages == ["no tea: the water is gone", "tea again", "no tea: no cups", "tea again"]
+    assert caplog.messages == ["no tea (tavern): the water is gone", "tea again", "no tea (tavern): no cups", "tea again"]

@@ -332,7 +332,7 @@ async def test_presence_that_cannot_be_told_is_two_lines_in_the_log(caplog: pyte
         await announcer.end()
         await asyncio.sleep(0)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
-        "other processes are not told who is connected here: nobody at 127.0.0.1:6379",
+        "other processes are not told who is connected here (a): nobody at 127.0.0.1:6379",
         "other processes are told again who is connected here",
     ]
 
