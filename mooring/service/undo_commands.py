@@ -7,12 +7,11 @@ so an undo can be undone. Of the dicts only those of plugins are touched. Values
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -23,7 +22,7 @@ from mooring.protocols import Service, ServiceError
 from mooring.service.stored_storages import StoredStorages
 from mooring.text import clip
 from storage import CachedDict, MoobiusStorage
-from storage.domains import last_part
+from storage.domains import domain_of, last_part
 from storage.encoding import codec
 from storage.encoding.codec import Encoded
 from storage.json.changes_back import ChangeBack, changes_back
@@ -31,7 +30,12 @@ from storage.json.past import PastChange, kept_since, past
 
 _MOST_SHOWN = 200
 _LONGEST_VALUE = 100
+_KEYS_AT_ONCE = 100
+"""Then other channels have their turn."""
+
 _MISSING: Final = object()
+
+T = TypeVar("T")
 
 
 class Undoing(Protocol):
@@ -61,18 +65,17 @@ class LiveUndoing:
         async def look(ctx: Context) -> str:
             return _place(ctx.storage)
 
-        place: str = await self._in_channel(channel_id, look)
-        return place
+        return await self._in_channel(channel_id, look)
 
     async def set_back(self, channel_id: str, backs: Sequence[ChangeBack]) -> None:
         """As Undoing says."""
 
         async def change(ctx: Context) -> None:
-            _set_back(ctx.storage, backs)
+            await _set_back(ctx.storage, backs)
 
         await self._in_channel(channel_id, change)
 
-    async def _in_channel(self, channel_id: str, work: Any) -> Any:
+    async def _in_channel(self, channel_id: str, work: Callable[[Context], Awaitable[T]]) -> T:
         try:
             return await self.service.in_channel(channel_id, work, name="undo")
         except ServiceError as error:
@@ -88,20 +91,17 @@ class StoredUndoing:
 
     async def place(self, channel_id: str) -> str:
         """As Undoing says."""
-        with self._open(channel_id) as storage:
+        with self.storages.open(channel_id) as storage:
             return _place(storage)
 
     async def set_back(self, channel_id: str, backs: Sequence[ChangeBack]) -> None:
         """As Undoing says."""
-        with self._open(channel_id) as storage:
+        with self.storages.open(channel_id) as storage:
             for name in {_name_of(storage, back.domain) for back in backs} - set(storage.names()):
                 storage.declare(name)
             with storage.transaction(event="undo") as transaction:
                 transaction.note_command("undo")
-                _set_back(storage, backs)
-
-    def _open(self, channel_id: str) -> AbstractContextManager[MoobiusStorage]:
-        return self.storages.open(channel_id)
+                await _set_back(storage, backs)
 
 
 class Undo(msgspec.Struct, forbid_unknown_fields=True):
@@ -161,14 +161,18 @@ def _read(roots: Sequence[Path], place: str, asked: Undo) -> tuple[float, list[C
         where, _, name = domain.rpartition(".")
         return where == place and (name == last_part(asked.dict) if asked.dict else not name.startswith("_"))
 
+    def told(root: Path) -> Iterator[PastChange]:
+        nonlocal newest
+        for change in past(root, wants):
+            newest = max(newest, change.at)
+            yield change
+
     for root in roots:
         since = kept_since(root, wants)
         if asked.since is not None and since is not None and asked.since < since:
             when = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
             raise CommandError(f"What was done in {root} is known since {when} only; name a later time.")
-        changes = list(past(root, wants))
-        newest = max([newest, *(change.at for change in changes)])
-        backs += changes_back(changes, asked.is_meant)
+        backs += changes_back(told(root), asked.is_meant)
     return newest, backs
 
 
@@ -186,9 +190,7 @@ def _shown(text: Encoded | None) -> str:
 
 
 def _place(storage: MoobiusStorage) -> str:
-    name = next(iter(storage.names()))
-    place: str = getattr(storage, name).database.domain.rpartition(".")[0]
-    return place
+    return domain_of(storage.service_id, storage.channel_id, "", storage.variant).rpartition(".")[0]
 
 
 def _name_of(storage: MoobiusStorage, domain: str) -> str:
@@ -196,8 +198,10 @@ def _name_of(storage: MoobiusStorage, domain: str) -> str:
     return next((name for name in storage.names() if last_part(name) == part), part.replace("-", ".", 1))
 
 
-def _set_back(storage: MoobiusStorage, backs: Sequence[ChangeBack]) -> None:
-    for back in backs:
+async def _set_back(storage: MoobiusStorage, backs: Sequence[ChangeBack]) -> None:
+    for number, back in enumerate(backs, 1):
+        if number % _KEYS_AT_ONCE == 0:
+            await asyncio.sleep(0)
         name = _name_of(storage, back.domain)
         if name not in storage.names():
             raise CommandError(f"{name} is no dict of this channel any more; nothing was undone.")

@@ -132,3 +132,22 @@ async def test_dicts_that_a_channel_keeps_in_a_folder_of_its_own_are_looked_for_
     told = await folder.run("undo", "tavern", "event 1", "--yes")
     assert told == ["scores['ann']: 3 -> nothing", "Keys set back: 1; left as they are: 0."]
     assert (await process.end())[0] == 0
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_many_keys_are_one_commit(tmp_path: Path, is_running: bool) -> None:
+    scores = {"implementation": "json", "name": "scores", "settings": {"root_dir": "json_db"}}
+    folder = Folder(tmp_path)
+    folder.options = write_configs(tmp_path, db=[scores], plugins=["help", "web"])
+    with MoobiusStorage("1", "tavern", {**scores, "settings": {"root_dir": str(tmp_path / "json_db")}}) as storage:
+        storage.scores["kept"] = 1
+        with storage.transaction("ann", "event 1"):
+            storage.scores.update({str(number): number for number in range(450)})
+    process = await start(folder.path, *folder.options) if is_running else None
+    told = await folder.run("undo", "tavern", "event 1", "--yes")
+    assert told[-2:] == ["... and 250 more", "Keys set back: 450; left as they are: 0."]
+    lines = [json.loads(line) for line in await folder.run("history", "tavern", "scores", "--limit", "1000", "--json")]
+    assert len({line["at"] for line in lines[-450:]}) == 1
+    assert {line["key"] for line in lines if "new" in line and line["key"] not in {each["key"] for each in lines[-450:]}} == {"kept"}
+    if process is not None:
+        assert (await process.end())[0] == 0
