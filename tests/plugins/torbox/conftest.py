@@ -30,6 +30,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TORBOX_API_KEY", raising=False)
     monkeypatch.delenv("TORBOX_API_URL", raising=False)
+    SHARED_POOL.configure(PoolSettings())  # a service of another folder's tests may have been in this process before
     yield tmp_path
     closeAllDatabases()
     SHARED_POOL.configure(PoolSettings())
